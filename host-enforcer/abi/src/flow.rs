@@ -1,0 +1,38 @@
+//! The life of a connection: states and how long each may be silent.
+
+/// First packet seen from the initiator, none from the responder (TCP).
+pub const SYN: u8 = 0;
+/// Both ends have spoken (TCP).
+pub const ESTABLISHED: u8 = 1;
+/// Reset, or both ends have sent FIN (TCP).
+pub const CLOSING: u8 = 2;
+/// A protocol without connections: UDP and all others but ICMP echo.
+pub const DATAGRAM: u8 = 3;
+/// ICMP echo.
+pub const ECHO: u8 = 4;
+
+/// In [`FlowValue::flags`](crate::table::FlowValue::flags): the workload has sent FIN.
+pub const FIN_FROM_WORKLOAD: u8 = 1;
+/// In [`FlowValue::flags`](crate::table::FlowValue::flags): the peer has sent FIN.
+pub const FIN_TO_WORKLOAD: u8 = 2;
+
+const SECOND: u64 = 1_000_000_000;
+
+/// `last_seen` is written only when it is off by more than this (nanoseconds), so that a busy connection does not
+/// pass a cache line from CPU to CPU with every packet.
+pub const PRECISION: u64 = SECOND / 10;
+
+/// How long a connection in `state` may be silent, in nanoseconds; 0 for an unknown state, which is thus expired.
+/// The numbers are those of the field: Calico's, whose users have had time to complain.
+#[inline(always)]
+#[must_use]
+pub const fn timeout(state: u8) -> u64 {
+    match state {
+        SYN => 20 * SECOND,
+        ESTABLISHED => 3_600 * SECOND,
+        CLOSING => 30 * SECOND,
+        DATAGRAM => 60 * SECOND,
+        ECHO => 5 * SECOND,
+        _ => 0,
+    }
+}

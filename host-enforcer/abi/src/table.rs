@@ -1,0 +1,271 @@
+//! The tables: what the daemon writes and the kernel reads.
+//!
+//! Every key and value is `repr(C)` and [`Pod`]: padding, `bool`, enums and `Option` are compile errors.
+//! Integers are in host byte order unless a field says otherwise; the tables never leave the host.
+//!
+//! | table | key → value | absent means |
+//! |---|---|---|
+//! | `interfaces` | ifindex → [`Interface`] | deny, `unknown-interface` |
+//! | `owned` | [`OwnedKey`] → 1 | the address is not the workload's |
+//! | `identities` | [`Address`] → identity | 0, outside |
+//! | `blocks` | [`BlockKey`] → block | 0, no block of this policy |
+//! | `policies` | policy → [`PolicyHead`] | deny, `unknown-policy` |
+//! | `verdicts` | [`VerdictKey`] → [`VerdictValue`] | the head's default |
+//! | `flows` | [`FlowKey`] → [`FlowValue`] | not a known connection |
+//! | `config` | 0 → [`Config`] | (an array: always present) |
+//! | `counters` | [`Reason`](crate::Reason) → [`Counter`] | (an array) |
+//! | `rules` | rule → [`Counter`] | nothing counted yet |
+//! | `events` | ring of [`Event`](crate::Event) | |
+
+use crate::Address;
+use bytemuck::{Pod, Zeroable};
+
+/// Version of everything in this crate that the kernel and the daemon must agree on. Raise it with every change
+/// to a key, a value, a table or their meaning; a daemon refuses pinned tables of another version.
+pub const ABI_VERSION: u32 = 1;
+
+/// The policy handle of a workload whose policy is not known: everything is denied.
+pub const NO_POLICY: u64 = 0;
+/// The identity of an address that belongs to no known workload.
+pub const OUTSIDE: u64 = 0;
+/// The block of an address that no CIDR of the policy covers.
+pub const NO_BLOCK: u32 = 0;
+/// The rule of a verdict that no rule gave.
+pub const NO_RULE: u64 = 0;
+
+/// The verdict that drops. Zero, so that zeroed memory denies; any value but [`ALLOW`] denies.
+pub const DENY: u8 = 0;
+/// The verdict that lets pass.
+pub const ALLOW: u8 = 1;
+
+/// Protocol number of ICMP over IPv4.
+pub const ICMP: u8 = 1;
+/// Protocol number of TCP.
+pub const TCP: u8 = 6;
+/// Protocol number of UDP.
+pub const UDP: u8 = 17;
+/// Protocol number of ICMPv6.
+pub const ICMPV6: u8 = 58;
+/// In a [`VerdictKey`]: every protocol that is not TCP, UDP, ICMP or ICMPv6.
+pub const OTHER_PROTOCOL: u8 = 0;
+
+/// Entries of the tables, as the object declares them. The daemon checks them before it writes anything.
+pub mod capacity {
+    /// Interfaces under policy on one host.
+    pub const INTERFACES: u32 = 4_096;
+    /// (interface, address) pairs.
+    pub const OWNED: u32 = 16_384;
+    /// Addresses with an identity, cluster-wide.
+    pub const IDENTITIES: u32 = 262_144;
+    /// CIDR blocks over all policies in force, twice during a change.
+    pub const BLOCKS: u32 = 131_072;
+    /// Policies in force, twice during a change.
+    pub const POLICIES: u32 = 16_384;
+    /// Verdicts over all policies in force, twice during a change.
+    pub const VERDICTS: u32 = 1_048_576;
+    /// Connections on one host; beyond it the least recently used is forgotten.
+    pub const FLOWS: u32 = 262_144;
+    /// Rules counted.
+    pub const RULES: u32 = 16_384;
+    /// Bytes of the event ring; a power of two and a multiple of the page size.
+    pub const EVENTS: u32 = 1 << 20;
+}
+
+/// Value of `interfaces`: what is enforced on one workload's interface. One write of it switches the workload.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct Interface {
+    /// Policy for connections the workload opens; [`NO_POLICY`] denies them all.
+    pub egress: u64,
+    /// Policy for connections opened to the workload; [`NO_POLICY`] denies them all.
+    pub ingress: u64,
+    /// Changes with every write, so that live connections are judged again.
+    pub epoch: u32,
+    /// Zero; for later.
+    pub flags: u32,
+}
+
+/// Key of `owned`: an address the workload behind an interface may send from and be reached at.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable)]
+pub struct OwnedKey {
+    /// Index of the host side of the workload's interface.
+    pub ifindex: u32,
+    /// The workload's address.
+    pub address: Address,
+}
+
+/// Key of `blocks`, in the layout of a kernel LPM trie: the length in bits, then the data it counts.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable)]
+pub struct BlockKey {
+    /// Significant bits of `policy` and `address` together: 64 to 192.
+    pub prefix_length: u32,
+    /// The policy handle in host byte order; bytes, because a `u64` would be padded here.
+    pub policy: [u8; 8],
+    /// The network address; bits beyond the prefix are zero.
+    pub address: Address,
+}
+
+impl BlockKey {
+    /// The block `address`/`prefix_length` of `policy`. The length counts bits of the 16-byte form, 0 to 128: for
+    /// an IPv4 block add [`MAPPED_PREFIX_LENGTH`](crate::address::MAPPED_PREFIX_LENGTH).
+    #[inline(always)]
+    #[must_use]
+    pub const fn new(policy: u64, address: Address, prefix_length: u32) -> Self {
+        Self { prefix_length: 64 + prefix_length, policy: policy.to_ne_bytes(), address }
+    }
+
+    /// The policy the block belongs to.
+    #[must_use]
+    pub const fn policy(&self) -> u64 {
+        u64::from_ne_bytes(self.policy)
+    }
+}
+
+/// Value of `policies`: how a policy is looked up, and what holds when nothing matches.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct PolicyHead {
+    /// [`PolicyHead::HAS_BLOCKS`], [`PolicyHead::DEFAULT_ALLOW`].
+    pub flags: u32,
+    /// Bit n set: the policy has TCP verdicts of prefix length n, 0 to 16.
+    pub tcp_prefixes: u32,
+    /// Bit n set: the policy has UDP verdicts of prefix length n, 0 to 16.
+    pub udp_prefixes: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// The rule id reported when nothing matches.
+    pub default_rule: u64,
+}
+
+impl PolicyHead {
+    /// The policy has entries in `blocks`; without it the trie is not asked.
+    pub const HAS_BLOCKS: u32 = 1;
+    /// What no verdict matches is allowed; without it, it is denied (the workload is isolated).
+    pub const DEFAULT_ALLOW: u32 = 2;
+}
+
+/// Key of `verdicts`: a peer, and a power-of-two range of destination ports.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable)]
+pub struct VerdictKey {
+    /// The policy handle.
+    pub policy: u64,
+    /// The peer's identity; [`OUTSIDE`] for an address of no known workload.
+    pub identity: u64,
+    /// The peer's block in this policy; [`NO_BLOCK`] if no CIDR covers it.
+    pub block: u32,
+    /// The first destination port (the responder's) of the range; bits beyond the prefix are zero. 0 for protocols
+    /// without ports.
+    pub port: u16,
+    /// [`TCP`], [`UDP`], [`ICMP`], [`ICMPV6`] or [`OTHER_PROTOCOL`].
+    pub protocol: u8,
+    /// Significant bits of `port`, 0 (every port) to 16 (one port). 0 for protocols without ports.
+    pub prefix_length: u8,
+}
+
+/// Value of `verdicts`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct VerdictValue {
+    /// The rule id that gave the verdict.
+    pub rule: u64,
+    /// [`ALLOW`]; every other value denies.
+    pub verdict: u8,
+    /// Zero.
+    pub reserved: [u8; 7],
+}
+
+impl VerdictValue {
+    /// The verdict of `rule`.
+    #[must_use]
+    pub const fn new(rule: u64, verdict: u8) -> Self {
+        Self { rule, verdict, reserved: [0; 7] }
+    }
+}
+
+/// Key of `flows`: a connection as seen from the workload behind one interface. The interface is part of the key, so
+/// that no workload can lend its connections to another.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable)]
+pub struct FlowKey {
+    /// Index of the host side of the workload's interface.
+    pub ifindex: u32,
+    /// IP protocol number.
+    pub protocol: u32,
+    /// The workload's address.
+    pub local: Address,
+    /// The peer's address.
+    pub remote: Address,
+    /// The workload's port; for ICMP echo the identifier; 0 for protocols without ports.
+    pub local_port: u16,
+    /// The peer's port; for ICMP echo the [initiator](FlowValue::initiator); 0 for protocols without ports.
+    pub remote_port: u16,
+}
+
+/// Value of `flows`: who opened an allowed connection, by which rule, and when it was last judged and seen.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct FlowValue {
+    /// The rule id that allowed it.
+    pub rule: u64,
+    /// The policy handle that allowed it.
+    pub policy: u64,
+    /// When a packet last passed; nanoseconds of the monotonic clock, up to a tenth of a second late.
+    pub last_seen: u64,
+    /// [`Interface::epoch`] under which it was allowed.
+    pub interface_epoch: u32,
+    /// [`Config::epoch`] under which it was allowed.
+    pub epoch: u32,
+    /// One of the states in [`crate::flow`].
+    pub state: u8,
+    /// [`FROM_WORKLOAD`](crate::FROM_WORKLOAD) if the workload opened it, else [`TO_WORKLOAD`](crate::TO_WORKLOAD).
+    pub initiator: u8,
+    /// Bits of [`crate::flow`]: which ends have sent FIN.
+    pub flags: u8,
+    /// Zero.
+    pub reserved: [u8; 5],
+}
+
+/// Value of `config`, at index 0.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct Config {
+    /// [`ABI_VERSION`] of whoever created the tables.
+    pub abi_version: u32,
+    /// Changes with every write to `identities` or `owned`, so that live connections are judged again.
+    pub epoch: u32,
+    /// [`Config::ALLOW_EVENTS`].
+    pub flags: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+impl Config {
+    /// Report allowed new connections as well as everything denied.
+    pub const ALLOW_EVENTS: u32 = 1;
+}
+
+/// Value of `counters` and `rules`, one per CPU.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct Counter {
+    /// Packets.
+    pub packets: u64,
+    /// Bytes of whole frames, as the interface saw them (a segmented super-packet counts once).
+    pub bytes: u64,
+}
+
+const _: () = {
+    assert!(size_of::<Interface>() == 24);
+    assert!(size_of::<OwnedKey>() == 20);
+    assert!(size_of::<BlockKey>() == 28);
+    assert!(size_of::<PolicyHead>() == 24);
+    assert!(size_of::<VerdictKey>() == 24);
+    assert!(size_of::<VerdictValue>() == 16);
+    assert!(size_of::<FlowKey>() == 44);
+    assert!(size_of::<FlowValue>() == 40);
+    assert!(size_of::<Config>() == 16);
+    assert!(size_of::<Counter>() == 16);
+};
