@@ -1,1 +1,51 @@
-//! (being written)
+//! What a Bookend policy means.
+//!
+//! A [`Program`] is the lowered form of all policy documents. [`decide_end`] judges one end of a
+//! [`Connection`]; [`decide`] judges both. What is known of the traffic beyond addresses and ports is an
+//! [`Exchange`]: nothing yet ([`Exchange::Packet`]), an opaque stream, or an HTTP request.
+//!
+//! The numbers in the documentation (`S12`) are the rules of `docs/semantics.md`.
+//!
+//! **This crate does not** read documents, know file positions, speak to Envoy or to the kernel, or do any
+//! I/O. It is `no_std` so that the same code runs in the proxy, in the command and in a browser.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod clause;
+mod configuration;
+mod connection;
+mod decide;
+mod enforcement;
+mod explanation;
+mod http;
+mod inventory;
+mod path;
+mod peer;
+mod port;
+mod program;
+mod request;
+mod trace;
+mod truth;
+mod workload;
+
+pub use clause::{Clause, EmptyClause};
+pub use configuration::{Configuration, ConfigurationError};
+pub use connection::{Connection, End, Endpoint, Exchange, Identity, Location};
+pub use decide::{Cause, Decision, Judgement, Permit, Verdict, decide, decide_end};
+pub use enforcement::{Enforcement, OwnWorkload, Peer, Ruling};
+pub use explanation::{Explanation, Step};
+pub use http::HttpMatch;
+pub use inventory::{Instance, Inventory};
+pub use path::{CanonicalPath, PathDoubt, PathPattern, PathPatternError};
+pub use peer::{Block, BlockError, PeerMatch, Selector};
+pub use port::{PortMatch, PortRangeError, Protocol};
+pub use program::{Action, Isolation, Program, Rule};
+pub use request::Request;
+pub use trace::{Condition, NoTrace, Outcome, Trace};
+pub use truth::Truth;
+pub use workload::{Labels, Workload, WorkloadIdentity};
+
+/// Networks and addresses, as the engine's types use them.
+pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};

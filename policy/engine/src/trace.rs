@@ -1,0 +1,67 @@
+//! Watching a decision being made.
+
+use crate::{End, Isolation, Rule, Truth};
+
+/// A part of a rule that can fail to match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Condition {
+    /// `from`.
+    From,
+    /// `to`.
+    To,
+    /// `ports`, or the protocol.
+    Ports,
+    /// The methods of every alternative in `http`.
+    Methods,
+    /// The paths of every alternative in `http`.
+    Paths,
+    /// `http` as a whole: parts of it hold, but never in one alternative; or the traffic is not HTTP.
+    Http,
+    /// The destination has no Bookend filter that could judge `http` (S9).
+    Proxy,
+}
+
+impl Condition {
+    /// The field of the rule, as written in a document.
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::From => "from",
+            Self::To => "to",
+            Self::Ports => "ports",
+            Self::Methods => "http.methods",
+            Self::Paths => "http.paths",
+            Self::Http | Self::Proxy => "http",
+        }
+    }
+}
+
+/// How a rule fared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It decided.
+    Decided,
+    /// It decided in doubt about this condition: a deny rule that cannot be evaluated denies (S3).
+    DecidedInDoubt(Condition),
+    /// It was passed over because this condition does not hold, or, for an allow rule, is in doubt.
+    Missed(Condition, Truth),
+    /// A deny rule with HTTP conditions, at the packet layer: the request will tell (S5).
+    LeftToTheRequest,
+}
+
+/// Watches a decision. The filter decides with [`NoTrace`], everybody who explains with
+/// [`Explanation`](crate::Explanation); it is the same decision.
+pub trait Trace {
+    /// A rule that governs `end` was tried.
+    fn rule(&mut self, end: End, rule: &Rule, outcome: Outcome);
+    /// An isolation that covers `end` applied, or is in doubt.
+    fn isolation(&mut self, end: End, isolation: &Isolation);
+}
+
+/// Watches nothing, at no cost.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoTrace;
+
+impl Trace for NoTrace {
+    fn rule(&mut self, _: End, _: &Rule, _: Outcome) {}
+    fn isolation(&mut self, _: End, _: &Isolation) {}
+}
