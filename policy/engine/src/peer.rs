@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::{Clause, Endpoint, Identity, Labels, Location, Truth, WorkloadIdentity};
+use crate::{Clause, Endpoint, Identity, LabelExpression, Labels, Location, Truth, WorkloadIdentity};
 
 /// One peer of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,9 @@ pub struct Selector {
     /// Labels the workload must have, with these values.
     #[serde(default)]
     pub labels: Labels,
+    /// Expressions over its labels, all of which must hold.
+    #[serde(default)]
+    pub expressions: Vec<LabelExpression>,
     /// Service accounts, one of which it must run under.
     pub service_accounts: Clause<String>,
 }
@@ -44,6 +47,7 @@ impl Selector {
     pub fn selects(&self, workload: &WorkloadIdentity) -> bool {
         self.account_holds(&workload.namespace, &workload.service_account)
             && self.labels.iter().all(|(key, value)| workload.labels.get(key) == Some(value))
+            && self.expressions.iter().all(|expression| expression.holds(&workload.labels))
     }
 
     /// Whether the selector means whoever is known by `identity`.
@@ -53,7 +57,8 @@ impl Selector {
             Identity::Workload(workload) => self.selects(workload).into(),
             Identity::Candidates(list) => Truth::agreed(list.iter().map(|w| self.selects(w).into())),
             Identity::Account { namespace, service_account } => {
-                match (self.account_holds(namespace, service_account), self.labels.is_empty()) {
+                let any_labels = self.labels.is_empty() && self.expressions.is_empty();
+                match (self.account_holds(namespace, service_account), any_labels) {
                     (false, _) => Truth::No,
                     (true, true) => Truth::Yes,
                     (true, false) => Truth::Unknown,
