@@ -1,0 +1,71 @@
+//! One policy, one peer, one port: the verdict.
+
+use super::{Outcome, Tables};
+use crate::table::{
+    ALLOW, BlockKey, DENY, ICMP, ICMPV6, NO_BLOCK, NO_POLICY, OTHER_PROTOCOL, PolicyHead, TCP, UDP,
+    VerdictKey,
+};
+use crate::{Address, Reason};
+
+/// What the policy `handle` says about a connection with `remote`, to the responder's `port`.
+///
+/// Port ranges are stored as power-of-two prefixes. The longest prefix that has a verdict decides, so the cost is one
+/// lookup per prefix length in use, whatever the number of rules.
+#[inline(always)]
+pub(super) fn judge<T: Tables>(
+    tables: &T,
+    handle: u64,
+    remote: &Address,
+    protocol: u8,
+    port: u16,
+) -> Outcome {
+    // No policy is a policy nobody can write.
+    if handle == NO_POLICY {
+        return Outcome::deny(Reason::UNKNOWN_POLICY);
+    }
+    let Some(head) = tables.policy(handle) else {
+        return Outcome::deny(Reason::UNKNOWN_POLICY);
+    };
+    let identity = tables.identity(remote);
+    let block = if head.flags & PolicyHead::HAS_BLOCKS != 0 {
+        tables.block(&BlockKey::new(handle, *remote, 128))
+    } else {
+        NO_BLOCK
+    };
+    let (protocol, prefixes) = match protocol {
+        TCP => (TCP, head.tcp_prefixes),
+        UDP => (UDP, head.udp_prefixes),
+        ICMP => (ICMP, 1),
+        ICMPV6 => (ICMPV6, 1),
+        _ => (OTHER_PROTOCOL, 1),
+    };
+    let mut outcome = Outcome {
+        rule: head.default_rule,
+        policy: handle,
+        identity,
+        verdict: if head.flags & PolicyHead::DEFAULT_ALLOW != 0 { ALLOW } else { DENY },
+        reason: if head.flags & PolicyHead::DEFAULT_ALLOW != 0 { Reason::DEFAULT } else { Reason::ISOLATION },
+        report: true,
+    };
+    for shift in 0..=16_u32 {
+        let prefix_length = 16 - shift;
+        if prefixes & (1 << prefix_length) == 0 {
+            continue;
+        }
+        let key = VerdictKey {
+            policy: handle,
+            identity,
+            block,
+            port: (u32::from(port) >> shift << shift) as u16,
+            protocol,
+            prefix_length: prefix_length as u8,
+        };
+        if let Some(found) = tables.verdict(&key) {
+            outcome.rule = found.rule;
+            outcome.verdict = if found.verdict == ALLOW { ALLOW } else { DENY };
+            outcome.reason = Reason::RULE;
+            break;
+        }
+    }
+    outcome
+}

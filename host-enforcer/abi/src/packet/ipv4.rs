@@ -1,0 +1,90 @@
+//! IPv4 (RFC 791).
+
+use super::{ETHERNET, Packet, Payload, address, parse_payload};
+use crate::Reason;
+use crate::frame::Frame;
+
+/// Bytes of the header without options.
+const HEADER: u32 = 20;
+
+#[inline(always)]
+pub(super) fn parse<F: Frame + ?Sized>(frame: &F, packet: &mut Packet) -> Result<(), Reason> {
+    let Some(header) = frame.load::<20>(ETHERNET) else {
+        return Err(Reason::TRUNCATED);
+    };
+    let [
+        version,
+        _,
+        length_0,
+        length_1,
+        _,
+        _,
+        fragment_0,
+        fragment_1,
+        hop_limit,
+        protocol,
+        _,
+        _,
+        s0,
+        s1,
+        s2,
+        s3,
+        d0,
+        d1,
+        d2,
+        d3,
+    ] = header;
+    packet.source = address::mapped([s0, s1, s2, s3]);
+    packet.destination = address::mapped([d0, d1, d2, d3]);
+    packet.protocol = protocol;
+
+    let header_length = u32::from(version & 0x0f) * 4;
+    let total_length = u32::from(u16::from_be_bytes([length_0, length_1]));
+    if version >> 4 != 4 || header_length < HEADER || total_length < header_length {
+        return Err(Reason::MALFORMED);
+    }
+    if ETHERNET + total_length > frame.length() {
+        return Err(Reason::TRUNCATED);
+    }
+    // More-fragments, or an offset: ports are in the first fragment only.
+    if u16::from_be_bytes([fragment_0, fragment_1]) & 0x3fff != 0 {
+        return Err(Reason::FRAGMENT);
+    }
+    refuse_source_route(frame, header_length)?;
+    // IPv6's extension headers and ICMPv6 have no meaning here.
+    if matches!(protocol, 0 | 43 | 44 | 58 | 59 | 60) {
+        return Err(Reason::UNKNOWN_PROTOCOL);
+    }
+    let payload = Payload { start: ETHERNET + header_length, end: ETHERNET + total_length };
+    parse_payload(frame, payload, hop_limit, packet)
+}
+
+/// Options are skipped, but for loose and strict source routes: with those, the destination is only the next stop.
+#[inline(always)]
+fn refuse_source_route<F: Frame + ?Sized>(frame: &F, header_length: u32) -> Result<(), Reason> {
+    let mut offset = HEADER;
+    // The longest header is 60 bytes, so 40 options of one byte.
+    for _ in 0..40 {
+        if offset >= header_length {
+            return Ok(());
+        }
+        let Some([kind]) = frame.load::<1>(ETHERNET + offset) else {
+            return Err(Reason::TRUNCATED);
+        };
+        match kind {
+            0 => return Ok(()),
+            1 => offset += 1,
+            131 | 137 => return Err(Reason::SOURCE_ROUTED),
+            _ => {
+                let Some([length]) = frame.load::<1>(ETHERNET + offset + 1) else {
+                    return Err(Reason::TRUNCATED);
+                };
+                if length < 2 || offset + u32::from(length) > header_length {
+                    return Err(Reason::MALFORMED);
+                }
+                offset += u32::from(length);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! A socket buffer as a frame.
+
+use aya_ebpf::{bindings::__sk_buff, helpers::bpf_skb_load_bytes};
+use bookend_abi::Frame;
+use core::mem::MaybeUninit;
+
+/// The socket buffer a classifier was called with. At both tcx hooks it begins with the Ethernet header.
+pub(super) struct SocketBuffer {
+    skb: *mut __sk_buff,
+}
+
+impl SocketBuffer {
+    #[inline(always)]
+    pub(super) fn new(skb: *mut __sk_buff) -> Self {
+        Self { skb }
+    }
+
+    /// Index of the interface the program is attached to.
+    #[inline(always)]
+    pub(super) fn ifindex(&self) -> u32 {
+        // SAFETY: the kernel calls classifiers with a valid context; the verifier checks the access.
+        unsafe { (*self.skb).ifindex }
+    }
+
+    /// Bytes, for counting.
+    #[inline(always)]
+    pub(super) fn wire_length(&self) -> u32 {
+        self.length()
+    }
+
+    /// Whether a VLAN tag lies beside the frame, where the kernel puts it on reception.
+    #[inline(always)]
+    pub(super) fn is_tagged(&self) -> bool {
+        // SAFETY: as in `ifindex`.
+        unsafe { (*self.skb).vlan_present != 0 }
+    }
+}
+
+impl Frame for SocketBuffer {
+    #[inline(always)]
+    fn length(&self) -> u32 {
+        // SAFETY: as in `ifindex`.
+        unsafe { (*self.skb).len }
+    }
+
+    #[inline(always)]
+    fn load<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
+        let mut bytes = MaybeUninit::<[u8; N]>::uninit();
+        // SAFETY: `bytes` has room for `N` bytes, and the helper checks `offset`.
+        let status =
+            unsafe { bpf_skb_load_bytes(self.skb.cast(), offset, bytes.as_mut_ptr().cast(), N as u32) };
+        if status == 0 {
+            // SAFETY: on success the helper has written all `N` bytes.
+            Some(unsafe { bytes.assume_init() })
+        } else {
+            None
+        }
+    }
+}
