@@ -1,1 +1,50 @@
-//! (being written)
+//! A proxy-wasm host: runs a plugin compiled to WebAssembly as Envoy would, without Envoy.
+//!
+//! The command uses it to put a request through the very module that a proxy loads; tests use it to see what
+//! that module does with hostile input. A [`Module`] is compiled once and shared between threads; each
+//! [`Instance`] is one started plugin with a memory of its own. Nothing is kept outside of them.
+//!
+//! ```
+//! use bookend_harness::{Error, Exchange, Module, Outcome, Plugin, Properties};
+//!
+//! fn ask(wasm: &[u8]) -> Result<Outcome, Error> {
+//!     let module = Module::load(wasm)?;
+//!     let mut instance = module.start(&Plugin { configuration: b"{}".to_vec(), ..Plugin::default() })?;
+//!     instance.http_request(&Exchange {
+//!         headers: vec![(b":method".to_vec(), b"GET".to_vec()), (b":path".to_vec(), b"/".to_vec())],
+//!         properties: Properties::new().with(["destination", "port"], 9080),
+//!         end_of_stream: true,
+//!     })
+//! }
+//!
+//! assert!(ask(b"not a module").is_err());
+//! ```
+//!
+//! # What it does
+//! The ABI of versions 0.2.0 and 0.2.1 with the statuses, encodings and order of callbacks of Envoy's own host
+//! (`proxy-wasm-cpp-host` and `source/extensions/common/wasm`). A trap, an endless loop and a memory that grows
+//! without bound are errors; afterwards the instance refuses work, as a failed VM does in Envoy.
+//!
+//! # What it does not
+//! It knows no policy. It offers no attribute on its own: the caller says what Envoy would know. It plays the
+//! request's headers only (no bodies, trailers, responses or TCP streams), calls no other service, and offers
+//! no WASI: a module that imports it is refused by the name of what is missing.
+
+mod error;
+mod exchange;
+mod host;
+mod hostcalls;
+mod instance;
+mod machine;
+mod metrics;
+mod pairs;
+mod plugin;
+mod properties;
+
+pub use error::Error;
+pub use exchange::{Ending, Exchange, Header, LocalResponse, Outcome};
+pub use host::{Level, LogLine};
+pub use instance::{Instance, Module};
+pub use metrics::Metric;
+pub use plugin::{Limits, Plugin};
+pub use properties::{Properties, Value};
