@@ -1,1 +1,26 @@
-//! (being written)
+//! Policy and inventory documents: from text with positions to a program and an inventory, or to
+//! [`Diagnostic`]s that say what is wrong, where, why, and what to do.
+//!
+//! Data flows one way: `yaml` (text → nodes with positions) → `decode` (nodes → documents) → `lower`
+//! (documents → program and inventory) → `check` (what is allowed but probably not meant).
+//! [`compile`] runs all of it. One error anywhere refuses everything.
+//!
+//! **This crate does not** decide about traffic (`bookend-engine` does), read files, print, or know of Envoy
+//! and the kernel. It does not render diagnostics with colours; the command does.
+#![forbid(unsafe_code)]
+
+mod check;
+mod code;
+mod compile;
+mod decode;
+mod diagnostic;
+mod document;
+mod lower;
+mod source;
+mod yaml;
+
+pub use code::Code;
+pub use compile::{Compiled, Refused, compile};
+pub use diagnostic::{Diagnostic, Severity};
+pub use document::Service;
+pub use source::{MAX_SOURCE_BYTES, Source, Span};

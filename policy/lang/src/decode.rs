@@ -1,0 +1,94 @@
+//! Nodes to documents: every field is read by its type or refused, and nothing is left over.
+
+mod fields;
+mod http;
+mod inventory;
+mod manifest;
+mod name;
+mod peer;
+mod policy;
+mod port;
+
+use crate::{
+    Code,
+    diagnostic::Report,
+    document::Document,
+    yaml::{Node, Value},
+};
+use fields::Fields;
+
+/// Bookend's own API version.
+pub(crate) const API_VERSION: &str = "bookend.dev/v1alpha1";
+
+/// Reads one YAML document, which may be a `List` of several.
+pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Document>) {
+    let Some(mut fields) = Fields::of(node, "document", report) else { return };
+    let api_version =
+        fields.required("apiVersion", report).and_then(|node| fields::string(node, "apiVersion", report));
+    let kind = fields.required("kind", report).and_then(|node| fields::string(node, "kind", report));
+    let (Some(api_version), Some(kind)) = (api_version, kind) else { return };
+    let (version, kind) = (api_version.value.as_str(), kind);
+    let wrong_version = |expected: &str, report: &mut Report| {
+        let message = format!("`{}` is not in `{version}`", kind.value);
+        report.add(
+            Code::WrongApiVersion,
+            api_version.span,
+            message,
+            format!("write `apiVersion: {expected}`"),
+        );
+    };
+    match (version.rsplit_once('/').map_or("", |(group, _)| group), kind.value.as_str()) {
+        ("", "List") => {
+            let Some(items) = fields.get("items") else { return };
+            match &items.value {
+                Value::Sequence(items) => {
+                    items.iter().for_each(|item| self::document(item, report, documents))
+                }
+                _ => fields::wrong_type(items, "items", "a list", report),
+            }
+        }
+        (_, "Policy") if version != API_VERSION => wrong_version(API_VERSION, report),
+        (_, "Inventory") if version != API_VERSION => wrong_version(API_VERSION, report),
+        ("bookend.dev", "Policy") => documents.extend(policy::policy(fields, report).map(Document::Policy)),
+        ("bookend.dev", "Inventory") => {
+            documents.extend(inventory::inventory(fields, report).map(Document::Inventory))
+        }
+        ("", "Pod" | "Namespace" | "Service" | "ServiceAccount") if version != "v1" => {
+            wrong_version("v1", report)
+        }
+        ("" | "apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet") if version != "apps/v1" => {
+            wrong_version("apps/v1", report);
+        }
+        ("", "Pod") => documents.extend(manifest::pod(fields, report).map(Document::Workload)),
+        ("", "Namespace") => {
+            documents.extend(manifest::namespace(&mut fields, report).map(Document::Namespace))
+        }
+        ("", "Service") => documents.extend(manifest::service(fields, report).map(Document::Service)),
+        // A service account is named by the workloads that run under it; that it exists adds nothing.
+        ("", "ServiceAccount") => drop(name::metadata(&mut fields, report)),
+        ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet") => {
+            documents.extend(manifest::controller(fields, report).map(Document::Workload));
+        }
+        (group, name) if is_policy(group, name) => {
+            let message = format!("policies of kind `{name}` in `{version}` are not understood");
+            let cure = "express it as a Bookend `Policy`, or leave the document out";
+            report.add(Code::UnknownKind, kind.span, message, cure);
+        }
+        ("bookend.dev", name) => {
+            let message = format!("there is no kind `{name}` in `{version}`");
+            report.add(Code::UnknownKind, kind.span, message, "the kinds are `Policy` and `Inventory`");
+        }
+        (_, name) => {
+            let message = format!("a `{name}` in `{version}` says nothing about workloads or policy");
+            report.add(Code::Unread, kind.span, message, "leave it out to silence this");
+        }
+    }
+}
+
+/// Whether a kind of another system decides about traffic, so that ignoring it would change what is allowed.
+fn is_policy(group: &str, kind: &str) -> bool {
+    let groups = ["networking.k8s.io", "policy.networking.k8s.io", "security.istio.io", "cilium.io"];
+    kind.ends_with("Policy") && groups.contains(&group)
+        || group.ends_with("projectcalico.org")
+        || matches!(kind, "PeerAuthentication" | "RequestAuthentication")
+}

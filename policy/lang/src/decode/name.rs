@@ -1,0 +1,196 @@
+//! Names and labels, by the rules of Kubernetes.
+
+use super::fields::{Fields, string, wrong_type};
+use crate::{
+    Code,
+    diagnostic::Report,
+    document::Spanned,
+    yaml::{Node, Value},
+};
+use bookend_engine::{LabelExpression, Labels};
+
+/// `metadata`: namespace (default `default`, as `kubectl` has it) and name.
+pub(super) struct Metadata<'n> {
+    pub(super) namespace: String,
+    pub(super) name: Spanned<String>,
+    pub(super) labels: Option<&'n Node>,
+    pub(super) annotations: Option<&'n Node>,
+}
+
+/// Reads `metadata`. What a Kubernetes API server adds to it is known and not used.
+pub(super) fn metadata<'n>(fields: &mut Fields<'n>, report: &mut Report) -> Option<Metadata<'n>> {
+    let mut meta = Fields::of(fields.required("metadata", report)?, "metadata", report)?;
+    let name = meta.required("name", report).and_then(|node| name(node, "name", 253, report));
+    let namespace = match meta.get("namespace") {
+        None => Some("default".to_owned()),
+        Some(node) => self::name(node, "namespace", 63, report).map(|name| name.value),
+    };
+    let (labels, annotations) = (meta.get("labels"), meta.get("annotations"));
+    for server in [
+        "uid",
+        "resourceVersion",
+        "generation",
+        "creationTimestamp",
+        "managedFields",
+        "generateName",
+        "ownerReferences",
+        "finalizers",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "selfLink",
+    ] {
+        meta.get(server);
+    }
+    meta.finish(report);
+    Some(Metadata { namespace: namespace?, name: name?, labels, annotations })
+}
+
+/// A DNS-1123 label (or, where `longest` exceeds 63, subdomain).
+pub(super) fn name(node: &Node, what: &str, longest: usize, report: &mut Report) -> Option<Spanned<String>> {
+    let text = string(node, what, report)?;
+    let part = |label: &str| {
+        !label.is_empty()
+            && label.len() <= longest
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    };
+    let dotted = longest > 63;
+    let good = text.value.len() <= longest
+        && if dotted { text.value.split('.').all(part) } else { part(&text.value) };
+    if !good {
+        let message = format!("`{}` is not a name", text.value);
+        report.add(
+            Code::BadName,
+            text.span,
+            message,
+            format!(
+                "use at most {longest} of `a`–`z`, `0`–`9` and `-`{}",
+                if dotted { " and `.`" } else { "" }
+            ),
+        );
+        return None;
+    }
+    Some(text)
+}
+
+/// A mapping of labels.
+pub(super) fn labels(node: &Node, what: &'static str, report: &mut Report) -> Option<Labels> {
+    let Value::Mapping(entries) = &node.value else {
+        wrong_type(node, what, "a mapping", report);
+        return None;
+    };
+    let mut labels = Labels::new();
+    let mut sound = true;
+    for entry in entries {
+        let key = label_key(&entry.key);
+        if !key {
+            let message = format!("`{}` is not a label key", entry.key);
+            report.add(
+                Code::BadLabel,
+                entry.key_span,
+                message,
+                "use `name` or `prefix/name`, at most 63 characters each side",
+            );
+        }
+        match string(&entry.value, &entry.key, report) {
+            Some(value) if label_value(&value.value) => {
+                labels.insert(entry.key.clone(), value.value);
+                sound &= key;
+            }
+            Some(value) => {
+                let message = format!("`{}` is not a label value", value.value);
+                report.add(
+                    Code::BadLabel,
+                    value.span,
+                    message,
+                    "use at most 63 letters, digits, `-`, `_` and `.`",
+                );
+                sound = false;
+            }
+            None => sound = false,
+        }
+    }
+    sound.then_some(labels)
+}
+
+/// An element of `matchExpressions`.
+pub(super) fn expression(node: &Node, report: &mut Report) -> Option<LabelExpression> {
+    let mut fields = Fields::of(node, "label expression", report)?;
+    let key = fields.required("key", report).and_then(|node| {
+        let key = string(node, "key", report)?;
+        if !label_key(&key.value) {
+            let message = format!("`{}` is not a label key", key.value);
+            report.add(Code::BadLabel, key.span, message, "use `name` or `prefix/name`");
+            return None;
+        }
+        Some(key.value)
+    });
+    let operator = fields.required("operator", report).and_then(|node| string(node, "operator", report));
+    let values_node = fields.get("values");
+    let values = super::fields::clause(values_node, "values", report, |node, report| {
+        let value = string(node, "values", report)?;
+        if !label_value(&value.value) {
+            report.add(
+                Code::BadLabel,
+                value.span,
+                format!("`{}` is not a label value", value.value),
+                "use at most 63 letters, digits, `-`, `_` and `.`",
+            );
+            return None;
+        }
+        Some(value.value)
+    });
+    let place = fields.place();
+    fields.finish(report);
+    let (key, operator, values) = (key?, operator?, values?);
+    let refuse = |report: &mut Report, message: &str, cure: &str| {
+        report.add(Code::UnknownOperator, values_node.map_or(place, |node| node.span), message, cure);
+        None
+    };
+    match (operator.value.as_str(), values.is_any()) {
+        ("In", false) => Some(LabelExpression::In { key, values }),
+        ("NotIn", false) => Some(LabelExpression::NotIn { key, values }),
+        ("Exists", true) => Some(LabelExpression::Exists { key }),
+        ("DoesNotExist", true) => Some(LabelExpression::DoesNotExist { key }),
+        ("In" | "NotIn", true) => refuse(report, "the operator needs `values`", "add `values`"),
+        ("Exists" | "DoesNotExist", false) => {
+            refuse(report, "the operator has no `values`", "remove `values`")
+        }
+        (other, _) => {
+            let message = format!("`{other}` is not a label operator");
+            report.add(
+                Code::UnknownOperator,
+                operator.span,
+                message,
+                "write `In`, `NotIn`, `Exists` or `DoesNotExist`",
+            );
+            None
+        }
+    }
+}
+
+fn label_name(name: &str) -> bool {
+    let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    name.len() <= 63
+        && ends(name.chars().next())
+        && ends(name.chars().next_back())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
+fn label_key(key: &str) -> bool {
+    match key.split_once('/') {
+        None => label_name(key),
+        Some((prefix, name)) => {
+            let dns = |label: &str| {
+                !label.is_empty()
+                    && label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+            };
+            prefix.len() <= 253 && prefix.split('.').all(dns) && label_name(name)
+        }
+    }
+}
+
+fn label_value(value: &str) -> bool {
+    value.is_empty() || label_name(value)
+}

@@ -1,0 +1,124 @@
+//! Peers: `workloads` and `cidr`.
+
+use super::{
+    fields::{Fields, clause, string},
+    name,
+};
+use crate::{
+    Code,
+    diagnostic::Report,
+    document::{PeerDocument, Spanned, WorkloadsDocument},
+    yaml::Node,
+};
+use bookend_engine::{Block, BlockError, IpNet, Labels};
+
+/// An element of `from` or `to`.
+pub(super) fn peer(node: &Node, report: &mut Report) -> Option<PeerDocument> {
+    let mut fields = Fields::of(node, "peer", report)?;
+    let (workloads_node, cidr, except) = (fields.get("workloads"), fields.get("cidr"), fields.get("except"));
+    let place = fields.place();
+    let peer = match (workloads_node, cidr, except) {
+        (Some(node), None, None) => workloads(node, report).map(PeerDocument::Workloads),
+        (None, Some(cidr), except) => block(cidr, except, report).map(PeerDocument::Block),
+        (None, None, Some(_)) => {
+            report.add(Code::BadPeer, place, "`except` needs the `cidr` it is taken from", "add `cidr`");
+            None
+        }
+        (None, None, None) => {
+            report.add(
+                Code::BadPeer,
+                place,
+                "the peer says neither `workloads` nor `cidr`",
+                "add one of them; to mean everybody, leave the list out",
+            );
+            None
+        }
+        (Some(_), _, _) => {
+            report.add(
+                Code::BadPeer,
+                place,
+                "the peer says both `workloads` and `cidr`",
+                "write two entries in the list to mean either",
+            );
+            None
+        }
+    };
+    fields.finish(report);
+    peer
+}
+
+/// `workloads: {…}`.
+pub(super) fn workloads(node: &Node, report: &mut Report) -> Option<WorkloadsDocument> {
+    let mut fields = Fields::of(node, "workloads selector", report)?;
+    let namespace = fields.get("namespace").map(|node| name::name(node, "namespace", 63, report));
+    let labels = match fields.get("labels") {
+        None => Some(Labels::new()),
+        Some(node) => name::labels(node, "labels", report),
+    };
+    let expressions = clause(fields.get("matchExpressions"), "matchExpressions", report, name::expression);
+    let service_accounts =
+        clause(fields.get("serviceAccounts"), "serviceAccounts", report, |node, report| {
+            name::name(node, "serviceAccounts", 253, report).map(|name| name.value)
+        });
+    fields.finish(report);
+    Some(WorkloadsDocument {
+        span: node.span,
+        namespace: match namespace {
+            None => None,
+            Some(read) => Some(read?),
+        },
+        labels: labels?,
+        expressions: expressions?.alternatives().unwrap_or_default().to_vec(),
+        service_accounts: service_accounts?,
+    })
+}
+
+fn block(cidr: &Node, except: Option<&Node>, report: &mut Report) -> Option<Block> {
+    let whole = net(cidr, "cidr", report);
+    let inner = clause(except, "except", report, |node, report| net(node, "except", report));
+    let (whole, inner) = (whole?, inner?);
+    let inner = inner.alternatives().unwrap_or_default();
+    let mut sound = true;
+    for part in inner {
+        if !whole.value.contains(&part.value) || part.value == whole.value {
+            let message = format!("`{}` does not lie inside `{}`", part.value, whole.value);
+            let related = (whole.span, "the block it is taken from");
+            report.add_related(
+                Code::ExceptOutside,
+                part.span,
+                message,
+                "write a smaller block of it, or remove it",
+                related,
+            );
+            sound = false;
+        }
+    }
+    let nets = inner.iter().map(|part| part.value).collect();
+    sound.then(|| Block::new(whole.value, nets).ok()).flatten()
+}
+
+/// A block of addresses.
+fn net(node: &Node, what: &str, report: &mut Report) -> Option<Spanned<IpNet>> {
+    let text = string(node, what, report)?;
+    let bad = |report: &mut Report, cause: &str, cure: String| {
+        report.add(Code::BadCidr, text.span, format!("`{}` {cause}", text.value), cure);
+        None
+    };
+    let Ok(net) = text.value.parse::<IpNet>() else {
+        if let Ok(address) = text.value.parse::<core::net::IpAddr>() {
+            return bad(report, "has no prefix length", format!("write `{}`", IpNet::from(address)));
+        }
+        return bad(
+            report,
+            "is not a block of addresses",
+            "write it like `10.0.0.0/8` or `2001:db8::/32`".to_owned(),
+        );
+    };
+    match Block::new(net, Vec::new()) {
+        Ok(_) => Some(Spanned { value: net, span: text.span }),
+        Err(BlockError::HostBits) => {
+            bad(report, "has bits set after its prefix", format!("write `{}`", net.trunc()))
+        }
+        Err(error) => bad(report, "is refused", error.to_string()),
+    }
+}

@@ -1,0 +1,79 @@
+//! Ports: `9080`, or `{ port, endPort, protocol }` as in Kubernetes.
+
+use super::fields::{Fields, string, wrong_type};
+use crate::{
+    Code,
+    diagnostic::Report,
+    yaml::{Node, Value},
+};
+use bookend_engine::{PortMatch, Protocol};
+
+/// An element of `ports`.
+pub(super) fn port(node: &Node, report: &mut Report) -> Option<PortMatch> {
+    if let Value::Scalar(_) = &node.value {
+        let port = number(node, report)?;
+        return PortMatch::new(Protocol::Tcp, port, port).ok();
+    }
+    let mut fields = Fields::of(node, "port", report)?;
+    let first = fields.required("port", report).and_then(|node| number(node, report));
+    let last = match fields.get("endPort") {
+        None => first,
+        Some(node) => {
+            let last = number(node, report);
+            if let (Some(first), Some(last)) = (first, last)
+                && last < first
+            {
+                let message = format!("`endPort` {last} is below `port` {first}");
+                report.add(Code::BadPort, node.span, message, "swap them");
+                return None;
+            }
+            last
+        }
+    };
+    let protocol = match fields.get("protocol") {
+        None => Some(Protocol::Tcp),
+        Some(node) => protocol(node, report),
+    };
+    fields.finish(report);
+    PortMatch::new(protocol?, first?, last?).ok()
+}
+
+fn number(node: &Node, report: &mut Report) -> Option<u16> {
+    let Value::Scalar(scalar) = &node.value else {
+        wrong_type(node, "port", "a number", report);
+        return None;
+    };
+    let Some(number) = scalar.integer() else {
+        wrong_type(node, "port", "a number", report);
+        return None;
+    };
+    match u16::try_from(number) {
+        Ok(port @ 1..) => Some(port),
+        _ => {
+            report.add(
+                Code::BadPort,
+                node.span,
+                format!("{number} is not a port"),
+                "write a number from 1 to 65535",
+            );
+            None
+        }
+    }
+}
+
+fn protocol(node: &Node, report: &mut Report) -> Option<Protocol> {
+    let text = string(node, "protocol", report)?;
+    match text.value.as_str() {
+        "TCP" => Some(Protocol::Tcp),
+        "UDP" => Some(Protocol::Udp),
+        other => {
+            report.add(
+                Code::BadProtocol,
+                text.span,
+                format!("`{other}` is not a protocol with ports that is known"),
+                "write `TCP` or `UDP`",
+            );
+            None
+        }
+    }
+}

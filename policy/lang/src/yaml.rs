@@ -1,0 +1,236 @@
+//! YAML text to nodes with positions: the only file that speaks `saphyr_parser`.
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
+
+use crate::{Code, Source, Span, diagnostic::Report, source::MAX_SOURCE_BYTES};
+
+mod node;
+
+pub(crate) use node::{Entry, Node, Scalar, Value};
+
+/// How deeply nodes may nest.
+const MAX_DEPTH: usize = 64;
+
+/// How many keys a mapping may have.
+const MAX_ENTRIES: usize = 1000;
+
+/// Reads every document of a source. A source that is not well-formed as a whole gives none.
+pub(crate) fn read(index: usize, source: &Source, report: &mut Report) -> Vec<Node> {
+    let whole = Span::whole(index);
+    if source.bytes.len() > MAX_SOURCE_BYTES {
+        let message = format!("the source has {} bytes, more than {MAX_SOURCE_BYTES}", source.bytes.len());
+        report.add(Code::TooLarge, whole, message, "split it into several files");
+        return Vec::new();
+    }
+    let text = match core::str::from_utf8(&source.bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let offset = error.valid_up_to();
+            let valid = source.bytes.get(..offset).unwrap_or_default();
+            let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
+            let span = Span { start: offset, end: offset, line, ..whole };
+            report.add(Code::NotUtf8, span, "the source is not UTF-8 text", "convert it to UTF-8");
+            return Vec::new();
+        }
+    };
+    let mut reader = Reader { lines: Lines::new(index, text), report };
+    match reader.documents(text) {
+        Some(documents) if documents.is_empty() => {
+            reader.report.add(
+                Code::NoDocument,
+                whole,
+                "the source holds no document",
+                "write a document, or leave the file out",
+            );
+            documents
+        }
+        Some(documents) => documents,
+        None => Vec::new(),
+    }
+}
+
+/// Turns the parser's positions, which count characters, into byte offsets.
+struct Lines<'t> {
+    source: usize,
+    text: &'t str,
+    /// The byte offset of each character, where characters are not bytes.
+    offsets: Option<Vec<usize>>,
+}
+
+impl<'t> Lines<'t> {
+    fn new(source: usize, text: &'t str) -> Self {
+        let offsets = (!text.is_ascii()).then(|| text.char_indices().map(|(at, _)| at).collect());
+        Self { source, text, offsets }
+    }
+
+    fn offset(&self, marker: Marker) -> usize {
+        let index = marker.index();
+        let offset = self.offsets.as_ref().map_or(Some(index), |offsets| offsets.get(index).copied());
+        offset.unwrap_or(self.text.len()).min(self.text.len())
+    }
+
+    fn span(&self, start: Marker, end: Marker) -> Span {
+        let (from, to) = (self.offset(start), self.offset(end));
+        // Block collections end where the next token starts; what is underlined ends with the content.
+        let content = self.text.get(from..to).map_or(0, |text| text.trim_end().len());
+        Span {
+            source: self.source,
+            start: from,
+            end: from + content,
+            line: start.line(),
+            column: start.col() + 1,
+        }
+    }
+}
+
+struct Reader<'t, 'r> {
+    lines: Lines<'t>,
+    report: &'r mut Report,
+}
+
+/// A collection that is being read.
+enum Open {
+    Sequence(Span, Vec<Node>),
+    Mapping(Span, Vec<Entry>, Option<Node>),
+}
+
+impl Reader<'_, '_> {
+    /// All documents, or `None` when the text is not acceptable YAML.
+    fn documents(&mut self, text: &str) -> Option<Vec<Node>> {
+        let mut documents = Vec::new();
+        let mut open: Vec<Open> = Vec::new();
+        for event in Parser::new_from_str(text) {
+            let (event, span) = match event {
+                Ok(event) => event,
+                Err(error) => {
+                    let at = self.lines.span(*error.marker(), *error.marker());
+                    let message = format!("this is not YAML: {}", error.info());
+                    self.report.add(
+                        Code::NotYaml,
+                        at,
+                        message,
+                        "check the indentation, quotes and brackets here and in the line above",
+                    );
+                    return None;
+                }
+            };
+            let span = self.lines.span(span.start, span.end);
+            let finished = match event {
+                Event::Alias(_) => {
+                    return self.refuse(Code::Anchor, span, "an alias is refused", "write the value here");
+                }
+                Event::Scalar(_, _, anchor, _)
+                | Event::SequenceStart(anchor, _)
+                | Event::MappingStart(anchor, _)
+                    if anchor != 0 =>
+                {
+                    return self.refuse(
+                        Code::Anchor,
+                        span,
+                        "an anchor is refused",
+                        "write the value where it is used",
+                    );
+                }
+                Event::Scalar(_, _, _, Some(_))
+                | Event::SequenceStart(_, Some(_))
+                | Event::MappingStart(_, Some(_)) => {
+                    return self.refuse(
+                        Code::Tag,
+                        span,
+                        "a tag is refused",
+                        "remove the tag; quote the value if it is a string",
+                    );
+                }
+                Event::Scalar(text, style, _, _) => {
+                    let scalar = Scalar { text: text.into_owned(), plain: style == ScalarStyle::Plain };
+                    Some(Node { span, value: Value::Scalar(scalar) })
+                }
+                Event::SequenceStart(..) | Event::MappingStart(..) if open.len() >= MAX_DEPTH => {
+                    let message = format!("the document is nested more than {MAX_DEPTH} levels deep");
+                    return self.refuse(Code::TooDeep, span, &message, "flatten it");
+                }
+                Event::SequenceStart(..) => {
+                    open.push(Open::Sequence(span, Vec::new()));
+                    None
+                }
+                Event::MappingStart(..) => {
+                    open.push(Open::Mapping(span, Vec::new(), None));
+                    None
+                }
+                Event::SequenceEnd | Event::MappingEnd => open.pop().map(|collection| self.close(collection)),
+                Event::Nothing
+                | Event::StreamStart
+                | Event::StreamEnd
+                | Event::DocumentStart(_)
+                | Event::DocumentEnd => None,
+            };
+            if let Some(node) = finished {
+                self.attach(node, &mut open, &mut documents);
+            }
+        }
+        // `---` before the first document, or after the last, gives an empty one.
+        documents.retain(|node| !node.is_null());
+        Some(documents)
+    }
+
+    fn refuse<T>(&mut self, code: Code, span: Span, message: &str, cure: &str) -> Option<T> {
+        self.report.add(code, span, message, cure);
+        None
+    }
+
+    fn close(&mut self, collection: Open) -> Node {
+        match collection {
+            Open::Sequence(span, items) => {
+                let span = cover(span, items.last().map(|node| node.span));
+                Node { span, value: Value::Sequence(items) }
+            }
+            Open::Mapping(span, entries, _) => {
+                let span = cover(span, entries.last().map(|entry| entry.value.span));
+                let first = entries.first().map_or(span, |entry| entry.key_span);
+                let span = if span.start > first.start || span.end <= span.start {
+                    cover(first, Some(span))
+                } else {
+                    span
+                };
+                Node { span, value: Value::Mapping(entries) }
+            }
+        }
+    }
+
+    fn attach(&mut self, node: Node, open: &mut [Open], documents: &mut Vec<Node>) {
+        match open.last_mut() {
+            None => documents.push(node),
+            Some(Open::Sequence(_, items)) => items.push(node),
+            Some(Open::Mapping(_, _, key @ None)) => *key = Some(node),
+            Some(Open::Mapping(_, entries, key)) => {
+                let Some(Node { span, value }) = key.take() else { return };
+                let Value::Scalar(Scalar { text, .. }) = value else {
+                    self.report.add(
+                        Code::WrongType,
+                        span,
+                        "a key must be a plain string",
+                        "write the key as a word",
+                    );
+                    return;
+                };
+                if entries.len() >= MAX_ENTRIES {
+                    let message = format!("the mapping has more than {MAX_ENTRIES} keys");
+                    self.report.add(Code::TooMany, span, message, "use a list, or split it");
+                    return;
+                }
+                if let Some(first) = entries.iter().find(|entry| entry.key == text) {
+                    let message = format!("the key `{text}` is written twice");
+                    let related = (first.key_span, "first written here");
+                    self.report.add_related(Code::DuplicateKey, span, message, "remove one of them", related);
+                    return;
+                }
+                entries.push(Entry { key: text, key_span: span, value: node });
+            }
+        }
+    }
+}
+
+/// `span`, extended to the end of `last`.
+fn cover(span: Span, last: Option<Span>) -> Span {
+    Span { end: last.map_or(span.end, |last| last.end.max(span.end)), ..span }
+}
