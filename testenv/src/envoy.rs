@@ -1,0 +1,175 @@
+//! A real Envoy, configured as Istio configures its sidecars and its ingress gateway.
+//!
+//! Configuration arrives as xDS from files: clusters and listeners once, the Bookend filter through extension
+//! discovery (as Istio delivers a `WasmPlugin`), so that a new filter configuration reaches requests on connections that are already open. Files
+//! are replaced by rename, which is what Envoy watches for.
+
+mod admin;
+mod bootstrap;
+mod cluster;
+mod filter;
+mod listener;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+pub use filter::{Filter, PEER_ADDRESS_KEY, PEER_URI_SAN_KEY};
+
+use crate::certificate::Authority;
+use crate::error::{Doing, Error, Result};
+use crate::namespace::Namespace;
+use crate::process::{Launch, Process};
+use crate::world::topology::{PROXY_UID, Workload};
+
+/// How long an Envoy may take to be ready. It compiles the filter first, with others on few cores.
+const READY: Duration = Duration::from_secs(60);
+/// How long an Envoy may take to accept or refuse a new filter configuration.
+const RELOAD: Duration = Duration::from_secs(30);
+
+/// A running Envoy.
+#[derive(Debug)]
+pub struct Envoy {
+    process: Process,
+    directory: PathBuf,
+    version: u64,
+}
+
+impl Envoy {
+    /// Writes the configuration into `directory` and starts `executable` inside `namespace`. Returns before it
+    /// is ready, so that many can start together.
+    pub fn start(
+        executable: &Path,
+        namespace: &Namespace,
+        workload: &Workload,
+        authority: &Authority,
+        filter: Option<&Filter>,
+        directory: &Path,
+    ) -> Result<Self> {
+        fs::create_dir_all(directory).doing(format!("create `{}`", directory.display()))?;
+        let identity = authority.issue(&workload.spiffe_id())?;
+        replace(&directory.join("certificate.pem"), &identity.certificate)?;
+        replace(&directory.join("authority.pem"), authority.certificate())?;
+        let key = directory.join("key.pem");
+        replace(&key, &identity.key)?;
+        nix::unistd::chown(&key, Some(PROXY_UID.into()), None).doing("give the proxy its key")?;
+        let filtered = filter.is_some();
+        let listeners = listener::listeners(workload, directory, filtered);
+        write_resources(directory, "cds", "1", &cluster::clusters(workload, directory))?;
+        write_resources(directory, "lds", "1", &listeners)?;
+        if let Some(filter) = filter {
+            write_resources(directory, filter::FILE, "1", &[filter.resource(workload)])?;
+        }
+        let bootstrap = bootstrap::bootstrap(workload, directory);
+        replace(&directory.join("bootstrap.json"), &bootstrap.to_string())?;
+        let process = Process::start(namespace, Self::launch(executable, workload, directory))?;
+        Ok(Self { process, directory: directory.to_owned(), version: 1 })
+    }
+
+    fn launch(executable: &Path, workload: &Workload, directory: &Path) -> Launch {
+        let config = directory.join("bootstrap.json");
+        let mut arguments: Vec<OsString> = vec!["--config-path".into(), config.into()];
+        let flags = ["--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"];
+        arguments.extend(flags.map(OsString::from));
+        arguments.extend(["--component-log-level", "wasm:info"].map(OsString::from));
+        Launch {
+            name: format!("the Envoy of {}", workload.key),
+            program: executable.to_owned(),
+            arguments,
+            uid: PROXY_UID,
+            log: directory.join("envoy.log"),
+        }
+    }
+
+    /// Waits until Envoy serves: its first listeners, and with them the filter, are in force.
+    pub fn await_ready(&mut self, namespace: &Namespace) -> Result<()> {
+        self.process.await_ready(
+            READY,
+            || matches!(admin::get(namespace, "/ready"), Ok(answer) if answer.trim() == "LIVE"),
+        )?;
+        // Envoy is LIVE also when it refused its first listeners; then nothing listens.
+        let refused = self.statistic(namespace, "listener_manager.lds.update_rejected")?
+            + self.statistic(namespace, "cluster_manager.cds.update_rejected")?;
+        if refused > 0 {
+            let words = self.process.last_words();
+            return Err(Error::new(format!("{} refused its configuration: {words}", self.process.name())));
+        }
+        Ok(())
+    }
+
+    /// Replaces the filter's configuration and waits for Envoy's answer. Requests that arrive afterwards meet
+    /// the new one, on old connections too.
+    ///
+    /// # Errors
+    /// If Envoy refuses it (the old one then stays in force), with Envoy's reason.
+    pub fn reconfigure(&mut self, namespace: &Namespace, filter: &Filter, workload: &Workload) -> Result<()> {
+        let before = admin::reloads(namespace)?;
+        self.version += 1;
+        let version = self.version.to_string();
+        write_resources(&self.directory, filter::FILE, &version, &[filter.resource(workload)])?;
+        let end = Instant::now() + RELOAD;
+        while Instant::now() < end {
+            self.process.alive()?;
+            let now = admin::reloads(namespace)?;
+            if now.refused > before.refused {
+                let words = self.process.last_words();
+                return Err(Error::new(format!("{} refused the filter: {words}", self.process.name())));
+            }
+            if now.accepted > before.accepted {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Err(Error::new(format!("{} did not answer to a new filter in {RELOAD:?}", self.process.name())))
+    }
+
+    /// The value of a counter or gauge; 0 if Envoy does not have it.
+    pub fn statistic(&self, namespace: &Namespace, name: &str) -> Result<u64> {
+        admin::statistic(namespace, name)
+    }
+
+    /// What Envoy's administration interface answers to a GET.
+    pub fn admin(&self, namespace: &Namespace, path: &str) -> Result<String> {
+        admin::get(namespace, path)
+    }
+
+    /// The process.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+}
+
+/// Replaces a file in one step: a reader sees the old or the new content.
+fn replace(path: &Path, content: &str) -> Result<()> {
+    let next = path.with_extension("next");
+    fs::write(&next, content).doing(format!("write `{}`", next.display()))?;
+    fs::rename(&next, path).doing(format!("replace `{}`", path.display()))
+}
+
+/// Each kind of resource has a directory of its own, which Envoy watches for renames.
+fn write_resources(directory: &Path, kind: &str, version: &str, resources: &[Value]) -> Result<()> {
+    let directory = directory.join(kind);
+    fs::create_dir_all(&directory).doing(format!("create `{}`", directory.display()))?;
+    let response = json!({ "version_info": version, "resources": resources });
+    replace(&directory.join(format!("{kind}.json")), &response.to_string())
+}
+
+/// An xDS source that reads `kind` from files below `directory`.
+fn source(directory: &Path, kind: &str) -> Value {
+    let watched = directory.join(kind);
+    json!({
+        "resource_api_version": "V3",
+        "initial_fetch_timeout": "0s",
+        "path_config_source": {
+            "path": watched.join(format!("{kind}.json")),
+            "watched_directory": { "path": watched },
+        },
+    })
+}
+
+fn address(ip: impl ToString, port: u16) -> Value {
+    json!({ "socket_address": { "address": ip.to_string(), "port_value": port } })
+}

@@ -1,0 +1,102 @@
+//! The Bookend filter and what must stand before it in an HTTP filter chain.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::source;
+use crate::world::topology::Workload;
+
+/// The name of the extension, and of its discovery resource.
+pub(super) const NAME: &str = "bookend";
+/// The directory and file of the discovery resource.
+pub(super) const FILE: &str = "ecds";
+
+/// Filter state that holds the address of the direct peer, whatever `x-forwarded-for` says.
+pub const PEER_ADDRESS_KEY: &str = "bookend.peer_address";
+/// Filter state that holds the URI names of the peer's verified certificate, joined with a comma.
+pub const PEER_URI_SAN_KEY: &str = "bookend.peer_uri_san";
+
+const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+const RBAC: &str = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC";
+
+/// The Bookend filter: a module and its configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    /// The compiled module. Envoy runs as another user, so it must be readable by all.
+    pub module: PathBuf,
+    /// The configuration, JSON text; the module sees exactly these bytes.
+    pub configuration: String,
+}
+
+impl Filter {
+    /// The discovery resource.
+    pub(super) fn resource(&self, workload: &Workload) -> Value {
+        json!({
+            "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+            "name": NAME,
+            "typed_config": {
+                "@type": WASM,
+                "config": {
+                    "name": NAME,
+                    "root_id": NAME,
+                    "failure_policy": "FAIL_CLOSED",
+                    "vm_config": {
+                        "vm_id": format!("{NAME}.{}", workload.key),
+                        "runtime": "envoy.wasm.runtime.v8",
+                        "code": { "local": { "filename": self.module } },
+                    },
+                    "configuration": {
+                        "@type": "type.googleapis.com/google.protobuf.StringValue",
+                        "value": self.configuration,
+                    },
+                },
+            },
+        })
+    }
+}
+
+/// The HTTP filters in front of the router. Without Bookend only the two facts are recorded.
+pub(super) fn chain(directory: &Path, filtered: bool) -> Vec<Value> {
+    let mut chain = vec![facts()];
+    if filtered {
+        chain.push(json!({
+            "name": NAME,
+            "config_discovery": {
+                "config_source": source(directory, FILE),
+                "type_urls": [WASM, RBAC],
+                // Should the filter never arrive, deny everything instead of letting it pass.
+                "default_config": { "@type": RBAC, "rules": { "action": "ALLOW", "policies": {} } },
+                "apply_default_config_without_warming": false,
+            },
+        }));
+    }
+    chain.push(json!({
+        "name": "envoy.filters.http.router",
+        "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
+    }));
+    chain
+}
+
+/// Records who the direct peer is: what the connection says, not what a header says.
+fn facts() -> Value {
+    let fact = |key: &str, format: &str| {
+        json!({
+            "object_key": key,
+            "factory_key": "envoy.string",
+            "format_string": { "text_format_source": { "inline_string": format }, "omit_empty_values": true },
+            "read_only": true,
+            "skip_if_empty": true,
+        })
+    };
+    json!({
+        "name": "bookend.facts",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.set_filter_state.v3.Config",
+            "on_request_headers": [
+                fact(PEER_ADDRESS_KEY, "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
+                fact(PEER_URI_SAN_KEY, "%DOWNSTREAM_PEER_URI_SAN%"),
+            ],
+        },
+    })
+}
