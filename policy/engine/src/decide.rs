@@ -74,11 +74,14 @@ impl<'p> Judgement<'p> {
         self.source.verdict.min(self.destination.verdict)
     }
 
-    /// The end whose decision stands for the whole: the first that denies, else the destination.
+    /// The end whose decision stands for the whole (S10): the first that denies; where both allow, the
+    /// destination, unless only the source has a rule to name.
     pub fn deciding(&self) -> (End, Decision<'p>) {
-        match self.source.verdict {
-            Verdict::Deny => (End::Source, self.source),
-            Verdict::Allow => (End::Destination, self.destination),
+        let unruled = self.destination.cause == Cause::Default && self.source.cause != Cause::Default;
+        match (self.source.verdict, self.destination.verdict) {
+            (Verdict::Deny, _) => (End::Source, self.source),
+            (Verdict::Allow, Verdict::Allow) if unruled => (End::Source, self.source),
+            (Verdict::Allow, _) => (End::Destination, self.destination),
         }
     }
 
