@@ -1,0 +1,179 @@
+//! The callbacks of a proxy.
+
+use std::collections::BTreeMap;
+
+use bookend_engine::{Configuration, Permit};
+
+use crate::attributes::Arrival;
+use crate::headers::RequestHead;
+use crate::{Denied, Fault, Gate, Level, Pass, Proxy, Refusal};
+
+/// Where the id of the deciding rule is attached to a request: `%FILTER_STATE(wasm.bookend.rule:PLAIN)%` in an
+/// access log. One segment, because Envoy would join several by a NUL that no log format can spell.
+pub const RULE_PROPERTY: [&str; 1] = ["bookend.rule"];
+
+/// What becomes of a request's headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// They go to the next filter.
+    Continue,
+    /// They stay here; an answer is on its way, or nothing is.
+    Stop,
+}
+
+impl From<Permit> for Next {
+    /// The only way to [`Next::Continue`].
+    fn from(_permission: Permit) -> Self {
+        Self::Continue
+    }
+}
+
+/// The filter: one gate for each plugin that shares the module's memory.
+#[derive(Debug, Default)]
+pub struct Filter {
+    gates: BTreeMap<u32, Gate>,
+    /// The plugin that each stream belongs to.
+    streams: BTreeMap<u32, u32>,
+    counters: Option<Counters>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Counters {
+    allowed: u32,
+    denied: u32,
+    faults: u32,
+}
+
+impl Filter {
+    /// A filter that no plugin uses yet.
+    pub const fn new() -> Self {
+        Self { gates: BTreeMap::new(), streams: BTreeMap::new(), counters: None }
+    }
+
+    /// A context came to life: a plugin, with no parent, or a stream of a plugin.
+    pub fn create(&mut self, context: u32, parent: u32) {
+        if parent != 0 {
+            self.streams.insert(context, parent);
+        }
+    }
+
+    /// A context is gone.
+    pub fn delete(&mut self, context: u32) {
+        self.streams.remove(&context);
+        self.gates.remove(&context);
+    }
+
+    /// Reads the configuration of a plugin. False refuses it: the proxy then keeps the one it had.
+    pub fn configure(&mut self, proxy: &impl Proxy, plugin: u32) -> bool {
+        let configuration = match proxy.configuration() {
+            Ok(bytes) => Configuration::from_json(&bytes).map_err(|error| error.to_string()),
+            Err(error) => Err(format!("the configuration cannot be read: {error}")),
+        };
+        let configuration = match configuration {
+            Ok(configuration) => configuration,
+            Err(reason) => {
+                proxy.log(Level::Error, &format!("bookend: {reason}"));
+                return false;
+            }
+        };
+        self.counters = self.counters.or_else(|| Counters::define(proxy));
+        let revision = configuration.revision.clone();
+        let gate = Gate::bind(configuration, proxy);
+        match gate.fault() {
+            None => proxy.log(Level::Info, &format!("bookend: enforcing revision `{revision}`")),
+            Some(fault) => {
+                proxy.log(Level::Error, &format!("bookend: every request is refused, because {fault}"));
+            }
+        }
+        self.gates.insert(plugin, gate);
+        true
+    }
+
+    /// The headers of a request arrived.
+    pub fn request_headers(&self, proxy: &impl Proxy, context: u32) -> Next {
+        let bytes = proxy.request_headers().map_err(Fault::HeadersUnreadable);
+        let head = bytes.as_deref().map_err(Fault::clone).and_then(RequestHead::read);
+        let arrival = Arrival::read(proxy);
+        match self.judge(context, &arrival, &head) {
+            Ok(Pass { permit, rule }) => {
+                self.report(proxy, rule, |counters| counters.allowed);
+                permit.into()
+            }
+            Err(denied) => {
+                let refusal = Refusal::from(&denied);
+                if let Err(error) = proxy.respond(&refusal) {
+                    proxy.log(Level::Error, &format!("bookend: a refusal could not be sent: {error}"));
+                    // A request that nobody answers would hang: end it. If that fails too it hangs.
+                    let _unheard = proxy.reset();
+                }
+                match denied {
+                    Denied::ByRule(rule) => {
+                        proxy.log(Level::Info, &denial(rule, &arrival, &head));
+                        self.report(proxy, rule, |counters| counters.denied);
+                    }
+                    Denied::InDoubt(fault) => {
+                        proxy.log(Level::Warn, &format!("bookend: a request is refused, because {fault}"));
+                        self.report(proxy, &refusal.details, |counters| counters.faults);
+                    }
+                }
+                Next::Stop
+            }
+        }
+    }
+
+    fn judge(
+        &self,
+        context: u32,
+        arrival: &Result<Arrival, Fault>,
+        head: &Result<RequestHead<'_>, Fault>,
+    ) -> Result<Pass<'_>, Denied<'_>> {
+        let plugin = self.streams.get(&context).ok_or(Fault::NotConfigured)?;
+        let gate = self.gates.get(plugin).ok_or(Fault::NotConfigured)?;
+        let arrival = arrival.as_ref().map_err(Fault::clone)?;
+        gate.judge(arrival, head.as_ref().map_err(Fault::clone)?)
+    }
+
+    /// Counts a verdict and attaches its cause to the request. The verdict stands whether or not this works.
+    fn report(&self, proxy: &impl Proxy, rule: &str, counter: impl Fn(&Counters) -> u32) {
+        let _uncounted = self.counters.as_ref().map(|counters| proxy.count(counter(counters)));
+        let _unattached = proxy.set_property(&RULE_PROPERTY, rule.as_bytes());
+    }
+}
+
+impl Counters {
+    /// Defines the counters. A proxy that will not count is still worth its verdicts.
+    fn define(proxy: &impl Proxy) -> Option<Self> {
+        let define = |name| proxy.define_counter(name);
+        let counters = define("bookend.requests.allowed").and_then(|allowed| {
+            let denied = define("bookend.requests.denied")?;
+            Ok(Self { allowed, denied, faults: define("bookend.requests.faults")? })
+        });
+        counters
+            .inspect_err(|error| proxy.log(Level::Warn, &format!("bookend: nothing is counted: {error}")))
+            .ok()
+    }
+}
+
+/// What the log says of a denied request: on one line, without its query, which may hold secrets.
+fn denial(rule: &str, arrival: &Result<Arrival, Fault>, head: &Result<RequestHead<'_>, Fault>) -> String {
+    let head = head.as_ref().copied().unwrap_or_default();
+    let path = head.path.and_then(|path| path.split(|byte| *byte == b'?').next());
+    let (who, from) = arrival.as_ref().map_or((String::new(), None), |a| (a.uri_sans.join(","), a.address));
+    format!(
+        "bookend: denied by {rule}: {} {} from {} as {}",
+        shown(head.method),
+        shown(path),
+        from.map_or_else(|| "-".to_owned(), |address| address.to_string()),
+        shown(Some(who.as_bytes()).filter(|who| !who.is_empty())),
+    )
+}
+
+/// Bytes from a peer, harmless and short.
+fn shown(bytes: Option<&[u8]>) -> String {
+    const MOST: usize = 256;
+    let Some(bytes) = bytes else { return "-".to_owned() };
+    match bytes.get(..MOST) {
+        Some(start) if bytes.len() > MOST => format!("{}...", start.escape_ascii()),
+        _ => bytes.escape_ascii().to_string(),
+    }
+}

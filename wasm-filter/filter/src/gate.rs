@@ -1,0 +1,64 @@
+//! A configuration at work.
+
+use bookend_engine::{Configuration, Enforcement, Exchange, Permit, Request};
+
+use crate::attributes::{Arrival, own_workload};
+use crate::headers::RequestHead;
+use crate::{Fault, Proxy};
+
+/// A configuration, bound to the proxy's own workload. A gate that could not be bound refuses every request.
+#[derive(Debug)]
+pub struct Gate {
+    enforcement: Result<Enforcement, Fault>,
+}
+
+/// A request that may pass, and why.
+#[derive(Debug)]
+pub struct Pass<'g> {
+    /// The engine's permission.
+    pub permit: Permit,
+    /// The id of what allowed it.
+    pub rule: &'g str,
+}
+
+/// Why a request may not pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denied<'g> {
+    /// The engine says so; the id of what denied it.
+    ByRule(&'g str),
+    /// It cannot be judged.
+    InDoubt(Fault),
+}
+
+impl From<Fault> for Denied<'_> {
+    fn from(fault: Fault) -> Self {
+        Self::InDoubt(fault)
+    }
+}
+
+impl Gate {
+    /// Binds a configuration to the workload that the proxy says it serves.
+    pub fn bind(configuration: Configuration, proxy: &impl Proxy) -> Self {
+        Self { enforcement: own_workload(proxy).map(|own| Enforcement::new(configuration, own)) }
+    }
+
+    /// Why the gate refuses every request, if it does.
+    pub fn fault(&self) -> Option<&Fault> {
+        self.enforcement.as_ref().err()
+    }
+
+    /// Judges a request.
+    ///
+    /// # Errors
+    /// Why it may not pass.
+    pub fn judge<'g>(&'g self, arrival: &Arrival, head: &RequestHead<'_>) -> Result<Pass<'g>, Denied<'g>> {
+        let enforcement = self.enforcement.as_ref().map_err(Fault::clone)?;
+        let request = Request::new(head.method, head.path);
+        let local = arrival.destination;
+        let ruling = arrival.with_peer(|peer| {
+            enforcement.decide(peer, Some(local.ip()), local.port(), Exchange::Http(&request))
+        });
+        let rule = ruling.id();
+        ruling.permit.map(|permit| Pass { permit, rule }).ok_or(Denied::ByRule(rule))
+    }
+}
