@@ -1,1 +1,45 @@
-//! (being written)
+//! A program and an inventory, lowered to the exact contents of the kernel's tables, and their difference.
+//!
+//! [`Plan::build`] asks the engine every question a packet could pose at the interfaces of this host and writes the
+//! answers down in the form of [`bookend_abi::table`]. [`Plan::change_from`] orders the writes that lead from one plan
+//! to the next.
+//!
+//! How a policy is lowered. For each workload with an interface on this host, and each direction:
+//! 1. The rules that can concern it are picked (`local`).
+//! 2. Addresses fall into classes that none of these rules tells apart (`block`): the contents of `blocks`.
+//! 3. The peers fall into groups that none of these rules tells apart (`remote`).
+//! 4. For each group, class and protocol the engine judges each range of ports between the bounds that the rules
+//!    name; the answers are covered with as few power-of-two ranges as can be (`port`): the contents of `verdicts`.
+//! 5. What all of this has in common with the verdict on a stranger is left out: the policy's default.
+//!
+//! The contents are named by their hash ([`Number`](number)), so workloads that are treated alike share them and a
+//! policy in the kernel never changes: a workload is switched from one to another by writing one value.
+//!
+//! **This crate does not** know what a policy means (it asks `bookend-engine`), read documents, load or write kernel
+//! maps, or know interface indexes. It does no I/O.
+#![forbid(unsafe_code)]
+
+mod block;
+mod change;
+mod error;
+mod family;
+mod interface;
+mod local;
+mod lower;
+mod name;
+pub mod number;
+mod plan;
+mod policy;
+mod port;
+mod remote;
+mod render;
+mod size;
+mod tables;
+
+pub use change::{Change, Step};
+pub use error::PlanError;
+pub use interface::InterfacePlan;
+pub use name::KnownIdentity;
+pub use plan::Plan;
+pub use policy::PolicyContents;
+pub use size::Sizes;

@@ -1,0 +1,160 @@
+//! Classes of addresses that no rule tells apart: the contents of `blocks`.
+
+use bookend_abi::address::{MAPPED_PREFIX_LENGTH, from_ip, mapped};
+use bookend_abi::table::{BlockKey, NO_BLOCK};
+use bookend_engine::{End, Endpoint, Identity, IpNet, Location, PeerMatch, Program, Truth};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::family::Family;
+
+/// An address in table form, as a number; so that addresses in order are numbers in order.
+pub(crate) type Point = u128;
+
+/// A set of addresses that no rule tells apart, by one of its members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Class {
+    /// Its number in `blocks`.
+    pub(crate) number: u32,
+    /// Where its addresses are.
+    pub(crate) location: Location,
+    /// Their family; or one of them where it makes no difference.
+    pub(crate) family: Family,
+}
+
+/// The partition of all addresses into classes.
+pub(crate) struct Classes {
+    /// By number, from [`NO_BLOCK`]. That class may have no member.
+    classes: Vec<Class>,
+    cells: Vec<Cell>,
+    /// Where runs of addresses of one class begin, ascending, and their class.
+    runs: Vec<(Point, u32)>,
+}
+
+/// A prefix, without the smaller prefixes in it that are cells themselves.
+struct Cell {
+    first: Point,
+    length: u32,
+    class: u32,
+}
+
+impl Cell {
+    fn last(&self) -> Point {
+        self.first | Point::MAX.checked_shr(self.length).unwrap_or(0)
+    }
+}
+
+impl Classes {
+    /// The classes of the peers at `end` to the rules of `program`. `families_alike`: whether the other end is the same
+    /// to IPv4 and to IPv6 peers; otherwise no class holds both.
+    pub(crate) fn new(program: &Program, end: End, families_alike: bool) -> Self {
+        let clauses: Vec<_> = program
+            .rules()
+            .iter()
+            .map(|rule| rule.peers(end))
+            .filter(|clause| {
+                clause
+                    .alternatives()
+                    .is_some_and(|list| list.iter().any(|p| matches!(p, PeerMatch::Block(_))))
+            })
+            .collect();
+        // Two addresses are of one class if every rule says the same of a stranger at either.
+        let says = |location: Location| -> Vec<Truth> {
+            let stranger = Endpoint { identity: Identity::Outside, location };
+            clauses.iter().map(|clause| clause.holds(|peer| peer.holds(&stranger))).collect()
+        };
+        let told_apart = |family| if families_alike { Family::V4 } else { family };
+
+        // The roots of both families come first, so that an IPv6 block around `::ffff:0:0/96` does not mean IPv4.
+        let ipv4 = (Point::from_be_bytes(mapped([0; 4])), MAPPED_PREFIX_LENGTH);
+        let mut prefixes = BTreeMap::from([
+            ((0, 0), (Location::Elsewhere, Family::V6)),
+            (ipv4, (Location::Elsewhere, Family::V4)),
+        ]);
+        for peer in clauses.iter().filter_map(|clause| clause.alternatives()).flatten() {
+            if let PeerMatch::Block(block) = peer {
+                prefixes.extend(block.nets().map(|net| (prefix(net), (Location::Block(net), family(net)))));
+            }
+        }
+
+        let elsewhere = Class { number: NO_BLOCK, location: Location::Elsewhere, family: Family::V4 };
+        let mut classes = vec![elsewhere];
+        let mut numbers = BTreeMap::from([((says(Location::Elsewhere), Family::V4), NO_BLOCK)]);
+        let mut cells = Vec::with_capacity(prefixes.len());
+        for ((first, length), (location, family)) in prefixes {
+            let class = *numbers.entry((says(location), told_apart(family))).or_insert_with(|| {
+                // Fewer than 2³² prefixes fit in memory.
+                let number = classes.len() as u32;
+                classes.push(Class { number, location, family });
+                number
+            });
+            cells.push(Cell { first, length, class });
+        }
+        let runs = runs(&cells);
+        Self { classes, cells, runs }
+    }
+
+    /// The class for what no rule speaks of.
+    pub(crate) fn elsewhere(&self) -> Class {
+        Class { number: NO_BLOCK, location: Location::Elsewhere, family: Family::V4 }
+    }
+
+    /// The classes that an address can be in, ascending by number.
+    pub(crate) fn all(&self) -> Vec<Class> {
+        let occupied: BTreeSet<u32> = self.cells.iter().map(|cell| cell.class).collect();
+        self.classes.iter().filter(|class| occupied.contains(&class.number)).copied().collect()
+    }
+
+    /// The number of the class of an address.
+    pub(crate) fn of(&self, address: Point) -> u32 {
+        let next = self.runs.partition_point(|run| run.0 <= address);
+        next.checked_sub(1).and_then(|i| self.runs.get(i)).map_or(NO_BLOCK, |run| run.1)
+    }
+
+    /// The entries of `blocks`, for policy 0: prefixes whose class is not that of the prefix around them.
+    pub(crate) fn entries(&self) -> Vec<(BlockKey, u32)> {
+        let mut around: Vec<&Cell> = Vec::new();
+        let mut entries = Vec::new();
+        for cell in &self.cells {
+            while around.pop_if(|outer| outer.last() < cell.first).is_some() {}
+            if around.last().map_or(NO_BLOCK, |outer| outer.class) != cell.class {
+                entries.push((BlockKey::new(0, cell.first.to_be_bytes(), cell.length), cell.class));
+            }
+            around.push(cell);
+        }
+        entries
+    }
+}
+
+/// Flattens nested cells, outer before inner, into runs. Where runs begin at one address the last one counts.
+fn runs(cells: &[Cell]) -> Vec<(Point, u32)> {
+    let mut runs = Vec::new();
+    let mut around: Vec<&Cell> = Vec::new();
+    let close = |around: &mut Vec<&Cell>, runs: &mut Vec<(Point, u32)>, before: Option<Point>| {
+        while let Some(inner) = around.pop_if(|cell| before.is_none_or(|point| cell.last() < point)) {
+            if let (Some(next), Some(outer)) = (inner.last().checked_add(1), around.last()) {
+                runs.push((next, outer.class));
+            }
+        }
+    };
+    for cell in cells {
+        close(&mut around, &mut runs, Some(cell.first));
+        runs.push((cell.first, cell.class));
+        around.push(cell);
+    }
+    close(&mut around, &mut runs, None);
+    runs
+}
+
+/// A block in table form: its first address and its length, both of the 16-byte form.
+fn prefix(net: IpNet) -> (Point, u32) {
+    let first = Point::from_be_bytes(from_ip(net.network()));
+    let length = u32::from(net.prefix_len());
+    match family(net) {
+        Family::V4 => (first, MAPPED_PREFIX_LENGTH + length),
+        Family::V6 => (first, length),
+    }
+}
+
+fn family(net: IpNet) -> Family {
+    Family::of(net.addr())
+}

@@ -1,0 +1,123 @@
+//! The way from one plan to the next.
+
+use bookend_abi::Address;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{InterfacePlan, Plan};
+
+/// One write, or the writes and removals of one policy's contents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Write the contents of a policy: blocks and verdicts first, the head last.
+    WritePolicy(u64),
+    /// Remove the entry of an interface: everything there is denied.
+    RemoveInterface(String),
+    /// Remove an address from `owned`.
+    DisownAddress {
+        /// The interface.
+        interface: String,
+        /// The address.
+        address: Address,
+    },
+    /// Remove an address from `identities`: whoever is there is a stranger.
+    RemoveIdentity(Address),
+    /// Write the entry of an interface.
+    SwitchInterface {
+        /// The interface.
+        interface: String,
+        /// Its policy for connections the workload opens.
+        egress: u64,
+        /// Its policy for connections opened to the workload.
+        ingress: u64,
+    },
+    /// Write the identity at an address.
+    WriteIdentity {
+        /// The address.
+        address: Address,
+        /// The number of the identity.
+        identity: u64,
+    },
+    /// Write an address to `owned`.
+    OwnAddress {
+        /// The interface.
+        interface: String,
+        /// The address.
+        address: Address,
+    },
+    /// Remove the contents of a policy: the head first.
+    RemovePolicy(u64),
+}
+
+/// The steps from one plan to another, to be taken in order.
+///
+/// The order is such that every state on the way is one that the old or the new program decides exactly, for what
+/// the inventory was before or is now, provided the new plan retained the identities of the old one:
+/// 1. New policies are written; nobody uses them yet.
+/// 2. What is gone is removed: interfaces (denied from then on), addresses of workloads (denied as spoofed), and
+///    identities of addresses (strangers), so that nothing the new policies allow can go to who is no longer there.
+/// 3. Interfaces are switched, one write each.
+/// 4. Identities are written where they are new or have changed: only the new policies are sure to know them. An
+///    address passes from one identity to the other without being a stranger's in between.
+/// 5. Addresses of workloads are added: the last thing that opens a door.
+/// 6. Policies that nobody uses any more are removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// The steps.
+    pub steps: Vec<Step>,
+}
+
+impl Plan {
+    /// The change that leads from `old` (for the first plan, the empty one) to this plan.
+    #[must_use]
+    pub fn change_from(&self, old: &Self) -> Change {
+        let was = by_name(old);
+        let is = by_name(self);
+        let mut steps = Vec::new();
+
+        let written = self.policies.keys().filter(|handle| !old.policies.contains_key(handle));
+        steps.extend(written.map(|handle| Step::WritePolicy(*handle)));
+
+        let gone = was.keys().filter(|name| !is.contains_key(*name));
+        steps.extend(gone.map(|name| Step::RemoveInterface((*name).to_owned())));
+        let (owned, owns) = (owned(old), owned(self));
+        steps.extend(owned.difference(&owns).map(|(interface, address)| Step::DisownAddress {
+            interface: (*interface).to_owned(),
+            address: *address,
+        }));
+        let strangers = old.identities.keys().filter(|address| !self.identities.contains_key(*address));
+        steps.extend(strangers.map(|address| Step::RemoveIdentity(*address)));
+
+        let policies = |interface: &InterfacePlan| (interface.egress, interface.ingress);
+        for (name, interface) in &is {
+            let (egress, ingress) = policies(interface);
+            if was.get(name).is_none_or(|before| policies(before) != (egress, ingress)) {
+                steps.push(Step::SwitchInterface { interface: (*name).to_owned(), egress, ingress });
+            }
+        }
+
+        let changed = self
+            .identities
+            .iter()
+            .filter(|(address, identity)| old.identities.get(*address) != Some(identity));
+        steps.extend(
+            changed.map(|(address, identity)| Step::WriteIdentity { address: *address, identity: *identity }),
+        );
+        steps.extend(owns.difference(&owned).map(|(interface, address)| Step::OwnAddress {
+            interface: (*interface).to_owned(),
+            address: *address,
+        }));
+
+        let unused = old.policies.keys().filter(|handle| !self.policies.contains_key(handle));
+        steps.extend(unused.map(|handle| Step::RemovePolicy(*handle)));
+        Change { steps }
+    }
+}
+
+fn by_name(plan: &Plan) -> BTreeMap<&str, &InterfacePlan> {
+    plan.interfaces.iter().map(|interface| (interface.name.as_str(), interface)).collect()
+}
+
+fn owned(plan: &Plan) -> BTreeSet<(&str, Address)> {
+    let pairs = |i: &InterfacePlan| i.addresses.clone();
+    plan.interfaces.iter().flat_map(|i| pairs(i).into_iter().map(|a| (i.name.as_str(), a))).collect()
+}

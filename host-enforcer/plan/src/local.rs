@@ -1,0 +1,132 @@
+//! A workload of this host at one end of its connections, and what can concern it there.
+
+use bookend_engine::{End, Endpoint, Identity, Location, Program, Rule, Truth, WorkloadIdentity};
+use std::net::IpAddr;
+
+use crate::PlanError;
+use crate::family::{ByFamily, Family, NOWHERE};
+
+/// One direction of one workload's interface. Two that are equal in identity, end and `truths` have the same policy.
+pub(crate) struct Local<'a> {
+    /// Who it is.
+    pub(crate) identity: &'a WorkloadIdentity,
+    /// The end of its connections at which it is met here.
+    pub(crate) end: End,
+    /// The rules that govern it and what each says of it by its address of each family.
+    rules: Vec<&'a Rule>,
+    truths: ByFamily<Vec<Truth>>,
+    /// Where it is.
+    locations: ByFamily<Location>,
+}
+
+/// What makes two [`Local`]s the same: who they are, at which end, and what every rule says of them.
+pub(crate) type LocalKey<'a> = (&'a WorkloadIdentity, End, ByFamily<Vec<Truth>>);
+
+/// Two addresses of one family that `rule` treats differently.
+pub(crate) struct Disagreement {
+    pub(crate) rule: String,
+    pub(crate) meant: IpAddr,
+    pub(crate) other: IpAddr,
+}
+
+impl Disagreement {
+    /// The error of `workload`, which has both addresses behind `interface`.
+    pub(crate) fn into_error(self, workload: String, interface: &str) -> PlanError {
+        PlanError::AddressesDiffer {
+            rule: self.rule,
+            workload,
+            interface: interface.to_owned(),
+            first: self.meant,
+            second: self.other,
+        }
+    }
+}
+
+impl<'a> Local<'a> {
+    /// The workload `identity` with these `addresses`, in canonical form, at this `end`.
+    ///
+    /// # Errors
+    /// When a rule treats two addresses of one family differently.
+    pub(crate) fn new(
+        program: &'a Program,
+        identity: &'a WorkloadIdentity,
+        end: End,
+        addresses: &[IpAddr],
+    ) -> Result<Self, Disagreement> {
+        // A rule governs only ends in its own namespace (S4).
+        let rules: Vec<&Rule> =
+            program.rules().iter().filter(|rule| rule.namespace == identity.namespace).collect();
+        let said_of = |location: Location| -> Vec<Truth> {
+            let endpoint = Endpoint { identity: Identity::Workload(identity), location };
+            rules.iter().map(|rule| rule.peers(end).holds(|peer| peer.holds(&endpoint))).collect()
+        };
+        let of_family = |family: Family| -> Result<Option<(Location, Vec<Truth>)>, Disagreement> {
+            let mut first: Option<(IpAddr, Vec<Truth>)> = None;
+            for address in addresses.iter().copied().filter(|address| Family::of(*address) == family) {
+                let said = said_of(Location::of(address));
+                match &first {
+                    None => first = Some((address, said)),
+                    Some((other, earlier)) => {
+                        if let Some(disagreement) = disagreement(&rules, (*other, earlier), (address, &said))
+                        {
+                            return Err(disagreement);
+                        }
+                    }
+                }
+            }
+            Ok(first.map(|(address, said)| (Location::of(address), said)))
+        };
+        let (v4, v6) = (of_family(Family::V4)?, of_family(Family::V6)?);
+        let ByFamily { v4, v6 } = ByFamily::filled(v4, v6, (NOWHERE, said_of(NOWHERE)));
+        Ok(Self {
+            identity,
+            end,
+            rules,
+            locations: ByFamily { v4: v4.0, v6: v6.0 },
+            truths: ByFamily { v4: v4.1, v6: v6.1 },
+        })
+    }
+
+    /// What makes it the same as others.
+    pub(crate) fn key(&self) -> LocalKey<'a> {
+        (self.identity, self.end, self.truths.clone())
+    }
+
+    /// The part of `program` that can concern it.
+    pub(crate) fn program(&self, program: &Program) -> Program {
+        let mut concerned = self
+            .rules
+            .iter()
+            .zip(self.truths.v4.iter().zip(&self.truths.v6))
+            .filter(|(_, (v4, v6))| **v4 != Truth::No || **v6 != Truth::No)
+            .map(|(rule, _)| *rule)
+            .peekable();
+        program.filtered(
+            // Both are in the order of the program.
+            |rule| concerned.next_if(|next| std::ptr::eq(*next, rule)).is_some(),
+            |isolation| isolation.covers(self.end) && isolation.workloads.selects(self.identity),
+        )
+    }
+
+    /// Whether every rule says the same of it in both families.
+    pub(crate) fn families_alike(&self) -> bool {
+        self.truths.v4 == self.truths.v6
+    }
+
+    /// The endpoint that a peer of this family meets.
+    pub(crate) fn endpoint(&self, family: Family) -> Endpoint<'a> {
+        Endpoint { identity: Identity::Workload(self.identity), location: *self.locations.get(family) }
+    }
+}
+
+/// The first rule that treats two addresses differently, if any.
+fn disagreement(
+    rules: &[&Rule],
+    (first, of_first): (IpAddr, &[Truth]),
+    (second, of_second): (IpAddr, &[Truth]),
+) -> Option<Disagreement> {
+    let mut pairs = rules.iter().zip(of_first.iter().zip(of_second));
+    let (rule, (a, b)) = pairs.find(|(_, (a, b))| a != b)?;
+    let (meant, other) = if a > b { (first, second) } else { (second, first) };
+    Some(Disagreement { rule: rule.id.clone(), meant, other })
+}

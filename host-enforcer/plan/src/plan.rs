@@ -1,0 +1,199 @@
+//! The plan: everything one host's tables should hold.
+
+use bookend_abi::Address;
+use bookend_abi::address::from_ip;
+use bookend_engine::{End, Instance, Inventory, Program, Workload, WorkloadIdentity};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::block::Point;
+use crate::local::{Local, LocalKey};
+use crate::lower::lower;
+use crate::name::{KnownIdentity, RuleNumbers};
+use crate::remote::Remote;
+use crate::{InterfacePlan, PlanError, PolicyContents, number};
+
+/// The contents of one host's tables, and what the numbers in them stand for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The policies by handle.
+    pub policies: BTreeMap<u64, PolicyContents>,
+    /// The interfaces under policy, ascending by name.
+    pub interfaces: Vec<InterfacePlan>,
+    /// The entries of `identities`: who has which address, cluster-wide.
+    pub identities: BTreeMap<Address, u64>,
+    /// The identities that the policies know, by number: those of the inventory and the retained ones.
+    pub known: BTreeMap<u64, KnownIdentity>,
+    /// The rules that give some verdict here, by number: rules, isolations and `default-allow` by their ids.
+    pub rules: BTreeMap<u64, String>,
+}
+
+/// An instance of a workload.
+type Place<'a> = (&'a Workload, &'a Instance);
+
+impl Plan {
+    /// The plan of the host that has the interfaces which `inventory` names.
+    ///
+    /// The policies also know the `retained` identities, at any address: the identities of the plan in force, so that
+    /// neither those who leave nor those who come are strangers while one plan replaces the other.
+    ///
+    /// # Errors
+    /// When the inventory contradicts itself, or when the tables cannot express what the engine says.
+    pub fn build(
+        program: &Program,
+        inventory: &Inventory,
+        retained: &[WorkloadIdentity],
+    ) -> Result<Self, PlanError> {
+        let known = known(inventory, retained)?;
+        let places = places(inventory)?;
+        let remotes = remotes(&known, retained, &places);
+
+        let mut plan = Self::default();
+        for (address, (workload, _)) in &places {
+            plan.identities.insert(from_ip(*address), number::of_identity(&workload.identity));
+        }
+        let mut rules = RuleNumbers::default();
+        let mut lowered: BTreeMap<LocalKey<'_>, u64> = BTreeMap::new();
+        for (name, (workload, instance)) in interfaces(inventory)? {
+            let addresses = canonical(instance);
+            let mut handle_at = |end: End| -> Result<u64, PlanError> {
+                let local = Local::new(program, &workload.identity, end, &addresses)
+                    .map_err(|disagreement| disagreement.into_error(title(workload), name))?;
+                if let Some(handle) = lowered.get(&local.key()) {
+                    return Ok(*handle);
+                }
+                let mut contents = lower(program, &local, &remotes, &mut rules)?;
+                let handle = contents.seal();
+                if plan.policies.get(&handle).is_some_and(|other| *other != contents) {
+                    let second = format!("{} at the {}", title(workload), end.name());
+                    return Err(PlanError::SameNumber {
+                        what: "the policies",
+                        first: format!("{handle:016x}"),
+                        second,
+                    });
+                }
+                plan.policies.insert(handle, contents);
+                lowered.insert(local.key(), handle);
+                Ok(handle)
+            };
+            let (egress, ingress) = (handle_at(End::Source)?, handle_at(End::Destination)?);
+            plan.interfaces.push(InterfacePlan {
+                name: name.to_owned(),
+                namespace: workload.identity.namespace.clone(),
+                workload: workload.name.clone(),
+                egress,
+                ingress,
+                addresses: addresses.into_iter().map(from_ip).collect(),
+            });
+        }
+        plan.known = known;
+        plan.rules = rules.into_ids();
+        Ok(plan)
+    }
+
+    /// The identities this plan's policies know, to be retained by the plan that replaces it.
+    pub fn known_identities(&self) -> impl Iterator<Item = &WorkloadIdentity> {
+        self.known.values().map(|known| &known.identity)
+    }
+}
+
+/// `namespace/name`.
+fn title(workload: &Workload) -> String {
+    format!("{}/{}", workload.identity.namespace, workload.name)
+}
+
+/// The addresses of an instance, ascending, each once, none IPv4-mapped.
+fn canonical(instance: &Instance) -> Vec<IpAddr> {
+    let mut addresses: Vec<IpAddr> = instance.addresses.iter().map(IpAddr::to_canonical).collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    addresses
+}
+
+/// Every instance of the inventory.
+fn instances(inventory: &Inventory) -> impl Iterator<Item = Place<'_>> {
+    inventory.workloads.iter().flat_map(|workload| workload.instances.iter().map(move |i| (workload, i)))
+}
+
+/// Who has which address.
+fn places(inventory: &Inventory) -> Result<BTreeMap<IpAddr, Place<'_>>, PlanError> {
+    let mut places: BTreeMap<IpAddr, Place<'_>> = BTreeMap::new();
+    for (workload, instance) in instances(inventory) {
+        for address in canonical(instance) {
+            let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
+            if address.is_unspecified() || address.is_multicast() || broadcast {
+                return Err(PlanError::ImpossibleAddress { address, workload: title(workload) });
+            }
+            if let Some((first, _)) = places.insert(address, (workload, instance)) {
+                let (first, second) = (title(first), title(workload));
+                return Err(PlanError::SharedAddress { address, first, second });
+            }
+        }
+    }
+    Ok(places)
+}
+
+/// The interfaces of this host and who is behind them.
+fn interfaces(inventory: &Inventory) -> Result<BTreeMap<&str, Place<'_>>, PlanError> {
+    let mut interfaces: BTreeMap<&str, Place<'_>> = BTreeMap::new();
+    for (workload, instance) in instances(inventory) {
+        let Some(interface) = instance.interface.as_deref() else { continue };
+        if let Some((first, _)) = interfaces.insert(interface, (workload, instance)) {
+            let (first, second) = (title(first), title(workload));
+            return Err(PlanError::SharedInterface { interface: interface.to_owned(), first, second });
+        }
+    }
+    Ok(interfaces)
+}
+
+/// The identities of the inventory and the retained ones, by number.
+fn known(
+    inventory: &Inventory,
+    retained: &[WorkloadIdentity],
+) -> Result<BTreeMap<u64, KnownIdentity>, PlanError> {
+    let mut known: BTreeMap<u64, KnownIdentity> = BTreeMap::new();
+    let listed = inventory.workloads.iter().map(|workload| (&workload.identity, Some(title(workload))));
+    for (identity, workload) in listed.chain(retained.iter().map(|identity| (identity, None))) {
+        let entry = known
+            .entry(number::of_identity(identity))
+            .or_insert_with(|| KnownIdentity { identity: identity.clone(), workloads: Vec::new() });
+        if entry.identity != *identity {
+            return Err(PlanError::SameNumber {
+                what: "the identities of",
+                first: entry.name(),
+                second: workload.unwrap_or_else(|| KnownIdentity::account(identity)),
+            });
+        }
+        entry.workloads.extend(workload);
+    }
+    for entry in known.values_mut() {
+        entry.workloads.sort_unstable();
+        entry.workloads.dedup();
+    }
+    Ok(known)
+}
+
+/// Every known identity as a peer.
+fn remotes<'a>(
+    known: &'a BTreeMap<u64, KnownIdentity>,
+    retained: &[WorkloadIdentity],
+    places: &BTreeMap<IpAddr, Place<'_>>,
+) -> Vec<Remote<'a>> {
+    let mut remotes: BTreeMap<u64, Remote<'a>> = BTreeMap::new();
+    for (number, known) in known {
+        let remote =
+            Remote { number: *number, identity: &known.identity, addresses: Vec::new(), retained: false };
+        remotes.insert(*number, remote);
+    }
+    for identity in retained {
+        if let Some(remote) = remotes.get_mut(&number::of_identity(identity)) {
+            remote.retained = true;
+        }
+    }
+    for (address, (workload, _)) in places {
+        if let Some(remote) = remotes.get_mut(&number::of_identity(&workload.identity)) {
+            remote.addresses.push(Point::from_be_bytes(from_ip(*address)));
+        }
+    }
+    remotes.into_values().collect()
+}

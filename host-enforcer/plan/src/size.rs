@@ -1,0 +1,102 @@
+//! How much of the tables a plan takes.
+
+use bookend_abi::table::capacity;
+use std::collections::BTreeSet;
+
+use crate::{Plan, PlanError};
+
+/// Entries needed in each table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sizes {
+    /// In `interfaces`.
+    pub interfaces: usize,
+    /// In `owned`.
+    pub owned: usize,
+    /// In `identities`.
+    pub identities: usize,
+    /// In `blocks`.
+    pub blocks: usize,
+    /// In `policies`.
+    pub policies: usize,
+    /// In `verdicts`.
+    pub verdicts: usize,
+    /// In `rules`, once every rule has been counted.
+    pub rules: usize,
+}
+
+impl Plan {
+    /// The entries this plan needs by itself.
+    #[must_use]
+    pub fn sizes(&self) -> Sizes {
+        Sizes {
+            interfaces: self.interfaces.len(),
+            owned: self.interfaces.iter().map(|interface| interface.addresses.len()).sum(),
+            identities: self.identities.len(),
+            blocks: self.policies.values().map(|policy| policy.blocks.len()).sum(),
+            policies: self.policies.len(),
+            verdicts: self.policies.values().map(|policy| policy.verdicts.len()).sum(),
+            rules: self.rules.len(),
+        }
+    }
+
+    /// The entries needed while this plan replaces `old`, when both stand side by side.
+    #[must_use]
+    pub fn sizes_replacing(&self, old: &Self) -> Sizes {
+        let mut sizes = self.sizes();
+        for (_, gone) in old.policies.iter().filter(|(handle, _)| !self.policies.contains_key(handle)) {
+            sizes.policies += 1;
+            sizes.blocks += gone.blocks.len();
+            sizes.verdicts += gone.verdicts.len();
+        }
+        sizes.rules += old.rules.keys().filter(|rule| !self.rules.contains_key(rule)).count();
+        // Interfaces and addresses that go are removed before those that come are written, but those that stay on
+        // another interface are in `owned` twice for a moment; count all of both, each once.
+        sizes.interfaces = names(self).union(&names(old)).count();
+        sizes.owned = owned(self).union(&owned(old)).count();
+        sizes.identities +=
+            old.identities.keys().filter(|address| !self.identities.contains_key(*address)).count();
+        sizes
+    }
+
+    /// Refuses a plan that does not fit the kernel's tables while it replaces `old` (for the first plan, the empty
+    /// one).
+    ///
+    /// # Errors
+    /// Names the first table that would overflow.
+    pub fn check_capacity(&self, old: &Self) -> Result<(), PlanError> {
+        const SELECT: &str =
+            "select peers by namespace or CIDR where you can, or run fewer workloads on this host";
+        const CIDRS: &str = "merge CIDR blocks that lie side by side";
+        const FEWER: &str = "run fewer workloads on this host";
+        const CLUSTER: &str = "split the cluster, or describe workloads that no rule selects by CIDR";
+        const RULES: &str = "merge rules that differ only in their peers or ports";
+        let Sizes { interfaces, owned, identities, blocks, policies, verdicts, rules } =
+            self.sizes_replacing(old);
+        let tables = [
+            ("interfaces", interfaces, capacity::INTERFACES, FEWER),
+            ("owned", owned, capacity::OWNED, FEWER),
+            ("identities", identities, capacity::IDENTITIES, CLUSTER),
+            ("blocks", blocks, capacity::BLOCKS, CIDRS),
+            ("policies", policies, capacity::POLICIES, FEWER),
+            ("verdicts", verdicts, capacity::VERDICTS, SELECT),
+            ("rules", rules, capacity::RULES, RULES),
+        ];
+        // A table of more entries than a `u32` counts does not exist.
+        match tables.into_iter().find(|(_, needed, capacity, _)| *needed as u64 > u64::from(*capacity)) {
+            Some((table, needed, capacity, cure)) => {
+                Err(PlanError::OverCapacity { table, needed, capacity, cure })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn names(plan: &Plan) -> BTreeSet<&str> {
+    plan.interfaces.iter().map(|interface| interface.name.as_str()).collect()
+}
+
+fn owned(plan: &Plan) -> BTreeSet<(&str, bookend_abi::Address)> {
+    let pairs = |i: &'_ crate::InterfacePlan| i.addresses.clone();
+    plan.interfaces.iter().flat_map(|i| pairs(i).into_iter().map(|a| (i.name.as_str(), a))).collect()
+}
