@@ -9,12 +9,14 @@
 #![cfg_attr(not(test), no_std)]
 
 pub mod address;
+#[cfg(any(test, feature = "alloc"))]
+pub mod craft;
 pub mod decide;
 pub mod event;
 pub mod flow;
 pub mod frame;
 pub mod packet;
-#[cfg(feature = "alloc")]
+#[cfg(any(test, feature = "alloc"))]
 pub mod plain;
 pub mod reason;
 pub mod table;

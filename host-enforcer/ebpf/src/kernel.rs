@@ -4,8 +4,10 @@ mod maps;
 mod skb;
 
 use aya_ebpf::{bindings::__sk_buff, helpers::bpf_ktime_get_ns};
-use bookend_abi::{FROM_WORKLOAD, Outcome, Packet, Reason, TO_WORKLOAD, decide, parse, report, table::ALLOW};
-use maps::KernelTables;
+use bookend_abi::{
+    FROM_WORKLOAD, Frame, Outcome, Packet, Reason, TO_WORKLOAD, decide, parse, report, table::ALLOW,
+};
+use maps::{KernelTables, NOT_REFUSED, Scratch};
 use skb::SocketBuffer;
 
 /// tcx: let the programs after this one judge as well.
@@ -31,21 +33,42 @@ extern "C" fn to_workload(skb: *mut __sk_buff) -> i32 {
 fn judge(skb: *mut __sk_buff, direction: u8) -> i32 {
     let frame = SocketBuffer::new(skb);
     let ifindex = frame.ifindex();
-    let length = frame.wire_length();
+    let length = frame.length();
     // SAFETY: the helper takes nothing and cannot fail.
     let now = unsafe { bpf_ktime_get_ns() };
-    let mut packet = Packet::default();
-    // The tag may have been taken off the frame and put beside it.
-    let parsed = if frame.is_tagged() { Err(Reason::UNKNOWN_ETHERTYPE) } else { parse(&frame, &mut packet) };
-    let outcome = match parsed {
-        Ok(()) => decide(&mut KernelTables, direction, ifindex, &packet, now),
-        Err(reason) => Outcome::deny(reason),
+    let Some(scratch) = maps::scratch() else {
+        return TC_ACT_SHOT;
     };
-    maps::count(&outcome, length);
-    if outcome.report {
-        maps::emit(report(direction, ifindex, length, &packet, now, &outcome));
+    scratch.packet = Packet::default();
+    // The tag may have been taken off the frame and put beside it.
+    let parsed =
+        if frame.is_tagged() { Err(Reason::UNKNOWN_ETHERTYPE) } else { parse(&frame, &mut scratch.packet) };
+    scratch.refused = match parsed {
+        Ok(()) => NOT_REFUSED,
+        Err(reason) => reason.0,
+    };
+
+    let scratch = forget(scratch);
+    scratch.outcome = if scratch.refused == NOT_REFUSED {
+        decide(&mut KernelTables, direction, ifindex, &scratch.packet, now)
+    } else {
+        Outcome::deny(Reason(scratch.refused))
+    };
+
+    let scratch = forget(scratch);
+    maps::count(&scratch.outcome, length);
+    if scratch.outcome.report {
+        maps::emit(report(direction, ifindex, length, &scratch.packet, now, &scratch.outcome));
     }
-    if outcome.verdict == ALLOW { TCX_NEXT } else { TC_ACT_SHOT }
+    if scratch.outcome.verdict == ALLOW { TCX_NEXT } else { TC_ACT_SHOT }
+}
+
+/// Makes compiler and verifier forget what they know about the contents of `scratch`. Each stage is then verified
+/// once for all packets, not once for every path through the stage before it: without this the programs are beyond
+/// the verifier's limit of a million steps.
+#[inline(always)]
+fn forget(scratch: &mut Scratch) -> &mut Scratch {
+    core::hint::black_box(scratch)
 }
 
 /// Never reached: an object in which it could be reached does not pass the verifier.

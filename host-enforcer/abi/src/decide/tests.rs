@@ -1,1 +1,492 @@
+use super::*;
+use crate::craft;
+use crate::packet::{ACK, FIN, RST, SYN, parse};
+use crate::plain::PlainTables;
+use crate::table::{ICMP, OTHER_PROTOCOL, TCP, UDP};
+use std::net::IpAddr;
 
+const IFINDEX: u32 = 7;
+const SECOND: u64 = 1_000_000_000;
+
+const OWN: &str = "10.0.0.1";
+const FRIEND: &str = "10.0.0.2";
+const STRANGER: &str = "192.0.2.1";
+const FRIEND_IDENTITY: u64 = 22;
+const EGRESS: u64 = 100;
+const INGRESS: u64 = 200;
+const ISOLATED: u64 = 900;
+
+/// One workload that owns [`OWN`] and `fd00::1`, isolated both ways; it may open TCP 80 to the friend, and the friend
+/// TCP 8080, UDP 53 and echo to it.
+struct World {
+    tables: PlainTables,
+    now: u64,
+}
+
+impl World {
+    fn new() -> Self {
+        let mut tables = PlainTables::default();
+        tables.interfaces.insert(IFINDEX, Interface { egress: EGRESS, ingress: INGRESS, epoch: 1, flags: 0 });
+        for own in [OWN, "fd00::1"] {
+            tables.owned.insert(OwnedKey { ifindex: IFINDEX, address: address(own) });
+        }
+        tables.identities.insert(address(FRIEND), FRIEND_IDENTITY);
+        for handle in [EGRESS, INGRESS] {
+            tables.policies.insert(
+                handle,
+                PolicyHead {
+                    tcp_prefixes: 1 << 16,
+                    udp_prefixes: 1 << 16,
+                    default_rule: ISOLATED,
+                    ..PolicyHead::default()
+                },
+            );
+        }
+        let mut world = Self { tables, now: 1_000 * SECOND };
+        world.allow(EGRESS, TCP, 80, 16, 1);
+        world.allow(INGRESS, TCP, 8080, 16, 2);
+        world.allow(INGRESS, UDP, 53, 16, 3);
+        world.allow(INGRESS, ICMP, 0, 0, 4);
+        world
+    }
+
+    fn verdict(
+        &mut self,
+        policy: u64,
+        identity: u64,
+        protocol: u8,
+        port: u16,
+        prefix_length: u8,
+        value: VerdictValue,
+    ) {
+        let key = VerdictKey { policy, identity, block: 0, port, protocol, prefix_length };
+        self.tables.verdicts.insert(key, value);
+        let head = self.tables.policies.get_mut(&policy).unwrap();
+        match protocol {
+            TCP => head.tcp_prefixes |= 1 << prefix_length,
+            UDP => head.udp_prefixes |= 1 << prefix_length,
+            _ => {}
+        }
+    }
+
+    fn allow(&mut self, policy: u64, protocol: u8, port: u16, prefix_length: u8, rule: u64) {
+        self.verdict(policy, FRIEND_IDENTITY, protocol, port, prefix_length, VerdictValue::new(rule, ALLOW));
+    }
+
+    fn judge(&mut self, direction: u8, frame: &[u8]) -> Outcome {
+        let mut packet = Packet::default();
+        match parse(frame, &mut packet) {
+            Ok(()) => decide(&mut self.tables, direction, IFINDEX, &packet, self.now),
+            Err(reason) => Outcome::deny(reason),
+        }
+    }
+
+    fn send(&mut self, remote: &str, protocol: u8, payload: &[u8]) -> Outcome {
+        self.judge(FROM_WORKLOAD, &craft::frame(ip(OWN), ip(remote), protocol, payload))
+    }
+
+    fn receive(&mut self, remote: &str, protocol: u8, payload: &[u8]) -> Outcome {
+        self.judge(TO_WORKLOAD, &craft::frame(ip(remote), ip(OWN), protocol, payload))
+    }
+
+    /// An established connection from the workload to the friend's port 80.
+    fn connected() -> Self {
+        let mut world = Self::new();
+        passes(world.send(FRIEND, TCP, &craft::tcp(5000, 80, SYN)), Reason::RULE, 1);
+        passes(world.receive(FRIEND, TCP, &craft::tcp(80, 5000, SYN | ACK)), Reason::ESTABLISHED, 1);
+        passes(world.send(FRIEND, TCP, &craft::tcp(5000, 80, ACK)), Reason::ESTABLISHED, 1);
+        world
+    }
+
+    fn isolate(&mut self) {
+        self.tables.verdicts.clear();
+        self.tables.interfaces.get_mut(&IFINDEX).unwrap().epoch += 1;
+    }
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn address(text: &str) -> Address {
+    address::from_ip(ip(text))
+}
+
+#[track_caller]
+fn passes(outcome: Outcome, reason: Reason, rule: u64) {
+    assert_eq!((outcome.verdict, outcome.reason.name(), outcome.rule), (ALLOW, reason.name(), rule));
+}
+
+#[track_caller]
+fn drops(outcome: Outcome, reason: Reason) {
+    assert_eq!((outcome.verdict, outcome.reason.name()), (DENY, reason.name()));
+    assert!(outcome.report, "everything denied is reported");
+}
+
+#[test]
+fn before_a_policy_is_known_everything_is_denied() {
+    let mut world = World::new();
+    world.tables.interfaces.clear();
+    drops(world.send(FRIEND, TCP, &craft::tcp(5000, 80, SYN)), Reason::UNKNOWN_INTERFACE);
+    drops(
+        world.judge(FROM_WORKLOAD, &craft::arp(1, [10, 0, 0, 1], [10, 0, 0, 2])),
+        Reason::UNKNOWN_INTERFACE,
+    );
+    world.tables.interfaces.insert(IFINDEX, Interface::default());
+    drops(world.send(FRIEND, TCP, &craft::tcp(5000, 80, SYN)), Reason::UNKNOWN_POLICY);
+    world.tables.interfaces.insert(IFINDEX, Interface { egress: 12345, ..Interface::default() });
+    drops(world.send(FRIEND, TCP, &craft::tcp(5000, 80, SYN)), Reason::UNKNOWN_POLICY);
+}
+
+#[test]
+fn an_isolated_workload_reaches_only_what_a_rule_names() {
+    let mut world = World::new();
+    passes(world.send(FRIEND, TCP, &craft::tcp(5000, 80, SYN)), Reason::RULE, 1);
+    for (remote, protocol, payload) in [
+        (FRIEND, TCP, craft::tcp(5000, 81, SYN)),
+        (FRIEND, UDP, craft::udp(5000, 80, b"")),
+        (FRIEND, ICMP, craft::icmp(8, [0; 4], b"")),
+        (FRIEND, 132, vec![0; 12]),
+        (STRANGER, TCP, craft::tcp(5000, 80, SYN)),
+    ] {
+        let outcome = world.send(remote, protocol, &payload);
+        drops(outcome, Reason::ISOLATION);
+        assert_eq!(outcome.rule, ISOLATED);
+    }
+}
+
+#[test]
+fn a_workload_that_is_not_isolated_reaches_what_no_rule_denies() {
+    let mut world = World::new();
+    world.tables.policies.get_mut(&EGRESS).unwrap().flags = PolicyHead::DEFAULT_ALLOW;
+    world.verdict(EGRESS, OUTSIDE, TCP, 25, 16, VerdictValue::new(9, DENY));
+    passes(world.send(STRANGER, TCP, &craft::tcp(5000, 443, SYN)), Reason::DEFAULT, ISOLATED);
+    let outcome = world.send(STRANGER, TCP, &craft::tcp(5000, 25, SYN));
+    drops(outcome, Reason::RULE);
+    assert_eq!(outcome.rule, 9);
+}
+
+#[test]
+fn a_verdict_that_is_neither_allow_nor_deny_denies() {
+    let mut world = World::new();
+    world.verdict(EGRESS, FRIEND_IDENTITY, TCP, 80, 16, VerdictValue::new(9, 2));
+    drops(world.send(FRIEND, TCP, &craft::tcp(5000, 80, SYN)), Reason::RULE);
+}
+
+#[test]
+fn the_longest_port_prefix_decides() {
+    let mut world = World::new();
+    world.allow(EGRESS, TCP, 0, 0, 10);
+    world.allow(EGRESS, TCP, 8192, 3, 11);
+    world.verdict(EGRESS, FRIEND_IDENTITY, TCP, 9080, 16, VerdictValue::new(12, DENY));
+    passes(world.send(FRIEND, TCP, &craft::tcp(5000, 1, SYN)), Reason::RULE, 10);
+    passes(world.send(FRIEND, TCP, &craft::tcp(5000, 8192, SYN)), Reason::RULE, 11);
+    passes(world.send(FRIEND, TCP, &craft::tcp(5000, 16383, SYN)), Reason::RULE, 11);
+    passes(world.send(FRIEND, TCP, &craft::tcp(5000, 16384, SYN)), Reason::RULE, 10);
+    passes(world.send(FRIEND, TCP, &craft::tcp(5000, 65535, SYN)), Reason::RULE, 10);
+    drops(world.send(FRIEND, TCP, &craft::tcp(5000, 9080, SYN)), Reason::RULE);
+}
+
+#[test]
+fn the_longest_block_of_this_policy_decides() {
+    let mut world = World::new();
+    let block = |policy, text, length: u32| BlockKey::new(policy, address(text), 96 + length);
+    world.tables.blocks.insert(block(EGRESS, "192.0.0.0", 8), 1);
+    world.tables.blocks.insert(block(EGRESS, "192.0.2.0", 24), 2);
+    world.tables.blocks.insert(block(INGRESS, "192.0.2.1", 32), 3);
+    let key = VerdictKey {
+        policy: EGRESS,
+        identity: OUTSIDE,
+        block: 2,
+        port: 443,
+        protocol: TCP,
+        prefix_length: 16,
+    };
+    world.tables.verdicts.insert(key, VerdictValue::new(7, ALLOW));
+    // Not until the head says that there are blocks.
+    drops(world.send(STRANGER, TCP, &craft::tcp(5000, 443, SYN)), Reason::ISOLATION);
+    world.tables.policies.get_mut(&EGRESS).unwrap().flags = PolicyHead::HAS_BLOCKS;
+    passes(world.send(STRANGER, TCP, &craft::tcp(5000, 443, SYN)), Reason::RULE, 7);
+    drops(world.send("192.0.3.1", TCP, &craft::tcp(5000, 443, SYN)), Reason::ISOLATION);
+    drops(world.send("10.0.0.9", TCP, &craft::tcp(5000, 443, SYN)), Reason::ISOLATION);
+}
+
+#[test]
+fn other_protocols_have_one_verdict() {
+    let mut world = World::new();
+    world.allow(EGRESS, OTHER_PROTOCOL, 0, 0, 13);
+    passes(world.send(FRIEND, 132, &[0; 12]), Reason::RULE, 13);
+    passes(world.receive(FRIEND, 132, &[0; 12]), Reason::ESTABLISHED, 13);
+    drops(world.receive(FRIEND, 47, &[0; 12]), Reason::ISOLATION);
+}
+
+#[test]
+fn a_workload_sends_from_its_own_addresses_only() {
+    let mut world = World::new();
+    let syn = craft::tcp(5000, 80, SYN);
+    drops(world.judge(FROM_WORKLOAD, &craft::frame(ip(FRIEND), ip(OWN), TCP, &syn)), Reason::SPOOFED_SOURCE);
+    drops(
+        world.judge(FROM_WORKLOAD, &craft::frame(ip("fe80::1"), ip("fd00::2"), TCP, &syn)),
+        Reason::SPOOFED_SOURCE,
+    );
+    drops(
+        world.judge(FROM_WORKLOAD, &craft::frame(ip("0.0.0.0"), ip(FRIEND), UDP, &craft::udp(68, 67, b""))),
+        Reason::SPOOFED_SOURCE,
+    );
+    drops(
+        world.judge(TO_WORKLOAD, &craft::frame(ip(FRIEND), ip("10.0.0.3"), TCP, &syn)),
+        Reason::FOREIGN_DESTINATION,
+    );
+}
+
+#[test]
+fn replies_of_an_allowed_connection_pass_and_nothing_else_does() {
+    let mut world = World::connected();
+    passes(world.receive(FRIEND, TCP, &craft::tcp(80, 5000, ACK)), Reason::ESTABLISHED, 1);
+    drops(world.receive(FRIEND, TCP, &craft::tcp(80, 5001, ACK)), Reason::NO_CONNECTION);
+    drops(world.receive(FRIEND, TCP, &craft::tcp(81, 5000, ACK)), Reason::NO_CONNECTION);
+    drops(world.receive(STRANGER, TCP, &craft::tcp(80, 5000, ACK)), Reason::NO_CONNECTION);
+    drops(world.receive(FRIEND, TCP, &craft::tcp(80, 5000, SYN)), Reason::ISOLATION);
+    // The denied SYN against its direction did not hurt the connection.
+    passes(world.receive(FRIEND, TCP, &craft::tcp(80, 5000, ACK)), Reason::ESTABLISHED, 1);
+}
+
+#[test]
+fn only_a_syn_opens_a_tcp_connection() {
+    for flags in [ACK, SYN | ACK, FIN | ACK, RST, 0, 0x29] {
+        let mut world = World::new();
+        drops(world.send(FRIEND, TCP, &craft::tcp(5000, 80, flags)), Reason::NO_CONNECTION);
+        assert!(world.tables.flows.is_empty());
+    }
+}
+
+#[test]
+fn the_connections_of_another_interface_are_not_mine() {
+    let mut world = World::connected();
+    let mut packet = Packet::default();
+    let frame = craft::frame(ip(OWN), ip(FRIEND), TCP, &craft::tcp(5000, 80, ACK));
+    parse(frame.as_slice(), &mut packet).unwrap();
+    let other = *world.tables.interfaces.get(&IFINDEX).unwrap();
+    world.tables.interfaces.insert(IFINDEX + 1, other);
+    world.tables.owned.insert(OwnedKey { ifindex: IFINDEX + 1, address: address(OWN) });
+    drops(decide(&mut world.tables, FROM_WORKLOAD, IFINDEX + 1, &packet, world.now), Reason::NO_CONNECTION);
+}
+
+#[test]
+fn a_policy_change_reaches_live_connections() {
+    let mut world = World::connected();
+    world.isolate();
+    drops(world.receive(FRIEND, TCP, &craft::tcp(80, 5000, ACK)), Reason::ISOLATION);
+    drops(world.send(FRIEND, TCP, &craft::tcp(5000, 80, ACK)), Reason::NO_CONNECTION);
+}
+
+#[test]
+fn a_policy_change_that_still_allows_a_connection_leaves_it_alone() {
+    let mut world = World::connected();
+    world.tables.interfaces.get_mut(&IFINDEX).unwrap().epoch += 1;
+    world.allow(EGRESS, TCP, 80, 16, 50);
+    passes(world.receive(FRIEND, TCP, &craft::tcp(80, 5000, ACK)), Reason::RULE, 50);
+    passes(world.receive(FRIEND, TCP, &craft::tcp(80, 5000, ACK)), Reason::ESTABLISHED, 50);
+    world.now += 3_000 * SECOND;
+    passes(world.receive(FRIEND, TCP, &craft::tcp(80, 5000, ACK)), Reason::ESTABLISHED, 50);
+}
+
+#[test]
+fn an_address_that_changes_hands_takes_no_connections_along() {
+    let mut world = World::connected();
+    world.tables.identities.insert(address(FRIEND), 33);
+    world.tables.config.epoch += 1;
+    drops(world.send(FRIEND, TCP, &craft::tcp(5000, 80, ACK)), Reason::ISOLATION);
+    let mut world = World::connected();
+    world.tables.owned.remove(&OwnedKey { ifindex: IFINDEX, address: address(OWN) });
+    world.tables.config.epoch += 1;
+    drops(world.send(FRIEND, TCP, &craft::tcp(5000, 80, ACK)), Reason::SPOOFED_SOURCE);
+}
+
+#[test]
+fn a_denied_syn_ends_the_connection_it_repeats() {
+    let mut world = World::connected();
+    world.tables.verdicts.clear();
+    drops(world.send(FRIEND, TCP, &craft::tcp(5000, 80, SYN)), Reason::ISOLATION);
+    drops(world.send(FRIEND, TCP, &craft::tcp(5000, 80, ACK)), Reason::NO_CONNECTION);
+}
+
+#[test]
+fn silent_connections_expire() {
+    let after = |seconds: u64, mut world: World| {
+        world.now += seconds * SECOND;
+        world.send(FRIEND, TCP, &craft::tcp(5000, 80, ACK))
+    };
+    passes(after(3_599, World::connected()), Reason::ESTABLISHED, 1);
+    drops(after(3_601, World::connected()), Reason::FLOW_EXPIRED);
+    let unanswered = || {
+        let mut world = World::new();
+        passes(world.send(FRIEND, TCP, &craft::tcp(5000, 80, SYN)), Reason::RULE, 1);
+        world
+    };
+    passes(after(19, unanswered()), Reason::ESTABLISHED, 1);
+    drops(after(21, unanswered()), Reason::FLOW_EXPIRED);
+    let reset = || {
+        let mut world = World::connected();
+        passes(world.receive(FRIEND, TCP, &craft::tcp(80, 5000, RST)), Reason::ESTABLISHED, 1);
+        world
+    };
+    passes(after(29, reset()), Reason::ESTABLISHED, 1);
+    drops(after(31, reset()), Reason::FLOW_EXPIRED);
+    let half_closed = || {
+        let mut world = World::connected();
+        passes(world.send(FRIEND, TCP, &craft::tcp(5000, 80, FIN | ACK)), Reason::ESTABLISHED, 1);
+        world
+    };
+    passes(after(3_000, half_closed()), Reason::ESTABLISHED, 1);
+    let closed = || {
+        let mut world = half_closed();
+        passes(world.receive(FRIEND, TCP, &craft::tcp(80, 5000, FIN | ACK)), Reason::ESTABLISHED, 1);
+        world
+    };
+    passes(after(29, closed()), Reason::ESTABLISHED, 1);
+    drops(after(31, closed()), Reason::FLOW_EXPIRED);
+}
+
+#[test]
+fn a_closed_connection_can_be_opened_again() {
+    let mut world = World::connected();
+    passes(world.receive(FRIEND, TCP, &craft::tcp(80, 5000, RST)), Reason::ESTABLISHED, 1);
+    passes(world.send(FRIEND, TCP, &craft::tcp(5000, 80, SYN)), Reason::RULE, 1);
+    let flow = world.tables.flows.values().next().unwrap();
+    assert_eq!((flow.state, flow.flags), (flow::SYN, 0));
+}
+
+#[test]
+fn a_repeated_syn_does_not_shorten_the_life_of_a_connection() {
+    let mut world = World::connected();
+    passes(world.send(FRIEND, TCP, &craft::tcp(5000, 80, SYN)), Reason::RULE, 1);
+    world.now += 600 * SECOND;
+    passes(world.send(FRIEND, TCP, &craft::tcp(5000, 80, ACK)), Reason::ESTABLISHED, 1);
+}
+
+#[test]
+fn udp_replies_pass_until_the_exchange_has_been_silent_for_a_minute() {
+    let mut world = World::new();
+    passes(world.receive(FRIEND, UDP, &craft::udp(5000, 53, b"?")), Reason::RULE, 3);
+    world.now += 59 * SECOND;
+    passes(world.send(FRIEND, UDP, &craft::udp(53, 5000, b"!")), Reason::ESTABLISHED, 3);
+    world.now += 61 * SECOND;
+    drops(world.send(FRIEND, UDP, &craft::udp(53, 5000, b"!")), Reason::ISOLATION);
+}
+
+#[test]
+fn an_echo_reply_needs_its_request() {
+    let request = craft::icmp(8, [0, 7, 0, 1], b"");
+    let reply = craft::icmp(0, [0, 7, 0, 1], b"");
+    let mut world = World::new();
+    drops(world.send(FRIEND, ICMP, &reply), Reason::NO_CONNECTION);
+    passes(world.receive(FRIEND, ICMP, &request), Reason::RULE, 4);
+    passes(world.send(FRIEND, ICMP, &reply), Reason::ESTABLISHED, 4);
+    drops(world.send(FRIEND, ICMP, &craft::icmp(0, [0, 8, 0, 1], b"")), Reason::NO_CONNECTION);
+    // The request does not open the other direction.
+    drops(world.send(FRIEND, ICMP, &request), Reason::ISOLATION);
+    world.now += 6 * SECOND;
+    drops(world.send(FRIEND, ICMP, &reply), Reason::FLOW_EXPIRED);
+}
+
+#[test]
+fn icmp_errors_pass_only_for_allowed_connections() {
+    let mut world = World::connected();
+    let router = "198.51.100.1";
+    let error = |quoted: &[u8]| craft::icmp(3, [0, 0, 5, 0], quoted);
+    let sent = craft::packet(ip(OWN), ip(FRIEND), TCP, &craft::tcp(5000, 80, ACK));
+    let received = craft::packet(ip(FRIEND), ip(OWN), TCP, &craft::tcp(80, 5000, ACK));
+    passes(world.receive(router, ICMP, &error(&sent)), Reason::ICMP_RELATED, 1);
+    passes(world.send(FRIEND, ICMP, &error(&received)), Reason::ICMP_RELATED, 1);
+    let unknown = craft::packet(ip(OWN), ip(FRIEND), TCP, &craft::tcp(5001, 80, ACK));
+    drops(world.receive(router, ICMP, &error(&unknown)), Reason::ICMP_UNRELATED);
+    // The workload cannot complain about a packet of its own, nor in another's name.
+    drops(
+        world.judge(FROM_WORKLOAD, &craft::frame(ip(OWN), ip(OWN), ICMP, &error(&sent))),
+        Reason::ICMP_UNRELATED,
+    );
+    drops(
+        world.judge(FROM_WORKLOAD, &craft::frame(ip(router), ip(FRIEND), ICMP, &error(&received))),
+        Reason::SPOOFED_SOURCE,
+    );
+    // Not once the policy has changed.
+    world.isolate();
+    drops(world.receive(router, ICMP, &error(&sent)), Reason::ICMP_UNRELATED);
+}
+
+#[test]
+fn an_icmp_error_about_an_echo_request_reaches_the_sender() {
+    let mut world = World::new();
+    world.allow(EGRESS, ICMP, 0, 0, 5);
+    let request = craft::icmp(8, [0, 7, 0, 1], b"");
+    passes(world.send(FRIEND, ICMP, &request), Reason::RULE, 5);
+    let quoted = craft::packet(ip(OWN), ip(FRIEND), ICMP, &request);
+    passes(world.receive("198.51.100.1", ICMP, &craft::icmp(11, [0; 4], &quoted)), Reason::ICMP_RELATED, 5);
+}
+
+#[test]
+fn arp_is_spoken_in_ones_own_name() {
+    let mut world = World::new();
+    passes(world.judge(FROM_WORKLOAD, &craft::arp(1, [10, 0, 0, 1], [10, 0, 0, 2])), Reason::ARP, 0);
+    passes(world.judge(FROM_WORKLOAD, &craft::arp(1, [0; 4], [10, 0, 0, 1])), Reason::ARP, 0);
+    passes(world.judge(FROM_WORKLOAD, &craft::arp(2, [10, 0, 0, 1], [10, 0, 0, 2])), Reason::ARP, 0);
+    passes(world.judge(TO_WORKLOAD, &craft::arp(2, [10, 0, 0, 2], [10, 0, 0, 1])), Reason::ARP, 0);
+    drops(world.judge(FROM_WORKLOAD, &craft::arp(2, [10, 0, 0, 2], [10, 0, 0, 3])), Reason::ARP_FORBIDDEN);
+    drops(world.judge(FROM_WORKLOAD, &craft::arp(2, [0; 4], [10, 0, 0, 3])), Reason::ARP_FORBIDDEN);
+}
+
+#[test]
+fn a_workload_answers_for_itself_and_is_never_a_router() {
+    let mut world = World::new();
+    let mut from = |source: &str, kind: u8, target: &str| {
+        let message = craft::icmp(kind, [0; 4], &address(target));
+        world.judge(FROM_WORKLOAD, &craft::frame(ip(source), ip("ff02::1"), ICMPV6, &message))
+    };
+    passes(from("fd00::1", 135, "fd00::2"), Reason::ND, 0);
+    passes(from("::", 135, "fd00::1"), Reason::ND, 0);
+    passes(from("fe80::1", 133, "::"), Reason::ND, 0);
+    passes(from("fe80::1", 136, "fd00::1"), Reason::ND, 0);
+    drops(from("fd00::2", 135, "fd00::3"), Reason::ND_FORBIDDEN);
+    drops(from("fd00::1", 136, "fd00::2"), Reason::ND_FORBIDDEN);
+    drops(from("::", 136, "fd00::1"), Reason::ND_FORBIDDEN);
+    drops(from("fe80::1", 134, "::"), Reason::ND_FORBIDDEN);
+    drops(from("fe80::1", 137, "fd00::2"), Reason::ND_FORBIDDEN);
+}
+
+#[test]
+fn a_workload_hears_neighbors_and_routers_but_no_redirects() {
+    let mut world = World::new();
+    let mut to = |destination: &str, kind: u8| {
+        let message = craft::icmp(kind, [0; 4], &address("fd00::1"));
+        world.judge(TO_WORKLOAD, &craft::frame(ip("fe80::9"), ip(destination), ICMPV6, &message))
+    };
+    passes(to("ff02::1:ff00:1", 135), Reason::ND, 0);
+    passes(to("fd00::1", 136), Reason::ND, 0);
+    passes(to("ff02::1", 134), Reason::ND, 0);
+    drops(to("fd00::2", 136), Reason::ND_FORBIDDEN);
+    drops(to("fd00::1", 137), Reason::ND_FORBIDDEN);
+    drops(to("ff02::1", 133), Reason::ND_FORBIDDEN);
+}
+
+#[test]
+fn allowed_connections_are_reported_once_and_on_request() {
+    let mut world = World::new();
+    assert!(!world.send(FRIEND, TCP, &craft::tcp(5000, 80, SYN)).report);
+    world.tables.config.flags = Config::ALLOW_EVENTS;
+    assert!(world.send(FRIEND, TCP, &craft::tcp(5001, 80, SYN)).report);
+    assert!(!world.receive(FRIEND, TCP, &craft::tcp(80, 5001, SYN | ACK)).report);
+}
+
+#[test]
+fn a_report_names_the_workload_local() {
+    let mut world = World::new();
+    let frame = craft::frame(ip(FRIEND), ip(OWN), TCP, &craft::tcp(5000, 8080, SYN));
+    let mut packet = Packet::default();
+    parse(frame.as_slice(), &mut packet).unwrap();
+    let outcome = decide(&mut world.tables, TO_WORKLOAD, IFINDEX, &packet, 1);
+    let event = report(TO_WORKLOAD, IFINDEX, 54, &packet, 1, &outcome);
+    assert_eq!((event.local, event.local_port), (address(OWN), 8080));
+    assert_eq!((event.remote, event.remote_port), (address(FRIEND), 5000));
+    assert_eq!((event.rule, event.policy, event.identity), (2, INGRESS, FRIEND_IDENTITY));
+}

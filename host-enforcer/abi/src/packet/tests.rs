@@ -1,1 +1,233 @@
+use super::*;
+use crate::craft;
+use crate::table::{ICMP, ICMPV6, TCP, UDP};
+use std::net::IpAddr;
 
+const A4: &str = "10.0.0.1";
+const B4: &str = "10.0.0.2";
+const A6: &str = "fd00::1";
+const B6: &str = "fd00::2";
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn frame(from: &str, to: &str, protocol: u8, payload: &[u8]) -> Vec<u8> {
+    craft::frame(ip(from), ip(to), protocol, payload)
+}
+
+fn parsed(frame: &[u8]) -> Result<Packet, Reason> {
+    let mut packet = Packet::default();
+    parse(frame, &mut packet).map(|()| packet)
+}
+
+/// The frame is refused for `reason`.
+fn refused(frame: &[u8], reason: Reason) {
+    assert_eq!(parsed(frame).map(|packet| packet.kind), Err(reason), "{:?}", reason.name());
+}
+
+/// `frame` with `bytes` written at `offset`.
+fn patched(mut frame: Vec<u8>, offset: usize, bytes: &[u8]) -> Vec<u8> {
+    frame[offset..offset + bytes.len()].copy_from_slice(bytes);
+    frame
+}
+
+/// An IPv6 frame whose payload follows the extension headers in `chain`: (number, bytes after the next-header byte).
+fn extended(chain: &[(u8, &[u8])], last: u8, payload: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (position, (_, rest)) in chain.iter().enumerate() {
+        body.push(chain.get(position + 1).map_or(last, |next| next.0));
+        body.extend_from_slice(rest);
+    }
+    body.extend_from_slice(payload);
+    let first = chain.first().map_or(last, |header| header.0);
+    craft::ethernet(craft::IPV6, &craft::packet(ip(A6), ip(B6), first, &body))
+}
+
+#[test]
+fn tcp_and_udp_ports_are_read_over_both_families() {
+    for (from, to) in [(A4, B4), (A6, B6)] {
+        let packet = parsed(&frame(from, to, TCP, &craft::tcp(40000, 9080, SYN))).unwrap();
+        assert_eq!(packet.source, address::from_ip(ip(from)));
+        assert_eq!(packet.destination, address::from_ip(ip(to)));
+        assert_eq!((packet.source_port, packet.destination_port), (40000, 9080));
+        assert!(packet.is_syn());
+        let packet = parsed(&frame(from, to, UDP, &craft::udp(5353, 53, b"?"))).unwrap();
+        assert_eq!((packet.source_port, packet.destination_port), (5353, 53));
+        assert_eq!(packet.kind, Kind::Datagram);
+    }
+}
+
+#[test]
+fn a_frame_cut_anywhere_before_the_end_of_its_headers_is_refused() {
+    for whole in [
+        frame(A4, B4, TCP, &craft::tcp(1, 2, SYN)),
+        frame(A6, B6, TCP, &craft::tcp(1, 2, SYN)),
+        frame(A4, B4, UDP, &craft::udp(1, 2, b"")),
+        frame(A4, B4, ICMP, &craft::icmp(8, [0; 4], b"")),
+        craft::arp(1, [10, 0, 0, 1], [10, 0, 0, 2]),
+    ] {
+        for length in 0..whole.len() {
+            refused(&whole[..length], Reason::TRUNCATED);
+        }
+        assert!(parsed(&whole).is_ok());
+    }
+}
+
+#[test]
+fn padding_behind_the_packet_is_ignored_and_not_read_as_header() {
+    let mut padded = frame(A4, B4, UDP, &craft::udp(1, 2, b""));
+    padded.extend([0; 18]);
+    assert!(parsed(&padded).is_ok());
+    // The packet ends within the TCP header; the padding would complete it.
+    let mut short = frame(A4, B4, TCP, &craft::tcp(1, 2, SYN)[..8]);
+    short.extend([0x50, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    refused(&short, Reason::TRUNCATED);
+}
+
+#[test]
+fn ports_are_found_behind_ipv4_options() {
+    let plain = frame(A4, B4, TCP, &craft::tcp(40000, 9080, SYN));
+    // Router alert, then a no-operation and the end of the list.
+    let mut with_options = plain[..34].to_vec();
+    with_options.extend([148, 4, 0, 0, 1, 0, 0, 0]);
+    with_options.extend(&plain[34..]);
+    let with_options = patched(patched(with_options, 14, &[0x47]), 16, &48_u16.to_be_bytes());
+    assert_eq!(parsed(&with_options).unwrap().destination_port, 9080);
+    // As the sixth byte of the options, loose source route.
+    refused(&patched(with_options.clone(), 39, &[131, 3]), Reason::SOURCE_ROUTED);
+    // Inside another option it is data.
+    assert!(parsed(&patched(with_options.clone(), 36, &[131, 131])).is_ok());
+    // An option of length 0, or beyond the header.
+    refused(&patched(with_options.clone(), 35, &[0]), Reason::MALFORMED);
+    refused(&patched(with_options, 35, &[9]), Reason::MALFORMED);
+}
+
+#[test]
+fn contradictory_ipv4_headers_are_refused() {
+    let plain = frame(A4, B4, TCP, &craft::tcp(1, 2, SYN));
+    refused(&patched(plain.clone(), 14, &[0x65]), Reason::MALFORMED);
+    refused(&patched(plain.clone(), 14, &[0x44]), Reason::MALFORMED);
+    refused(&patched(plain.clone(), 16, &[0, 19]), Reason::MALFORMED);
+    refused(&patched(plain.clone(), 16, &[0xff, 0xff]), Reason::TRUNCATED);
+    // IPv6 in name, IPv4 in fact.
+    refused(&patched(plain, 12, &craft::IPV6.to_be_bytes()), Reason::MALFORMED);
+}
+
+#[test]
+fn every_fragment_is_refused() {
+    let plain = frame(A4, B4, TCP, &craft::tcp(1, 2, SYN));
+    refused(&patched(plain.clone(), 20, &[0x20, 0]), Reason::FRAGMENT);
+    refused(&patched(plain, 20, &[0, 1]), Reason::FRAGMENT);
+    refused(&extended(&[(44, &[0, 0, 1, 0, 0, 0, 1])], TCP, &craft::tcp(1, 2, SYN)), Reason::FRAGMENT);
+}
+
+#[test]
+fn extension_headers_are_walked() {
+    let segment = craft::tcp(40000, 9080, SYN);
+    let hop: (u8, &[u8]) = (0, &[0, 5, 2, 0, 0, 1, 0]);
+    let options: (u8, &[u8]) = (60, &[1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let route: (u8, &[u8]) = (43, &[0, 2, 0, 0, 0, 0, 0]);
+    let authentication: (u8, &[u8]) = (51, &[1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1]);
+    for chain in
+        [&[hop][..], &[hop, options], &[options, route], &[authentication], &[hop, options, authentication]]
+    {
+        assert_eq!(parsed(&extended(chain, TCP, &segment)).unwrap().destination_port, 9080);
+    }
+    refused(&extended(&[options, hop], TCP, &segment), Reason::MALFORMED);
+    refused(&extended(&[(43, &[0, 2, 1, 0, 0, 0, 0])], TCP, &segment), Reason::SOURCE_ROUTED);
+    refused(&extended(&[options; 7], TCP, &segment), Reason::UNKNOWN_PROTOCOL);
+    // Longer than the packet.
+    refused(&extended(&[(60, &[200, 1, 4, 0, 0, 0, 0])], TCP, &segment), Reason::TRUNCATED);
+}
+
+#[test]
+fn protocols_that_hide_what_follows_are_refused() {
+    for number in [1, 59, 135, 139, 140, 253, 254] {
+        refused(&extended(&[], number, &[0; 40]), Reason::UNKNOWN_PROTOCOL);
+    }
+    for number in [0, 43, 44, 58, 59, 60] {
+        refused(&frame(A4, B4, number, &[0; 40]), Reason::UNKNOWN_PROTOCOL);
+    }
+}
+
+#[test]
+fn an_ipv4_address_may_not_come_in_an_ipv6_header() {
+    refused(&frame("::ffff:10.0.0.1", B6, TCP, &craft::tcp(1, 2, SYN)), Reason::MALFORMED);
+    refused(&frame(A6, "::ffff:10.0.0.2", TCP, &craft::tcp(1, 2, SYN)), Reason::MALFORMED);
+}
+
+#[test]
+fn unknown_ethertypes_and_vlan_tags_are_refused() {
+    for ethertype in [0x8100, 0x88a8, 0x8847, 0x0101, 0x88cc] {
+        refused(&craft::ethernet(ethertype, &[0; 60]), Reason::UNKNOWN_ETHERTYPE);
+    }
+}
+
+#[test]
+fn contradictory_tcp_and_udp_headers_are_refused() {
+    refused(&frame(A4, B4, TCP, &craft::tcp(1, 2, SYN | FIN)), Reason::MALFORMED);
+    refused(&frame(A4, B4, TCP, &craft::tcp(1, 2, SYN | RST)), Reason::MALFORMED);
+    let plain = frame(A4, B4, TCP, &craft::tcp(1, 2, SYN));
+    refused(&patched(plain.clone(), 46, &[0x40]), Reason::MALFORMED);
+    refused(&patched(plain, 46, &[0x60]), Reason::MALFORMED);
+    let plain = frame(A4, B4, UDP, &craft::udp(1, 2, b""));
+    refused(&patched(plain.clone(), 38, &[0, 7]), Reason::MALFORMED);
+    refused(&patched(plain, 38, &[0, 9]), Reason::MALFORMED);
+}
+
+#[test]
+fn icmp_is_echo_or_a_known_error() {
+    assert_eq!(
+        parsed(&frame(A4, B4, ICMP, &craft::icmp(8, [0, 7, 0, 1], b""))).unwrap().kind,
+        Kind::EchoRequest
+    );
+    assert_eq!(
+        parsed(&frame(A6, B6, ICMPV6, &craft::icmp(129, [0, 7, 0, 1], b""))).unwrap().kind,
+        Kind::EchoReply
+    );
+    for kind in [4, 5, 9, 10, 13, 15, 17] {
+        refused(&frame(A4, B4, ICMP, &craft::icmp(kind, [0; 4], &[0; 40])), Reason::ICMP_FORBIDDEN);
+    }
+    for kind in [130, 131, 132, 138, 143, 160] {
+        refused(&frame(A6, B6, ICMPV6, &craft::icmp(kind, [0; 4], &[0; 40])), Reason::ICMP_FORBIDDEN);
+    }
+}
+
+#[test]
+fn an_icmp_error_names_the_connection_it_is_about() {
+    for (from, to, router, protocol, kind) in [(A4, B4, "10.9.9.9", ICMP, 3), (A6, B6, "fd00::9", ICMPV6, 2)]
+    {
+        let quoted = craft::packet(ip(from), ip(to), UDP, &craft::udp(5000, 53, b""));
+        let packet = parsed(&frame(router, from, protocol, &craft::icmp(kind, [0; 4], &quoted))).unwrap();
+        assert_eq!(packet.kind, Kind::IcmpError);
+        assert_eq!(packet.subject, address::from_ip(ip(to)));
+        assert_eq!((packet.subject_protocol, packet.source_port, packet.destination_port), (UDP, 5000, 53));
+        // Sent to somebody who did not send the quoted packet.
+        refused(&frame(router, to, protocol, &craft::icmp(kind, [0; 4], &quoted)), Reason::ICMP_UNRELATED);
+        // The quotation breaks off before the ports.
+        let short = &quoted[..quoted.len() - 4];
+        refused(&frame(router, from, protocol, &craft::icmp(kind, [0; 4], short)), Reason::TRUNCATED);
+    }
+}
+
+#[test]
+fn neighbor_discovery_from_beyond_a_router_is_refused() {
+    let message = craft::icmp(135, [0; 4], &[0; 16]);
+    let near = frame(A6, "ff02::1:ff00:2", ICMPV6, &message);
+    assert_eq!(parsed(&near).unwrap().kind, Kind::Neighbor);
+    refused(&patched(near.clone(), 21, &[254]), Reason::ND_FORBIDDEN);
+    refused(&patched(near, 55, &[1]), Reason::ND_FORBIDDEN);
+    refused(&frame(A6, "ff02::1", ICMPV6, &message[..16]), Reason::TRUNCATED);
+}
+
+#[test]
+fn arp_that_is_not_ethernet_and_ipv4_is_refused() {
+    let request = craft::arp(1, [10, 0, 0, 1], [10, 0, 0, 2]);
+    let packet = parsed(&request).unwrap();
+    assert_eq!((packet.kind, packet.detail), (Kind::Arp, 1));
+    assert_eq!(packet.source, address::mapped([10, 0, 0, 1]));
+    for (offset, byte) in [(15, 6), (16, 0x86), (18, 8), (19, 16), (21, 0), (21, 3), (21, 8)] {
+        refused(&patched(request.clone(), offset, &[byte]), Reason::ARP_FORBIDDEN);
+    }
+}

@@ -8,7 +8,7 @@ use bookend_abi::table::{
     BlockKey, Config, Counter, FlowKey, FlowValue, Interface, NO_BLOCK, NO_RULE, OUTSIDE, OwnedKey,
     PolicyHead, VerdictKey, VerdictValue, capacity,
 };
-use bookend_abi::{Address, Event, Outcome, Reason, Tables};
+use bookend_abi::{Address, Event, Outcome, Packet, Reason, Tables};
 
 #[map(name = "config")]
 static CONFIG: Array<Config> = Array::with_max_entries(1, 0);
@@ -34,6 +34,29 @@ static COUNTERS: PerCpuArray<Counter> = PerCpuArray::with_max_entries(Reason::CO
 static RULES: LruPerCpuHashMap<u64, Counter> = LruPerCpuHashMap::with_max_entries(capacity::RULES, 0);
 #[map(name = "events")]
 static EVENTS: RingBuf = RingBuf::with_byte_size(capacity::EVENTS, 0);
+
+/// What one run of a program works on. It lies in a map because the verifier follows every value on the stack, and
+/// nothing in a map.
+pub(super) struct Scratch {
+    pub(super) packet: Packet,
+    pub(super) outcome: Outcome,
+    /// The reason [`bookend_abi::parse`] refused the frame for, or [`NOT_REFUSED`].
+    pub(super) refused: u8,
+}
+
+/// In [`Scratch::refused`]: the frame was parsed.
+pub(super) const NOT_REFUSED: u8 = u8::MAX;
+
+#[map(name = "scratch")]
+static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
+
+/// This CPU's scratch.
+#[inline(always)]
+pub(super) fn scratch() -> Option<&'static mut Scratch> {
+    // SAFETY: one element per CPU, and classifiers run to the end before another begins on the same CPU. Zeroed
+    // memory is a valid `Scratch`, and so is whatever the last run left.
+    SCRATCH.get_ptr_mut(0).map(|scratch| unsafe { &mut *scratch })
+}
 
 /// The maps above as the tables of the decision.
 pub(super) struct KernelTables;

@@ -22,12 +22,6 @@ impl SocketBuffer {
         unsafe { (*self.skb).ifindex }
     }
 
-    /// Bytes, for counting.
-    #[inline(always)]
-    pub(super) fn wire_length(&self) -> u32 {
-        self.length()
-    }
-
     /// Whether a VLAN tag lies beside the frame, where the kernel puts it on reception.
     #[inline(always)]
     pub(super) fn is_tagged(&self) -> bool {
