@@ -11,14 +11,14 @@ use crate::error::{Doing, Error, Result};
 /// More than any answer in this world.
 const BODY_LIMIT: usize = 1 << 20;
 
-/// A request; it asks for the connection to be closed.
+/// A request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// The method.
     pub method: String,
     /// The request target, unchanged.
     pub target: String,
-    /// Every header but `connection` and `content-length`.
+    /// Every header but `content-length`.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
@@ -66,7 +66,7 @@ impl Request {
         if !self.body.is_empty() || matches!(self.method.as_str(), "POST" | "PUT" | "PATCH") {
             text.push_str(&format!("content-length: {}\r\n", self.body.len()));
         }
-        text.push_str("connection: close\r\n\r\n");
+        text.push_str("\r\n");
         let mut bytes = text.into_bytes();
         bytes.extend_from_slice(&self.body);
         bytes
@@ -85,47 +85,69 @@ impl Response {
     }
 }
 
-/// Connects, asks, and reads the answer, all within `limit`.
+/// A connection that stays open from one request to the next.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TcpStream,
+    to: SocketAddr,
+}
+
+impl Connection {
+    /// Speaks HTTP on an open connection to `to`.
+    pub fn new(stream: TcpStream, to: SocketAddr) -> Self {
+        Self { stream, to }
+    }
+
+    /// Connects within `limit`.
+    ///
+    /// # Errors
+    /// If the connection is refused or time runs out.
+    pub fn open(to: SocketAddr, limit: Duration) -> Result<Self> {
+        let stream = TcpStream::connect_timeout(&to, limit).doing(format!("connect to {to}"))?;
+        Ok(Self::new(stream, to))
+    }
+
+    /// Asks and reads the answer within `limit`.
+    ///
+    /// # Errors
+    /// If the connection is reset or ends early, or time runs out; it is of no use afterwards.
+    pub fn ask(&mut self, request: &Request, limit: Duration) -> Result<Response> {
+        let (to, end) = (self.to, Instant::now() + limit);
+        self.stream.set_write_timeout(Some(limit)).doing("limit the time to write")?;
+        self.stream.write_all(&request.bytes()).doing(format!("write to {to}"))?;
+        let mut bytes = Vec::new();
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            if let Some(response) = parse(&bytes, false) {
+                return Ok(response);
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Error::new(format!("{to} did not answer within {limit:?}")));
+            }
+            self.stream.set_read_timeout(Some(left)).doing("limit the time to read")?;
+            match self.stream.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => bytes.extend(buffer.iter().take(count)),
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                Err(error) => return Err(error).doing(format!("read from {to}")),
+            }
+            if bytes.len() > BODY_LIMIT {
+                return Err(Error::new(format!("{to} answered with more than {BODY_LIMIT} bytes")));
+            }
+        }
+        let nothing = || Error::new(format!("{to} closed the connection without an answer"));
+        parse(&bytes, true).ok_or_else(nothing)
+    }
+}
+
+/// Connects, asks once, and reads the answer; each step within `limit`.
 ///
 /// # Errors
 /// If the connection is refused, reset or ends early, or time runs out.
 pub fn exchange(to: SocketAddr, request: &Request, limit: Duration) -> Result<Response> {
-    let stream = TcpStream::connect_timeout(&to, limit).doing(format!("connect to {to}"))?;
-    converse(stream, to, request, limit)
-}
-
-/// Asks on an open connection; see [`exchange`].
-pub fn converse(
-    mut stream: TcpStream,
-    to: SocketAddr,
-    request: &Request,
-    limit: Duration,
-) -> Result<Response> {
-    let end = Instant::now() + limit;
-    stream.set_write_timeout(Some(limit)).doing("limit the time to write")?;
-    stream.write_all(&request.bytes()).doing(format!("write to {to}"))?;
-    let mut bytes = Vec::new();
-    let mut buffer = [0; 16 * 1024];
-    loop {
-        if let Some(response) = parse(&bytes, false) {
-            return Ok(response);
-        }
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(Error::new(format!("{to} did not answer within {limit:?}")));
-        }
-        stream.set_read_timeout(Some(left)).doing("limit the time to read")?;
-        match stream.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(count) => bytes.extend(buffer.iter().take(count)),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-            Err(error) => return Err(error).doing(format!("read from {to}")),
-        }
-        if bytes.len() > BODY_LIMIT {
-            return Err(Error::new(format!("{to} answered with more than {BODY_LIMIT} bytes")));
-        }
-    }
-    parse(&bytes, true).ok_or_else(|| Error::new(format!("{to} closed the connection without an answer")))
+    let request = request.clone().header("connection", "close");
+    Connection::open(to, limit)?.ask(&request, limit)
 }
 
 /// Reads a response; `None` while it is incomplete. `ended` says that no more will come.

@@ -4,19 +4,25 @@
 //! What this crate does not do: it decides nothing. What should happen comes from the policy; what did happen
 //! is what the receiver wrote down.
 
+pub mod attempt;
 pub mod certificate;
 pub mod envoy;
 pub mod error;
 pub mod http;
+pub mod interrupt;
 pub mod journal;
+pub mod link;
 pub mod namespace;
+pub mod packet;
 pub mod process;
 pub mod requirement;
 pub mod run;
 pub mod service;
 pub mod shell;
+pub mod witness;
 pub mod world;
 
+pub use attempt::{Act, Answer, Attempt, Observation, Target};
 pub use envoy::Filter;
 pub use error::{Error, Result};
 pub use world::World;

@@ -9,8 +9,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use crate::error::{Doing, Result};
+use crate::error::{Doing, Error, Result};
 use crate::namespace;
 
 const RUN_ROOT: &str = "/run";
@@ -18,8 +19,11 @@ const PIN_ROOT: &str = "/sys/fs/bpf";
 const DIRECTORY_PREFIX: &str = "bookend-";
 const NAMESPACE_PREFIX: &str = "bkd-";
 
+/// The runs of this process that have not been taken away yet.
+static OWN: Mutex<Vec<Run>> = Mutex::new(Vec::new());
+
 /// The names of one world on this machine.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
     id: String,
 }
@@ -31,6 +35,7 @@ impl Run {
         let pid = std::process::id();
         let id = format!("{pid}.{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let run = Self { id };
+        OWN.lock().unwrap_or_else(PoisonError::into_inner).push(run.clone());
         let directory = run.directory();
         fs::create_dir_all(&directory).doing(format!("create `{}`", directory.display()))?;
         // Envoy and the services run as other users and read their files here.
@@ -64,6 +69,7 @@ impl Run {
 
     /// Takes everything away that carries this run's id. Goes on after a failure and reports the first.
     pub fn remove(&self) -> Result<()> {
+        OWN.lock().unwrap_or_else(PoisonError::into_inner).retain(|own| own != self);
         let prefix = self.namespace("");
         let names: Vec<_> = namespace::names().into_iter().filter(|name| name.starts_with(&prefix)).collect();
         let pins = remove_directory(&self.pins());
@@ -78,6 +84,12 @@ impl Run {
         let Some(now) = start_time(pid) else { return false };
         fs::read_to_string(self.directory().join("owner")).map_or(true, |then| then == now)
     }
+}
+
+/// Takes every run of this process away; returns what could not be.
+pub(crate) fn remove_own() -> Vec<Error> {
+    let own = OWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    own.iter().filter_map(|run| run.remove().err()).collect()
 }
 
 /// Takes away what crashed runs left on the machine; returns their ids.

@@ -6,6 +6,7 @@ pub mod redirect;
 pub mod topology;
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -17,9 +18,10 @@ use crate::namespace::Namespace;
 use crate::process::{Launch, Process};
 use crate::requirement;
 use crate::run::{self, Run};
+use crate::witness::Witness;
 use network::Network;
 use pod::Pod;
-use topology::{APP_UID, EXTERNALS, Proxy, WORKLOADS};
+use topology::{APP_UID, EXTERNALS, OUTSIDE_MAC, Proxy, WORKLOADS, Workload};
 
 /// How long a service may take to listen.
 const SERVICE_READY: Duration = Duration::from_secs(20);
@@ -38,6 +40,8 @@ pub struct World {
     // Fields are dropped in order: processes before the namespaces they live in.
     pods: Vec<Pod>,
     outside: Vec<Outside>,
+    // In the order of `WORKLOADS`, then the one outside.
+    witnesses: Vec<Witness>,
     network: Network,
     run: Run,
     timings: Vec<(&'static str, Duration)>,
@@ -86,7 +90,9 @@ impl Builder {
         let mut timings = Vec::new();
         let network = Network::build(&run)?;
         timings.push(("network", begin.elapsed()));
+        let witnesses = post_witnesses(&network)?;
         let authority = Authority::new()?;
+        let filter = self.filter.map(|filter| filter.staged(&run.directory())).transpose()?;
         let outside = start_outside(&run, &network, &self.services)?;
         let mut pods = Vec::new();
         for (workload, name) in WORKLOADS.iter().zip(network.pods.iter().map(Namespace::name)) {
@@ -98,7 +104,7 @@ impl Builder {
             }
             if workload.proxy != Proxy::None {
                 let directory = run.directory().join(workload.key);
-                let filter = self.filter.as_ref();
+                let filter = filter.as_ref();
                 let envoy =
                     Envoy::start(&executable, pod.namespace(), workload, &authority, filter, &directory)?;
                 pod.set_envoy(envoy);
@@ -106,7 +112,7 @@ impl Builder {
             pods.push(pod);
         }
         timings.push(("processes started", begin.elapsed()));
-        let mut world = World { pods, outside, network, run, timings };
+        let mut world = World { pods, outside, witnesses, network, run, timings };
         drop(guard.disarm());
         world.await_ready()?;
         world.timings.push(("ready", begin.elapsed()));
@@ -166,7 +172,8 @@ impl World {
     /// # Errors
     /// If one refuses; the ones before it have the new configuration then, the others the old.
     pub fn reconfigure(&mut self, filter: &Filter) -> Result<()> {
-        self.pods.iter_mut().try_for_each(|pod| pod.reconfigure(filter))
+        let filter = filter.staged(&self.run.directory())?;
+        self.pods.iter_mut().try_for_each(|pod| pod.reconfigure(&filter))
     }
 
     /// Starts a process inside the host's namespace as root, for example the host enforcer. Its output goes to
@@ -191,6 +198,20 @@ impl World {
         Ok(records)
     }
 
+    /// Who sees what arrives at `address`.
+    ///
+    /// # Errors
+    /// If it belongs to nobody here.
+    pub fn witness(&self, address: IpAddr) -> Result<&Witness> {
+        let pod = WORKLOADS.iter().position(|workload| workload.addresses().contains(&address));
+        let outside = || {
+            let ours = EXTERNALS.iter().any(|external| external.addresses().contains(&address));
+            ours.then_some(WORKLOADS.len())
+        };
+        let found = pod.or_else(outside).and_then(|place| self.witnesses.get(place));
+        found.ok_or_else(|| Error::new(format!("nobody here has the address {address}")))
+    }
+
     fn journals(&self) -> impl Iterator<Item = &Reader> {
         self.pods.iter().filter_map(Pod::journal).chain(self.outside.iter().map(|outside| &outside.journal))
     }
@@ -209,6 +230,9 @@ impl Drop for World {
     fn drop(&mut self) {
         self.pods.clear();
         self.outside.clear();
+        // All at once, or each would take its time.
+        self.witnesses.iter().for_each(Witness::dismiss);
+        self.witnesses.clear();
         if let Err(error) = self.run.remove() {
             eprintln!("bookend: something was left behind: {error}");
         }
@@ -231,6 +255,12 @@ impl Drop for Guard {
             let _ = run.remove();
         }
     }
+}
+
+fn post_witnesses(network: &Network) -> Result<Vec<Witness>> {
+    let pods = network.pods.iter().zip(WORKLOADS.iter().map(Workload::mac));
+    let all = pods.chain([(&network.outside, OUTSIDE_MAC)]);
+    all.map(|(namespace, mac)| Witness::post(namespace, mac)).collect()
 }
 
 fn start_outside(run: &Run, network: &Network, services: &std::path::Path) -> Result<Vec<Outside>> {

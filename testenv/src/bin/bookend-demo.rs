@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use bookend_testenv::{Result, run, service};
+use bookend_testenv::{Error, Result, World, interrupt, run, service};
 use clap::{Parser, Subcommand};
 
 /// Builds Bookinfo in network namespaces behind real Envoys and shows what one policy file does to it.
@@ -19,6 +19,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Build the world without any policy and keep it until ctrl-C, to look around in it
+    World,
     /// Be one of the world's servers
     #[command(hide = true)]
     Service {
@@ -46,10 +48,35 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
         service::serve(service::Options { key: name, journal })?;
         return Ok(ExitCode::SUCCESS);
     }
+    interrupt::put_away_on_signals()?;
+    let leftovers = run::remove_leftovers()?;
     if arguments.clean {
-        for id in run::remove_leftovers()? {
+        for id in leftovers {
             println!("removed what run {id} left behind");
         }
+        return Ok(ExitCode::SUCCESS);
     }
-    Ok(ExitCode::SUCCESS)
+    match arguments.command {
+        Some(Command::World) => keep_world(),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn keep_world() -> Result<ExitCode> {
+    let executable = std::env::current_exe()
+        .map_err(|error| Error::new(format!("cannot find the own executable: {error}")))?;
+    let world = World::builder(executable).build()?;
+    for pod in world.pods() {
+        let (workload, namespace) = (pod.workload(), pod.namespace().name());
+        println!(
+            "{:<12} {:<12} {:<18} ip netns exec {namespace} ...",
+            workload.key,
+            workload.ipv4(),
+            workload.ipv6()
+        );
+    }
+    println!("files are in {}; press ctrl-C to take it all away", world.run().directory().display());
+    loop {
+        std::thread::park();
+    }
 }

@@ -1,10 +1,13 @@
 //! The Bookend filter and what must stand before it in an HTTP filter chain.
 
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::source;
+use crate::error::{Doing, Error, Result};
 use crate::world::topology::Workload;
 
 /// The name of the extension, and of its discovery resource.
@@ -23,13 +26,28 @@ const RBAC: &str = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RB
 /// The Bookend filter: a module and its configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
-    /// The compiled module. Envoy runs as another user, so it must be readable by all.
+    /// The compiled module.
     pub module: PathBuf,
     /// The configuration, JSON text; the module sees exactly these bytes.
     pub configuration: String,
 }
 
 impl Filter {
+    /// Copies the module into `directory`, where every user can read it, under a name made from its content.
+    pub(crate) fn staged(&self, directory: &Path) -> Result<Self> {
+        let bytes = fs::read(&self.module).map_err(|error| {
+            Error::new(format!("cannot read the filter `{}`: {error}", self.module.display()))
+                .cure("run scripts/build")
+        })?;
+        let mut hasher = DefaultHasher::new();
+        bytes.hash(&mut hasher);
+        let module = directory.join(format!("filter-{:016x}.wasm", hasher.finish()));
+        if !module.exists() {
+            fs::write(&module, bytes).doing(format!("write `{}`", module.display()))?;
+        }
+        Ok(Self { module, configuration: self.configuration.clone() })
+    }
+
     /// The discovery resource.
     pub(super) fn resource(&self, workload: &Workload) -> Value {
         json!({

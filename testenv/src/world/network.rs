@@ -9,7 +9,8 @@ use std::thread;
 
 use super::redirect::{self, PASSTHROUGH_V6};
 use super::topology::{
-    EXTERNALS, External, HOST_MAC, NEXT_HOP_V4, NEXT_HOP_V6, Proxy, SERVICES, WORKLOADS, Workload, mac_text,
+    EXTERNALS, External, HOST_MAC, NEXT_HOP_V4, NEXT_HOP_V6, OUTSIDE_MAC, Proxy, SERVICES, WORKLOADS,
+    Workload, mac_text,
 };
 use crate::error::{Error, Result};
 use crate::namespace::{self, Namespace};
@@ -21,7 +22,6 @@ pub const NODE: &str = "node";
 pub const OUTSIDE: &str = "outside";
 
 const UPLINK: &str = "uplink";
-const OUTSIDE_MAC: [u8; 6] = [0x02, 0x42, 0xc0, 0x00, 0x02, 0x01];
 
 /// Every namespace of a world.
 #[derive(Debug)]

@@ -60,7 +60,7 @@ impl Pod {
     }
 
     /// Gives its Envoy a new filter configuration and waits until it is in force.
-    pub fn reconfigure(&mut self, filter: &Filter) -> Result<()> {
+    pub(super) fn reconfigure(&mut self, filter: &Filter) -> Result<()> {
         let (namespace, workload) = (&self.namespace, self.workload);
         self.envoy.as_mut().map_or(Ok(()), |envoy| envoy.reconfigure(namespace, filter, workload))
     }

@@ -17,6 +17,8 @@ pub const TRUST_DOMAIN: &str = "cluster.local";
 
 /// The hardware address of every host-side interface (the one Calico uses: pods have one neighbour).
 pub const HOST_MAC: [u8; 6] = [0xee; 6];
+/// The hardware address of the outside's `eth0`.
+pub const OUTSIDE_MAC: [u8; 6] = [0x02, 0x42, 0xc0, 0x00, 0x02, 0x01];
 /// The next hop of every pod for IPv4; it exists only as a static neighbour entry.
 pub const NEXT_HOP_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
 /// The next hop of every pod for IPv6.
