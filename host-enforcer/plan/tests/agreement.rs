@@ -1,0 +1,198 @@
+//! The plan and the kernel's decision function say what the engine says, about every connection.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
+mod world;
+
+use bookend_abi::packet::{Kind, Packet, SYN};
+use bookend_abi::table::ALLOW;
+use bookend_abi::{FROM_WORKLOAD, TO_WORKLOAD, address, decide};
+use bookend_engine::{
+    Connection, End, Endpoint, Exchange, Inventory, Location, NoTrace, Program, Protocol, Verdict,
+    WorkloadIdentity,
+};
+use bookend_plan::{Plan, PlanError};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// A connection to ask about: addresses by index, a protocol and a port.
+type Question = (Index, Index, u8, u16);
+
+fn question() -> impl Strategy<Value = Question> {
+    let port = prop_oneof![
+        proptest::sample::select(world::PORTS),
+        proptest::sample::select(world::PORTS).prop_map(|port| port.wrapping_add(1)),
+        proptest::sample::select(world::PORTS).prop_map(|port| port.wrapping_sub(1)),
+        any::<u16>(),
+    ];
+    let protocol = proptest::sample::select(vec![6, 6, 6, 17, 17, 1, 58, 132, 47]);
+    (any::<Index>(), any::<Index>(), protocol, port)
+}
+
+fn engine_protocol(protocol: u8) -> Protocol {
+    match protocol {
+        1 => Protocol::Icmp,
+        6 => Protocol::Tcp,
+        17 => Protocol::Udp,
+        58 => Protocol::Icmpv6,
+        _ => Protocol::Other,
+    }
+}
+
+fn first_packet(source: IpAddr, destination: IpAddr, protocol: u8, port: u16) -> Packet {
+    let kind = match protocol {
+        6 => Kind::Tcp,
+        1 | 58 => Kind::EchoRequest,
+        _ => Kind::Datagram,
+    };
+    let ports = matches!(protocol, 6 | 17);
+    Packet {
+        source: address::from_ip(source),
+        destination: address::from_ip(destination),
+        source_port: 40_000,
+        destination_port: if ports { port } else { 0 },
+        protocol,
+        detail: if protocol == 6 { SYN } else { 0 },
+        kind,
+        ..Packet::default()
+    }
+}
+
+/// Asks both about one connection, at each end that is on this host.
+fn check(
+    program: &Program,
+    inventory: &Inventory,
+    plan: &Plan,
+    (source, destination, protocol, port): (IpAddr, IpAddr, u8, u16),
+) -> Result<(), TestCaseError> {
+    let indexes: BTreeMap<&str, u32> =
+        plan.interfaces.iter().zip(1..).map(|(interface, index)| (interface.name.as_str(), index)).collect();
+    let mut tables = plan.tables(|name| indexes.get(name).copied());
+    let packet = first_packet(source, destination, protocol, port);
+    let endpoint = |address: IpAddr| Endpoint {
+        identity: inventory.behind_address(address),
+        location: Location::of(address),
+    };
+    let connection = Connection {
+        source: endpoint(source),
+        destination: endpoint(destination),
+        protocol: engine_protocol(protocol),
+        port: packet.destination_port,
+    };
+    let judgement = bookend_engine::decide(program, &connection, Exchange::Packet, &mut NoTrace);
+    for (end, local, direction, expected) in [
+        (End::Source, source, FROM_WORKLOAD, judgement.source),
+        (End::Destination, destination, TO_WORKLOAD, judgement.destination),
+    ] {
+        let local = address::from_ip(local);
+        let Some(interface) = plan.interfaces.iter().find(|i| i.addresses.contains(&local)) else { continue };
+        let outcome = decide(&mut tables, direction, indexes[interface.name.as_str()], &packet, 0);
+        let verdict = if outcome.verdict == ALLOW { Verdict::Allow } else { Verdict::Deny };
+        prop_assert_eq!(
+            (verdict, plan.rule(outcome.rule)),
+            (expected.verdict, Some(expected.cause.id())),
+            "{} → {} protocol {} port {} at the {}, reason {:?}\n{}",
+            source,
+            destination,
+            protocol,
+            port,
+            end.name(),
+            outcome.reason.name(),
+            plan
+        );
+    }
+    Ok(())
+}
+
+/// Picks the ends of a connection so that one is a workload's most of the time.
+fn ends(inventory: &Inventory, (from, to, ..): &Question) -> (IpAddr, IpAddr) {
+    let addresses = world::addresses(inventory);
+    let workloads: Vec<IpAddr> =
+        addresses.iter().copied().filter(|address| inventory.at(*address).is_some()).collect();
+    let any = *to.get(&addresses);
+    if workloads.is_empty() {
+        return (*from.get(&addresses), any);
+    }
+    let same_family: Vec<IpAddr> =
+        addresses.into_iter().filter(|a| a.is_ipv4() == from.get(&workloads).is_ipv4()).collect();
+    (*from.get(&workloads), *to.get(&same_family))
+}
+
+fn built(program: &Program, inventory: &Inventory, retained: &[WorkloadIdentity]) -> Option<Plan> {
+    match Plan::build(program, inventory, retained) {
+        Ok(plan) => Some(plan),
+        Err(PlanError::AddressesDiffer { .. }) => None,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_kernel_decides_as_the_engine(
+        program in world::program(),
+        inventory in world::inventory(),
+        questions in proptest::collection::vec(question(), 60),
+    ) {
+        let Some(plan) = built(&program, &inventory, &[]) else { return Ok(()) };
+        for question in &questions {
+            let (one, other) = ends(&inventory, question);
+            check(&program, &inventory, &plan, (one, other, question.2, question.3))?;
+            check(&program, &inventory, &plan, (other, one, question.2, question.3))?;
+        }
+    }
+
+    #[test]
+    fn while_the_inventory_changes_the_new_policies_decide_for_the_old_one_too(
+        program in world::program(),
+        old in world::inventory(),
+        new in world::inventory(),
+        questions in proptest::collection::vec(question(), 40),
+    ) {
+        let Some(before) = built(&program, &old, &[]) else { return Ok(()) };
+        let retained: Vec<_> = before.known_identities().cloned().collect();
+        let Some(mut plan) = built(&program, &new, &retained) else { return Ok(()) };
+        // Interfaces are switched, identities are not yet written.
+        plan.identities = before.identities;
+        // Who is local is known from the new inventory, who is remote from the old one.
+        for question in &questions {
+            let (local, remote) = ends(&new, question);
+            let Some(workload) = new.at(local) else { continue };
+            let mut between = old.clone();
+            for known in &mut between.workloads {
+                for instance in &mut known.instances {
+                    instance.addresses.retain(|address| *address != local);
+                }
+            }
+            between.workloads.push(bookend_engine::Workload {
+                instances: vec![bookend_engine::Instance { addresses: vec![local], interface: None }],
+                ..workload.clone()
+            });
+            if remote == local || plan.interfaces.iter().any(|i| i.addresses.contains(&address::from_ip(remote))) {
+                continue;
+            }
+            check(&program, &between, &plan, (local, remote, question.2, question.3))?;
+            check(&program, &between, &plan, (remote, local, question.2, question.3))?;
+        }
+    }
+
+    #[test]
+    fn a_plan_depends_on_nothing_but_its_input(
+        program in world::program(),
+        inventory in world::inventory(),
+    ) {
+        let mut shuffled = inventory.clone();
+        shuffled.workloads.reverse();
+        prop_assert_eq!(
+            Plan::build(&program, &inventory, &[]).map(|plan| plan.to_string()).ok(),
+            Plan::build(&program, &shuffled, &[]).map(|plan| plan.to_string()).ok()
+        );
+    }
+}
