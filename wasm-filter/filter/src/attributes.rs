@@ -97,7 +97,8 @@ fn labels(proxy: &impl Proxy, path: &[&str]) -> Result<Labels, Fault> {
     let bytes = read(proxy, path)?.ok_or_else(|| absent(path))?;
     let mut labels = Labels::new();
     for (key, value) in headers::pairs(&bytes).ok_or_else(wrong)? {
-        let (key, value) = (str::from_utf8(key).map_err(|_| wrong())?, str::from_utf8(value).map_err(|_| wrong())?);
+        let (key, value) =
+            (str::from_utf8(key).map_err(|_| wrong())?, str::from_utf8(value).map_err(|_| wrong())?);
         labels.insert(key.to_owned(), value.to_owned());
     }
     Ok(labels)

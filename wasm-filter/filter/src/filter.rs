@@ -65,11 +65,7 @@ impl Filter {
 
     /// Reads the configuration of a plugin. False refuses it: the proxy then keeps the one it had.
     pub fn configure(&mut self, proxy: &impl Proxy, plugin: u32) -> bool {
-        let configuration = match proxy.configuration() {
-            Ok(bytes) => Configuration::from_json(&bytes).map_err(|error| error.to_string()),
-            Err(error) => Err(format!("the configuration cannot be read: {error}")),
-        };
-        let configuration = match configuration {
+        let configuration = match read(proxy) {
             Ok(configuration) => configuration,
             Err(reason) => {
                 proxy.log(Level::Error, &format!("bookend: {reason}"));
@@ -152,6 +148,19 @@ impl Counters {
             .inspect_err(|error| proxy.log(Level::Warn, &format!("bookend: nothing is counted: {error}")))
             .ok()
     }
+}
+
+/// Reads a configuration, or says why not.
+fn read(proxy: &impl Proxy) -> Result<Configuration, String> {
+    let bytes =
+        proxy.configuration().map_err(|error| format!("the configuration cannot be read: {error}"))?;
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        // A `Struct` arrives in protobuf's binary form.
+        return Err(
+            "the configuration is not a JSON object; give it as a `google.protobuf.StringValue`".to_owned()
+        );
+    }
+    Configuration::from_json(&bytes).map_err(|error| error.to_string())
 }
 
 /// What the log says of a denied request: on one line, without its query, which may hold secrets.

@@ -7,7 +7,7 @@ use crate::Denied;
 pub struct Refusal {
     /// HTTP status code.
     pub status: u32,
-    /// The body, for people.
+    /// The body, for people; for a gRPC request it becomes the `grpc-message`, so it has no line end.
     pub body: String,
     /// `%RESPONSE_CODE_DETAILS%` in access logs, without spaces.
     pub details: String,
@@ -22,10 +22,10 @@ const PERMISSION_DENIED: i32 = 7;
 impl From<&Denied<'_>> for Refusal {
     fn from(denied: &Denied<'_>) -> Self {
         match denied {
-            Denied::ByRule(rule) => Self::new(format!("denied by bookend: {rule}\n"), "bookend_denied", rule),
+            Denied::ByRule(rule) => Self::new(format!("denied by bookend: {rule}"), "bookend_denied", rule),
             // What is wrong goes to the log, not to the peer.
             Denied::InDoubt(fault) => {
-                let body = "denied by bookend: the request cannot be judged\n".to_owned();
+                let body = "denied by bookend: the request cannot be judged".to_owned();
                 Self::new(body, "bookend_fault", fault.code())
             }
         }
@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn a_denial_names_its_rule_to_the_peer_and_in_the_details() {
         let refusal = denied("default/bookinfo/isolate[0]");
-        assert_eq!(refusal.body, "denied by bookend: default/bookinfo/isolate[0]\n");
+        assert_eq!(refusal.body, "denied by bookend: default/bookinfo/isolate[0]");
         assert_eq!(refusal.details, "bookend_denied{default/bookinfo/isolate[0]}");
     }
 
