@@ -1,0 +1,92 @@
+//! What the enforcement needs of a host: tables to write and interfaces to attach to. The kernel is one; tests have
+//! a plain one.
+
+use bookend_abi::Address;
+use bookend_abi::plain::PlainTables;
+use bookend_abi::table::{Config, Interface, OwnedKey};
+use bookend_plan::PolicyContents;
+use std::collections::BTreeSet;
+
+/// A host whose interfaces are policed. Every method is one step that either happened or did not.
+pub trait Host {
+    /// Why a step did not happen.
+    type Error: std::error::Error;
+
+    /// The tables as they are, without connections.
+    ///
+    /// # Errors
+    /// If a table cannot be read.
+    fn read(&mut self) -> Result<PlainTables, Self::Error>;
+
+    /// The interfaces, by index, that have the programs attached (or had: an interface may be gone since).
+    ///
+    /// # Errors
+    /// If they cannot be listed.
+    fn attached(&mut self) -> Result<BTreeSet<u32>, Self::Error>;
+
+    /// Attaches the programs to an interface, or puts them in the place of older ones without a gap.
+    ///
+    /// # Errors
+    /// If that fails, for example because the interface has just gone.
+    fn attach(&mut self, name: &str, ifindex: u32) -> Result<(), Self::Error>;
+
+    /// Forgets that the programs were attached to an interface that is gone.
+    ///
+    /// # Errors
+    /// If that fails.
+    fn release(&mut self, ifindex: u32) -> Result<(), Self::Error>;
+
+    /// Writes a policy: blocks and verdicts, then the head.
+    ///
+    /// # Errors
+    /// If a table is full or cannot be written.
+    fn write_policy(&mut self, handle: u64, contents: &PolicyContents) -> Result<(), Self::Error>;
+
+    /// Removes a policy: the head, then blocks and verdicts. What is not there is passed over.
+    ///
+    /// # Errors
+    /// If a table cannot be written.
+    fn remove_policy(&mut self, handle: u64, contents: &PolicyContents) -> Result<(), Self::Error>;
+
+    /// Writes an entry of `interfaces`.
+    ///
+    /// # Errors
+    /// If the table is full or cannot be written.
+    fn write_interface(&mut self, ifindex: u32, interface: Interface) -> Result<(), Self::Error>;
+
+    /// Removes an entry of `interfaces`, if it is there.
+    ///
+    /// # Errors
+    /// If the table cannot be written.
+    fn remove_interface(&mut self, ifindex: u32) -> Result<(), Self::Error>;
+
+    /// Writes an entry of `owned`.
+    ///
+    /// # Errors
+    /// If the table is full or cannot be written.
+    fn own(&mut self, key: OwnedKey) -> Result<(), Self::Error>;
+
+    /// Removes an entry of `owned`, if it is there.
+    ///
+    /// # Errors
+    /// If the table cannot be written.
+    fn disown(&mut self, key: OwnedKey) -> Result<(), Self::Error>;
+
+    /// Writes an entry of `identities`.
+    ///
+    /// # Errors
+    /// If the table is full or cannot be written.
+    fn write_identity(&mut self, address: Address, identity: u64) -> Result<(), Self::Error>;
+
+    /// Removes an entry of `identities`, if it is there.
+    ///
+    /// # Errors
+    /// If the table cannot be written.
+    fn remove_identity(&mut self, address: Address) -> Result<(), Self::Error>;
+
+    /// Writes the entry of `config`.
+    ///
+    /// # Errors
+    /// If the table cannot be written.
+    fn write_config(&mut self, config: Config) -> Result<(), Self::Error>;
+}

@@ -1,0 +1,294 @@
+//! Everything that speaks `aya`: the object, its maps, its programs and their links.
+//!
+//! Pins, below one directory of the BPF file system:
+//!
+//! | path | what |
+//! |---|---|
+//! | `<table>` | the table of that name, see [`bookend_abi::table`] |
+//! | `links/<ifindex>.from`, `links/<ifindex>.to` | what polices an interface, one link per direction |
+//!
+//! A pin keeps its object in force when the daemon ends, however it ends.
+
+mod error;
+mod links;
+mod maps;
+mod trial;
+
+pub use error::KernelError;
+pub use trial::{Trial, TrialResult};
+
+use crate::host::Host;
+use aya::maps::{MapData, RingBuf};
+use aya::{Ebpf, EbpfLoader};
+use bookend_abi::plain::PlainTables;
+use bookend_abi::table::{ABI_VERSION, Config, Counter, Interface, OwnedKey};
+use bookend_abi::{Address, Event, Reason};
+use bookend_plan::PolicyContents;
+use maps::Maps;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+
+/// Names of the two programs in the object, and of their pins.
+const DIRECTIONS: [links::Direction; 2] = [links::Direction::FromWorkload, links::Direction::ToWorkload];
+
+/// The tables that are pinned; `scratch` is private to each load of the programs.
+const TABLES: [&str; 11] = [
+    "config",
+    "interfaces",
+    "owned",
+    "identities",
+    "blocks",
+    "policies",
+    "verdicts",
+    "flows",
+    "counters",
+    "rules",
+    "events",
+];
+
+/// The programs and tables in the kernel.
+pub struct Kernel {
+    ebpf: Ebpf,
+    maps: Maps,
+    pins: PathBuf,
+}
+
+impl Kernel {
+    /// Loads the object at `object` with its tables pinned below `pins`. Tables that are there are adopted with all
+    /// they hold.
+    ///
+    /// # Errors
+    /// If the object cannot be read or loaded, or tables of another version are pinned.
+    pub fn load(object: &Path, pins: &Path) -> Result<Self, KernelError> {
+        let bytes = read_object(object)?;
+        let link_directory = links::directory(pins);
+        std::fs::create_dir_all(&link_directory)
+            .map_err(|source| KernelError::Pins { path: link_directory, source })?;
+        let found = pinned_version(pins)?;
+        let attached = !links::pinned(pins)?.is_empty();
+        // Version 0 was never written: the daemon died between pinning the tables and saying whose they are. Nothing
+        // was attached by then.
+        if found.is_some_and(|version| version != ABI_VERSION && (version != 0 || attached)) {
+            let found = found.unwrap_or_default();
+            return Err(KernelError::Version { found, expected: ABI_VERSION, pins: pins.to_owned() });
+        }
+        let mut loader = EbpfLoader::new();
+        for table in TABLES {
+            loader.map_pin_path(table, pins.join(table));
+        }
+        let mut ebpf = load_object(&mut loader, &bytes, object)?;
+        let mut maps = Maps::take(&mut ebpf)?;
+        let config = maps.config()?;
+        if config.abi_version != ABI_VERSION {
+            maps.write_config(Config { abi_version: ABI_VERSION, ..config })?;
+        }
+        Ok(Self { ebpf, maps, pins: pins.to_owned() })
+    }
+
+    /// The ring of events; once, for there is one reader.
+    ///
+    /// # Errors
+    /// If it was taken before or cannot be mapped.
+    pub fn take_events(&mut self) -> Result<EventRing, KernelError> {
+        let map = self.ebpf.take_map("events").ok_or(KernelError::Object { what: "the map `events`" })?;
+        Ok(EventRing(RingBuf::try_from(map)?))
+    }
+
+    /// Removes the links and tables pinned below `pins`, and the directory. Traffic is open afterwards.
+    ///
+    /// # Errors
+    /// If something cannot be removed; what could be is.
+    pub fn remove_pins(pins: &Path) -> Result<(), KernelError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| KernelError::Pins { path, source }
+        };
+        let link_directory = links::directory(pins);
+        for (ifindex, direction) in links::pinned(pins)? {
+            let path = links::path(pins, ifindex, direction);
+            std::fs::remove_file(&path).map_err(failed(&path))?;
+        }
+        for table in TABLES {
+            let path = pins.join(table);
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(failed(&path)(error));
+                }
+                _ => {}
+            }
+        }
+        for directory in [link_directory.as_path(), pins] {
+            match std::fs::remove_dir(directory) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(failed(directory)(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is pinned, read without loading anything: for reports.
+pub struct Pinned {
+    maps: Maps,
+    pins: PathBuf,
+}
+
+impl Pinned {
+    /// Opens the tables pinned below `pins`; `None` if there are none.
+    ///
+    /// # Errors
+    /// If they are of another version or cannot be opened.
+    pub fn open(pins: &Path) -> Result<Option<Self>, KernelError> {
+        match pinned_version(pins)? {
+            None => Ok(None),
+            Some(ABI_VERSION) => Ok(Some(Self { maps: Maps::open(pins)?, pins: pins.to_owned() })),
+            Some(found) => Err(KernelError::Version { found, expected: ABI_VERSION, pins: pins.to_owned() }),
+        }
+    }
+
+    /// The tables, without connections.
+    ///
+    /// # Errors
+    /// If one cannot be read.
+    pub fn tables(&self) -> Result<PlainTables, KernelError> {
+        self.maps.read()
+    }
+
+    /// The interfaces that have both programs attached.
+    ///
+    /// # Errors
+    /// If the pins cannot be listed.
+    pub fn attached(&self) -> Result<BTreeSet<u32>, KernelError> {
+        links::complete(&self.pins)
+    }
+
+    /// Packets and bytes by reason, over all CPUs.
+    ///
+    /// # Errors
+    /// If the table cannot be read.
+    pub fn counters(&self) -> Result<BTreeMap<Reason, Counter>, KernelError> {
+        self.maps.counters()
+    }
+
+    /// Packets and bytes by rule, over all CPUs.
+    ///
+    /// # Errors
+    /// If the table cannot be read.
+    pub fn rules(&self) -> Result<BTreeMap<u64, Counter>, KernelError> {
+        self.maps.rules()
+    }
+}
+
+/// Events as the kernel reports them.
+pub struct EventRing(RingBuf<MapData>);
+
+impl EventRing {
+    /// The next event, if there is one.
+    pub fn take(&mut self) -> Option<Event> {
+        let item = self.0.next()?;
+        // The ring only ever holds whole events; one that is not would be of another version, and is passed over.
+        Some(bytemuck::try_pod_read_unaligned(&item).unwrap_or_default())
+    }
+}
+
+impl AsFd for EventRing {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl std::os::fd::AsRawFd for EventRing {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+impl Host for Kernel {
+    type Error = KernelError;
+
+    fn read(&mut self) -> Result<PlainTables, KernelError> {
+        self.maps.read()
+    }
+
+    fn attached(&mut self) -> Result<BTreeSet<u32>, KernelError> {
+        Ok(links::pinned(&self.pins)?.into_iter().map(|(ifindex, _)| ifindex).collect())
+    }
+
+    fn attach(&mut self, name: &str, ifindex: u32) -> Result<(), KernelError> {
+        for direction in DIRECTIONS {
+            links::attach(&mut self.ebpf, &self.pins, name, ifindex, direction)?;
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, ifindex: u32) -> Result<(), KernelError> {
+        for direction in DIRECTIONS {
+            links::unpin(&self.pins, ifindex, direction)?;
+        }
+        Ok(())
+    }
+
+    fn write_policy(&mut self, handle: u64, contents: &PolicyContents) -> Result<(), KernelError> {
+        self.maps.write_policy(handle, contents)
+    }
+
+    fn remove_policy(&mut self, handle: u64, contents: &PolicyContents) -> Result<(), KernelError> {
+        self.maps.remove_policy(handle, contents)
+    }
+
+    fn write_interface(&mut self, ifindex: u32, interface: Interface) -> Result<(), KernelError> {
+        self.maps.write_interface(ifindex, interface)
+    }
+
+    fn remove_interface(&mut self, ifindex: u32) -> Result<(), KernelError> {
+        self.maps.remove_interface(ifindex)
+    }
+
+    fn own(&mut self, key: OwnedKey) -> Result<(), KernelError> {
+        self.maps.own(key)
+    }
+
+    fn disown(&mut self, key: OwnedKey) -> Result<(), KernelError> {
+        self.maps.disown(key)
+    }
+
+    fn write_identity(&mut self, address: Address, identity: u64) -> Result<(), KernelError> {
+        self.maps.write_identity(address, identity)
+    }
+
+    fn remove_identity(&mut self, address: Address) -> Result<(), KernelError> {
+        self.maps.remove_identity(address)
+    }
+
+    fn write_config(&mut self, config: Config) -> Result<(), KernelError> {
+        self.maps.write_config(config)
+    }
+}
+
+fn read_object(object: &Path) -> Result<Vec<u8>, KernelError> {
+    std::fs::read(object).map_err(|source| KernelError::NoObject { path: object.to_owned(), source })
+}
+
+/// Loads the object and both programs; attaches nothing.
+fn load_object(loader: &mut EbpfLoader<'_>, bytes: &[u8], object: &Path) -> Result<Ebpf, KernelError> {
+    let refused = |source| KernelError::Load { path: object.to_owned(), source };
+    let mut ebpf = loader.load(bytes).map_err(|source| refused(Box::new(source)))?;
+    for direction in DIRECTIONS {
+        let program = links::program(&mut ebpf, direction)?;
+        program.load().map_err(|source| refused(Box::new(source.into())))?;
+    }
+    Ok(ebpf)
+}
+
+/// The version of the tables pinned below `pins`, if there are any.
+fn pinned_version(pins: &Path) -> Result<Option<u32>, KernelError> {
+    let path = pins.join("config");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let config = maps::open_config(MapData::from_pin(&path)?)?;
+    Ok(Some(config.abi_version))
+}

@@ -1,0 +1,129 @@
+//! Programs on interfaces: tcx links, first in order, pinned.
+
+use super::KernelError;
+use aya::Ebpf;
+use aya::programs::links::{FdLink, PinnedLink};
+use aya::programs::tc::{SchedClassifierLink, TcAttachOptions};
+use aya::programs::{LinkOrder, SchedClassifier, TcAttachType};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Which of the two programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Direction {
+    FromWorkload,
+    ToWorkload,
+}
+
+impl Direction {
+    fn program(self) -> &'static str {
+        match self {
+            Self::FromWorkload => "from_workload",
+            Self::ToWorkload => "to_workload",
+        }
+    }
+
+    /// On the host side, what the workload sends comes in.
+    fn hook(self) -> TcAttachType {
+        match self {
+            Self::FromWorkload => TcAttachType::Ingress,
+            Self::ToWorkload => TcAttachType::Egress,
+        }
+    }
+
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::FromWorkload => "from",
+            Self::ToWorkload => "to",
+        }
+    }
+}
+
+pub(super) fn directory(pins: &Path) -> PathBuf {
+    pins.join("links")
+}
+
+/// Where the link of an interface is pinned.
+pub(super) fn path(pins: &Path, ifindex: u32, direction: Direction) -> PathBuf {
+    directory(pins).join(format!("{ifindex}.{}", direction.suffix()))
+}
+
+/// The links that are pinned, whether their interface still exists or not.
+pub(super) fn pinned(pins: &Path) -> Result<BTreeSet<(u32, Direction)>, KernelError> {
+    let directory = directory(pins);
+    let entries = match std::fs::read_dir(&directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        entries => entries.and_then(Iterator::collect::<std::io::Result<Vec<_>>>),
+    };
+    let entries = entries.map_err(|source| KernelError::Pins { path: directory, source })?;
+    let named = |name: &str| {
+        let (ifindex, suffix) = name.split_once('.')?;
+        let direction = super::DIRECTIONS.into_iter().find(|direction| direction.suffix() == suffix)?;
+        Some((ifindex.parse().ok()?, direction))
+    };
+    Ok(entries.iter().filter_map(|entry| named(entry.file_name().to_str()?)).collect())
+}
+
+/// The interfaces with a link in both directions.
+pub(super) fn complete(pins: &Path) -> Result<BTreeSet<u32>, KernelError> {
+    let pinned = pinned(pins)?;
+    let both =
+        |ifindex: &u32| super::DIRECTIONS.iter().all(|direction| pinned.contains(&(*ifindex, *direction)));
+    Ok(pinned.iter().map(|(ifindex, _)| *ifindex).filter(both).collect())
+}
+
+pub(super) fn program(ebpf: &mut Ebpf, direction: Direction) -> Result<&mut SchedClassifier, KernelError> {
+    let missing = KernelError::Object { what: direction.program() };
+    let Some(program) = ebpf.program_mut(direction.program()) else { return Err(missing) };
+    program.try_into().map_err(|_| missing)
+}
+
+/// Attaches one program to one interface. A link that is pinned already gets the program in one atomic step; if it
+/// is of no use any more, a new one takes its place.
+pub(super) fn attach(
+    ebpf: &mut Ebpf,
+    pins: &Path,
+    interface: &str,
+    ifindex: u32,
+    direction: Direction,
+) -> Result<(), KernelError> {
+    let failed = |source: Box<dyn std::error::Error + Send + Sync>| KernelError::Attach {
+        interface: interface.to_owned(),
+        source,
+    };
+    let program = program(ebpf, direction)?;
+    let path = path(pins, ifindex, direction);
+    if path.exists() {
+        if update(program, &path).is_ok() {
+            return Ok(());
+        }
+        // The link outlived its interface, and the index was given to another.
+        unpin(pins, ifindex, direction)?;
+    }
+    let order = TcAttachOptions::TcxOrder(LinkOrder::first());
+    let id = program.attach_with_options(interface, direction.hook(), order).map_err(|e| failed(e.into()))?;
+    let link = program.take_link(id).map_err(|e| failed(e.into()))?;
+    let link: FdLink = link.try_into().map_err(|e: aya::programs::links::LinkError| failed(e.into()))?;
+    link.pin(&path).map_err(|e| failed(e.into()))?;
+    Ok(())
+}
+
+/// Puts `program` in the place of what the link pinned at `path` runs.
+fn update(program: &mut SchedClassifier, path: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let link: SchedClassifierLink = FdLink::from(PinnedLink::from_pin(path)?).try_into()?;
+    let id = program.attach_to_link(link)?;
+    // Taken out, so that the program does not detach it when it is dropped; the pin keeps it.
+    drop(program.take_link(id)?);
+    Ok(())
+}
+
+/// Removes a pin, if it is there, and with it the link.
+pub(super) fn unpin(pins: &Path, ifindex: u32, direction: Direction) -> Result<(), KernelError> {
+    let path = path(pins, ifindex, direction);
+    match std::fs::remove_file(&path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(KernelError::Pins { path, source })
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,231 @@
+//! The tables as aya's maps.
+
+use super::KernelError;
+use aya::Ebpf;
+use aya::maps::lpm_trie::{Key, LpmTrie};
+use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuHashMap};
+use bookend_abi::plain::PlainTables;
+use bookend_abi::table::{
+    BlockKey, Config, Counter, Interface, OwnedKey, PolicyHead, VerdictKey, VerdictValue,
+};
+use bookend_abi::{Address, Reason};
+use bookend_plan::PolicyContents;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A type of the shared tables, as aya wants to see it.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct Wire<T>(T);
+
+// SAFETY: `bytemuck::Pod` promises all that `aya::Pod` asks: any bytes are a value, and there is no padding.
+unsafe impl<T: bytemuck::Pod> aya::Pod for Wire<T> {}
+
+/// The data of a key of `blocks`: the policy, then the address.
+type BlockData = [u8; 24];
+
+type Hash<K, V> = HashMap<MapData, Wire<K>, Wire<V>>;
+
+pub(super) struct Maps {
+    config: Array<MapData, Wire<Config>>,
+    interfaces: Hash<u32, Interface>,
+    owned: Hash<OwnedKey, u32>,
+    identities: Hash<Address, u64>,
+    blocks: LpmTrie<MapData, BlockData, u32>,
+    policies: Hash<u64, PolicyHead>,
+    verdicts: Hash<VerdictKey, VerdictValue>,
+    counters: PerCpuArray<MapData, Wire<Counter>>,
+    rules: PerCpuHashMap<MapData, u64, Wire<Counter>>,
+}
+
+impl Maps {
+    /// The maps of a loaded object.
+    pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, KernelError> {
+        Self::from_maps(|name| ebpf.take_map(name).ok_or(KernelError::Object { what: name }))
+    }
+
+    /// The maps pinned below `pins`.
+    pub(super) fn open(pins: &Path) -> Result<Self, KernelError> {
+        Self::from_maps(|name| Ok(Map::from_map_data(MapData::from_pin(pins.join(name))?)?))
+    }
+
+    fn from_maps(mut map: impl FnMut(&'static str) -> Result<Map, KernelError>) -> Result<Self, KernelError> {
+        Ok(Self {
+            config: map("config")?.try_into()?,
+            interfaces: map("interfaces")?.try_into()?,
+            owned: map("owned")?.try_into()?,
+            identities: map("identities")?.try_into()?,
+            blocks: map("blocks")?.try_into()?,
+            policies: map("policies")?.try_into()?,
+            verdicts: map("verdicts")?.try_into()?,
+            counters: map("counters")?.try_into()?,
+            rules: map("rules")?.try_into()?,
+        })
+    }
+
+    pub(super) fn config(&self) -> Result<Config, KernelError> {
+        self.config.get(&0, 0).map(|config| config.0).map_err(table("config"))
+    }
+
+    pub(super) fn write_config(&mut self, config: Config) -> Result<(), KernelError> {
+        self.config.set(0, Wire(config), 0).map_err(table("config"))
+    }
+
+    /// Everything but connections and counters.
+    pub(super) fn read(&self) -> Result<PlainTables, KernelError> {
+        let mut tables = PlainTables { config: self.config()?, ..PlainTables::default() };
+        for entry in self.interfaces.iter() {
+            let (key, value) = entry.map_err(table("interfaces"))?;
+            tables.interfaces.insert(key.0, value.0);
+        }
+        for key in self.owned.keys() {
+            tables.owned.insert(key.map_err(table("owned"))?.0);
+        }
+        for entry in self.identities.iter() {
+            let (key, value) = entry.map_err(table("identities"))?;
+            tables.identities.insert(key.0, value.0);
+        }
+        for entry in self.blocks.iter() {
+            let (key, value) = entry.map_err(table("blocks"))?;
+            tables.blocks.insert(block_key(&key), value);
+        }
+        for entry in self.policies.iter() {
+            let (key, value) = entry.map_err(table("policies"))?;
+            tables.policies.insert(key.0, value.0);
+        }
+        for entry in self.verdicts.iter() {
+            let (key, value) = entry.map_err(table("verdicts"))?;
+            tables.verdicts.insert(key.0, value.0);
+        }
+        Ok(tables)
+    }
+
+    pub(super) fn counters(&self) -> Result<BTreeMap<Reason, Counter>, KernelError> {
+        let mut counters = BTreeMap::new();
+        for reason in Reason::ALL {
+            let values = self.counters.get(&u32::from(reason.0), 0).map_err(table("counters"))?;
+            counters.insert(*reason, sum(&values));
+        }
+        Ok(counters)
+    }
+
+    pub(super) fn rules(&self) -> Result<BTreeMap<u64, Counter>, KernelError> {
+        let entries = self.rules.iter().map(|entry| entry.map(|(rule, values)| (rule, sum(&values))));
+        entries.collect::<Result<_, _>>().map_err(table("rules"))
+    }
+
+    pub(super) fn write_policy(&mut self, handle: u64, contents: &PolicyContents) -> Result<(), KernelError> {
+        for (key, block) in &contents.blocks {
+            self.blocks.insert(&trie_key(key), block, 0).map_err(table("blocks"))?;
+        }
+        for (key, value) in &contents.verdicts {
+            self.verdicts.insert(Wire(*key), Wire(*value), 0).map_err(table("verdicts"))?;
+        }
+        self.policies.insert(Wire(handle), Wire(contents.head), 0).map_err(table("policies"))
+    }
+
+    pub(super) fn remove_policy(
+        &mut self,
+        handle: u64,
+        contents: &PolicyContents,
+    ) -> Result<(), KernelError> {
+        gone(self.policies.remove(&Wire(handle))).map_err(table("policies"))?;
+        for (key, _) in &contents.verdicts {
+            gone(self.verdicts.remove(&Wire(*key))).map_err(table("verdicts"))?;
+        }
+        for (key, _) in &contents.blocks {
+            gone(self.blocks.remove(&trie_key(key))).map_err(table("blocks"))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn write_interface(&mut self, ifindex: u32, interface: Interface) -> Result<(), KernelError> {
+        self.interfaces.insert(Wire(ifindex), Wire(interface), 0).map_err(table("interfaces"))
+    }
+
+    pub(super) fn remove_interface(&mut self, ifindex: u32) -> Result<(), KernelError> {
+        gone(self.interfaces.remove(&Wire(ifindex))).map_err(table("interfaces"))
+    }
+
+    pub(super) fn own(&mut self, key: OwnedKey) -> Result<(), KernelError> {
+        self.owned.insert(Wire(key), Wire(1), 0).map_err(table("owned"))
+    }
+
+    pub(super) fn disown(&mut self, key: OwnedKey) -> Result<(), KernelError> {
+        gone(self.owned.remove(&Wire(key))).map_err(table("owned"))
+    }
+
+    pub(super) fn write_identity(&mut self, address: Address, identity: u64) -> Result<(), KernelError> {
+        self.identities.insert(Wire(address), Wire(identity), 0).map_err(table("identities"))
+    }
+
+    pub(super) fn remove_identity(&mut self, address: Address) -> Result<(), KernelError> {
+        gone(self.identities.remove(&Wire(address))).map_err(table("identities"))
+    }
+
+    /// Writes all of `tables` but its connections.
+    pub(super) fn write(&mut self, tables: &PlainTables) -> Result<(), KernelError> {
+        let mut contents: BTreeMap<u64, PolicyContents> = BTreeMap::new();
+        for (handle, head) in &tables.policies {
+            contents.entry(*handle).or_default().head = *head;
+        }
+        for (key, block) in &tables.blocks {
+            contents.entry(key.policy()).or_default().blocks.push((*key, *block));
+        }
+        for (key, value) in &tables.verdicts {
+            contents.entry(key.policy).or_default().verdicts.push((*key, *value));
+        }
+        for (handle, contents) in &contents {
+            self.write_policy(*handle, contents)?;
+        }
+        for (address, identity) in &tables.identities {
+            self.write_identity(*address, *identity)?;
+        }
+        for key in &tables.owned {
+            self.own(*key)?;
+        }
+        for (ifindex, interface) in &tables.interfaces {
+            self.write_interface(*ifindex, *interface)?;
+        }
+        self.write_config(tables.config)
+    }
+}
+
+/// The entry of a `config` map that is opened by itself.
+pub(super) fn open_config(map: MapData) -> Result<Config, KernelError> {
+    let config: Array<MapData, Wire<Config>> = Map::from_map_data(map)?.try_into()?;
+    config.get(&0, 0).map(|config| config.0).map_err(table("config"))
+}
+
+fn table(table: &'static str) -> impl Fn(MapError) -> KernelError {
+    move |source| KernelError::Table { table, source }
+}
+
+/// A removal that found nothing has happened.
+fn gone(removed: Result<(), MapError>) -> Result<(), MapError> {
+    match removed {
+        Err(MapError::KeyNotFound) => Ok(()),
+        Err(MapError::SyscallError(error)) if error.io_error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+fn trie_key(key: &BlockKey) -> Key<BlockData> {
+    let [p0, p1, p2, p3, p4, p5, p6, p7] = key.policy;
+    let [a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, aa, ab, ac, ad, ae, af] = key.address;
+    let data =
+        [p0, p1, p2, p3, p4, p5, p6, p7, a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, aa, ab, ac, ad, ae, af];
+    Key::new(key.prefix_length, data)
+}
+
+fn block_key(key: &Key<BlockData>) -> BlockKey {
+    let [p0, p1, p2, p3, p4, p5, p6, p7, address @ ..] = key.data();
+    BlockKey { prefix_length: key.prefix_len(), policy: [p0, p1, p2, p3, p4, p5, p6, p7], address }
+}
+
+fn sum(values: &aya::maps::PerCpuValues<Wire<Counter>>) -> Counter {
+    values.iter().fold(Counter::default(), |sum, value| Counter {
+        packets: sum.packets.wrapping_add(value.0.packets),
+        bytes: sum.bytes.wrapping_add(value.0.bytes),
+    })
+}

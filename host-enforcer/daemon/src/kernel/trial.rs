@@ -1,0 +1,73 @@
+//! The programs on made-up packets, attached to nothing (`BPF_PROG_TEST_RUN`): what the kernel would do.
+
+use super::{EventRing, KernelError, links, load_object, maps::Maps, read_object};
+use aya::maps::RingBuf;
+use aya::programs::{TestRun, TestRunOptions};
+use aya::{Ebpf, EbpfLoader};
+use bookend_abi::plain::PlainTables;
+use bookend_abi::{Event, FROM_WORKLOAD};
+use std::path::Path;
+use std::time::Duration;
+
+/// The real programs in the real kernel with tables of their own, which vanish with this value.
+pub struct Trial {
+    ebpf: Ebpf,
+    maps: Maps,
+    events: EventRing,
+}
+
+/// What became of a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrialResult {
+    /// Whether it passed.
+    pub allowed: bool,
+    /// The report of the (first) run, if there was one.
+    pub event: Option<Event>,
+    /// Mean duration of one run.
+    pub duration: Duration,
+}
+
+impl Trial {
+    /// The index of the interface the packets of a trial come from: the loopback interface's.
+    pub const IFINDEX: u32 = 1;
+
+    /// Loads the object at `object` with empty tables.
+    ///
+    /// # Errors
+    /// If the object cannot be read or loaded, which needs root.
+    pub fn load(object: &Path) -> Result<Self, KernelError> {
+        let mut ebpf = load_object(&mut EbpfLoader::new(), &read_object(object)?, object)?;
+        let maps = Maps::take(&mut ebpf)?;
+        let events = ebpf.take_map("events").ok_or(KernelError::Object { what: "the map `events`" })?;
+        let events = EventRing(RingBuf::try_from(events)?);
+        Ok(Self { ebpf, maps, events })
+    }
+
+    /// Writes `tables`, over what is there. Its connections are left out.
+    ///
+    /// # Errors
+    /// If a table is full.
+    pub fn write(&mut self, tables: &PlainTables) -> Result<(), KernelError> {
+        self.maps.write(tables)
+    }
+
+    /// Runs the program for `direction` on `frame`, `repeat` times.
+    ///
+    /// # Errors
+    /// If the kernel does not run it: a frame must be at least an Ethernet header and the header of what it names.
+    pub fn run(&mut self, direction: u8, frame: &[u8], repeat: u32) -> Result<TrialResult, KernelError> {
+        let direction = if direction == FROM_WORKLOAD {
+            links::Direction::FromWorkload
+        } else {
+            links::Direction::ToWorkload
+        };
+        while self.events.take().is_some() {}
+        let options = TestRunOptions { data_in: Some(frame), repeat, ..TestRunOptions::new() };
+        let result = links::program(&mut self.ebpf, direction)?
+            .test_run(options)
+            .map_err(|source| KernelError::Attach { interface: "trial".to_owned(), source: source.into() })?;
+        // TCX_NEXT.
+        let allowed = result.return_value == u32::MAX;
+        Ok(TrialResult { allowed, event: self.events.take(), duration: result.duration })
+    }
+}

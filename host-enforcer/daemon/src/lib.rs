@@ -1,0 +1,4 @@
+//! The host enforcer: watch, reconcile, apply.
+
+pub mod host;
+pub mod kernel;

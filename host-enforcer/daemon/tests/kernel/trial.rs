@@ -1,0 +1,217 @@
+//! The programs on single packets, against the same decision over plain tables.
+
+use bookend_abi::craft;
+use bookend_abi::packet::{ACK, SYN};
+use bookend_abi::plain::PlainTables;
+use bookend_abi::table::{
+    ALLOW, BlockKey, Config, ICMP, ICMPV6, Interface, OUTSIDE, OwnedKey, PolicyHead, TCP, UDP, VerdictKey,
+    VerdictValue,
+};
+use bookend_abi::{
+    Event, FROM_WORKLOAD, Outcome, Packet, Reason, TO_WORKLOAD, address, decide, parse, report,
+};
+use bookend_enforcer::kernel::Trial;
+use std::net::IpAddr;
+
+const OWN: &str = "10.0.0.1";
+const OWN6: &str = "fd00::1";
+const FRIEND: &str = "10.0.0.2";
+const FRIEND6: &str = "fd00::2";
+const STRANGER: &str = "192.0.2.7";
+const EGRESS: u64 = 0x1111_1111_1111_1111;
+const INGRESS: u64 = 0x2222_2222_2222_2222;
+const FRIEND_IDENTITY: u64 = 0x3333_3333_3333_3333;
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn address(text: &str) -> bookend_abi::Address {
+    address::from_ip(ip(text))
+}
+
+/// A workload that may open TCP 9080 and 8192–16383 to a friend and anything to a block, and be reached on UDP 53 and
+/// by echo.
+fn tables() -> PlainTables {
+    let mut tables = PlainTables::default();
+    let interface = Interface { egress: EGRESS, ingress: INGRESS, epoch: 5, flags: 0 };
+    tables.interfaces.insert(Trial::IFINDEX, interface);
+    tables.config = Config { epoch: 9, flags: Config::ALLOW_EVENTS, ..Config::default() };
+    for own in [OWN, OWN6] {
+        tables.owned.insert(OwnedKey { ifindex: Trial::IFINDEX, address: address(own) });
+    }
+    for friend in [FRIEND, FRIEND6] {
+        tables.identities.insert(address(friend), FRIEND_IDENTITY);
+    }
+    let head = PolicyHead {
+        flags: PolicyHead::HAS_BLOCKS,
+        tcp_prefixes: 1 << 16 | 1 << 3 | 1,
+        udp_prefixes: 1 << 16,
+        default_rule: 77,
+        ..PolicyHead::default()
+    };
+    tables.policies.insert(EGRESS, head);
+    tables.policies.insert(INGRESS, head);
+    tables.blocks.insert(BlockKey::new(EGRESS, address("192.0.2.0"), 96 + 24), 4);
+    tables.blocks.insert(BlockKey::new(INGRESS, address("192.0.2.0"), 96 + 24), 5);
+    let mut allow = |policy, identity, block, protocol, port, prefix_length, rule| {
+        let key = VerdictKey { policy, identity, block, port, protocol, prefix_length };
+        tables.verdicts.insert(key, VerdictValue::new(rule, ALLOW));
+    };
+    allow(EGRESS, FRIEND_IDENTITY, 0, TCP, 9080, 16, 1);
+    allow(EGRESS, FRIEND_IDENTITY, 0, TCP, 8192, 3, 2);
+    allow(EGRESS, OUTSIDE, 4, TCP, 0, 0, 3);
+    allow(INGRESS, FRIEND_IDENTITY, 0, UDP, 53, 16, 4);
+    allow(INGRESS, FRIEND_IDENTITY, 0, ICMP, 0, 0, 5);
+    allow(INGRESS, FRIEND_IDENTITY, 0, ICMPV6, 0, 0, 6);
+    tables
+}
+
+fn tcp(from: &str, to: &str, ports: (u16, u16), flags: u8) -> Vec<u8> {
+    craft::frame(ip(from), ip(to), TCP, &craft::tcp(ports.0, ports.1, flags))
+}
+
+fn udp(from: &str, to: &str, ports: (u16, u16)) -> Vec<u8> {
+    craft::frame(ip(from), ip(to), UDP, &craft::udp(ports.0, ports.1, b"data"))
+}
+
+fn patched(mut frame: Vec<u8>, offset: usize, bytes: &[u8]) -> Vec<u8> {
+    frame[offset..offset + bytes.len()].copy_from_slice(bytes);
+    frame
+}
+
+/// A conversation: every packet in order, for the table of connections remembers.
+fn conversation() -> Vec<(u8, Vec<u8>)> {
+    let (from, to) = (FROM_WORKLOAD, TO_WORKLOAD);
+    let echo = |kind| craft::icmp(kind, [0, 7, 0, 1], b"ping");
+    let neighbor = |kind: u8, target: &str| craft::icmp(kind, [0; 4], &address(target));
+    let sent = craft::packet(ip(OWN), ip(FRIEND), TCP, &craft::tcp(40000, 9080, ACK));
+    let syn = |to: &str, port| tcp(OWN, to, (40000, port), SYN);
+    let mut with_options = tcp(OWN, FRIEND, (40007, 9080), SYN);
+    with_options.splice(34..34, [148, 4, 0, 0, 1, 0, 0, 0]);
+    let with_options = patched(patched(with_options, 14, &[0x47]), 16, &48_u16.to_be_bytes());
+    vec![
+        (from, syn(FRIEND, 9080)),
+        (to, tcp(FRIEND, OWN, (9080, 40000), SYN | ACK)),
+        (from, tcp(OWN, FRIEND, (40000, 9080), ACK)),
+        (to, tcp(FRIEND, OWN, (9080, 40001), ACK)),
+        (from, syn(FRIEND, 9000)),
+        (from, syn(FRIEND, 16383)),
+        (from, syn(FRIEND, 16384)),
+        (from, syn(STRANGER, 1)),
+        (from, syn("192.0.3.7", 1)),
+        (from, tcp(OWN6, FRIEND6, (40000, 9080), SYN)),
+        (to, tcp(FRIEND6, OWN6, (9080, 40000), SYN | ACK)),
+        (from, tcp(OWN, FRIEND, (40002, 9080), ACK)),
+        (from, tcp(FRIEND, OWN, (40000, 9080), SYN)),
+        (from, tcp("fd00::9", FRIEND6, (40000, 9080), SYN)),
+        (to, tcp(FRIEND, "10.0.0.9", (9080, 40000), ACK)),
+        (to, udp(FRIEND, OWN, (5000, 53))),
+        (from, udp(OWN, FRIEND, (53, 5000))),
+        (from, udp(OWN, FRIEND, (53, 5001))),
+        (to, craft::frame(ip(FRIEND), ip(OWN), ICMP, &echo(8))),
+        (from, craft::frame(ip(OWN), ip(FRIEND), ICMP, &echo(0))),
+        (from, craft::frame(ip(OWN), ip(FRIEND), ICMP, &echo(8))),
+        (to, craft::frame(ip(FRIEND6), ip(OWN6), ICMPV6, &echo(128))),
+        (from, craft::frame(ip(OWN6), ip(FRIEND6), ICMPV6, &echo(129))),
+        (to, craft::frame(ip("198.51.100.1"), ip(OWN), ICMP, &craft::icmp(3, [0, 0, 5, 0], &sent))),
+        (to, craft::frame(ip("198.51.100.1"), ip(OWN), ICMP, &craft::icmp(3, [0; 4], &sent[..20]))),
+        (to, craft::frame(ip("198.51.100.1"), ip(OWN), ICMP, &craft::icmp(5, [0; 4], &sent))),
+        (from, craft::frame(ip(OWN6), ip("ff02::1:ff00:2"), ICMPV6, &neighbor(135, FRIEND6))),
+        (from, craft::frame(ip(OWN6), ip(FRIEND6), ICMPV6, &neighbor(136, FRIEND6))),
+        (to, craft::frame(ip("fe80::1"), ip("ff02::1"), ICMPV6, &neighbor(134, FRIEND6))),
+        (from, craft::frame(ip("fe80::1"), ip("ff02::1"), ICMPV6, &neighbor(134, FRIEND6))),
+        (from, craft::arp(1, [10, 0, 0, 1], [10, 0, 0, 2])),
+        (from, craft::arp(2, [10, 0, 0, 2], [10, 0, 0, 3])),
+        (to, craft::arp(2, [10, 0, 0, 2], [10, 0, 0, 1])),
+        (from, patched(syn(FRIEND, 9080), 20, &[0x20, 0])),
+        (from, patched(syn(FRIEND, 9080), 46, &[0x40])),
+        (from, patched(syn(FRIEND, 9080), 16, &[0xff, 0xff])),
+        (from, tcp(OWN, FRIEND, (1, 9080), SYN)[..44].to_vec()),
+        (from, with_options.clone()),
+        (from, patched(with_options, 34, &[131])),
+        (from, craft::ethernet(0x88cc, &[0; 60])),
+        (from, craft::ethernet(0x8100, &[0; 60])),
+        (from, craft::frame(ip(OWN), ip(FRIEND), 132, &[0; 12])),
+    ]
+}
+
+/// The decision over plain tables, with its report.
+fn expected(tables: &mut PlainTables, direction: u8, frame: &[u8]) -> (Outcome, Event) {
+    let mut packet = Packet::default();
+    let outcome = match parse(frame, &mut packet) {
+        Ok(()) => decide(tables, direction, Trial::IFINDEX, &packet, 1),
+        Err(reason) => Outcome::deny(reason),
+    };
+    let length = u32::try_from(frame.len()).unwrap();
+    (outcome, report(direction, Trial::IFINDEX, length, &packet, 0, &outcome))
+}
+
+#[test]
+fn the_kernel_decides_as_the_shared_function_does() {
+    let Some(object) = super::object() else { return };
+    let mut trial = Trial::load(&object).unwrap();
+    let mut tables = tables();
+    trial.write(&tables).unwrap();
+    let mut reasons = std::collections::BTreeSet::new();
+    for (step, (direction, frame)) in conversation().into_iter().enumerate() {
+        let (outcome, event) = expected(&mut tables, direction, &frame);
+        let result = trial.run(direction, &frame, 1).unwrap();
+        let seen = result.event.map(|event| Event { time: 0, ..event });
+        assert_eq!(seen, outcome.report.then_some(event), "step {step}: {outcome:?}");
+        assert_eq!(result.allowed, outcome.verdict == ALLOW, "step {step}: {outcome:?}");
+        reasons.insert(outcome.reason);
+    }
+    // A corpus that covers too little would pass for the wrong reason.
+    assert!(reasons.len() >= 17, "{:?}", reasons.iter().map(|reason| reason.name()).collect::<Vec<_>>());
+}
+
+#[test]
+fn before_any_table_is_written_everything_is_dropped() {
+    let Some(object) = super::object() else { return };
+    let mut trial = Trial::load(&object).unwrap();
+    for direction in [FROM_WORKLOAD, TO_WORKLOAD] {
+        let result = trial.run(direction, &tcp(OWN, FRIEND, (40000, 9080), SYN), 1).unwrap();
+        assert!(!result.allowed);
+        assert_eq!(result.event.map(|event| event.reason), Some(Reason::UNKNOWN_INTERFACE.0));
+    }
+}
+
+/// Not a judgement, for machines differ; the numbers are printed for whoever asks with `--nocapture`.
+#[test]
+fn the_cost_of_a_packet_is_measured() {
+    let Some(object) = super::object() else { return };
+    let mut trial = Trial::load(&object).unwrap();
+    let mut tables = tables();
+    tables.config.flags = 0;
+    trial.write(&tables).unwrap();
+    let mut measure = |name: &str, direction, frame: &[u8], repeat| {
+        let result = trial.run(direction, frame, repeat).unwrap();
+        println!(
+            "{name:44} {:>6} ns  {}",
+            result.duration.as_nanos(),
+            if result.allowed { "pass" } else { "drop" }
+        );
+    };
+    for (from, to) in [(OWN, FRIEND), (OWN6, FRIEND6)] {
+        let syn = tcp(from, to, (40000, 9080), SYN);
+        let ack = tcp(from, to, (40000, 9080), ACK);
+        measure(&format!("{from}: SYN, exact port"), FROM_WORKLOAD, &syn, 1_000_000);
+        measure(&format!("{from}: established"), FROM_WORKLOAD, &ack, 1_000_000);
+        measure(
+            &format!("{from}: SYN, port range"),
+            FROM_WORKLOAD,
+            &tcp(from, to, (40001, 9000), SYN),
+            1_000_000,
+        );
+    }
+    measure("SYN, CIDR", FROM_WORKLOAD, &tcp(OWN, STRANGER, (40000, 443), SYN), 1_000_000);
+    measure(
+        "SYN, isolated (with event until full)",
+        FROM_WORKLOAD,
+        &tcp(OWN, FRIEND, (40000, 80), SYN),
+        1_000_000,
+    );
+    measure("spoofed source", FROM_WORKLOAD, &tcp(FRIEND, OWN, (1, 2), SYN), 1_000_000);
+    measure("malformed", FROM_WORKLOAD, &craft::ethernet(0x88cc, &[0; 60]), 1_000_000);
+}
