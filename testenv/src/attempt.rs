@@ -4,6 +4,7 @@
 //! witnesses are asked for the mark; what the sender believes is reported as well but decides nothing, because
 //! behind a sidecar every connection seems to succeed.
 
+mod describe;
 mod dial;
 
 use std::fmt;

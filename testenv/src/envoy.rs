@@ -13,11 +13,13 @@ mod listener;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-pub use filter::{Filter, PEER_ADDRESS_KEY, PEER_URI_SAN_KEY};
+pub use filter::{Filter, PEER_ADDRESS_KEY, PEER_URI_SANS_KEY};
 
 use crate::certificate::Authority;
 use crate::error::{Doing, Error, Result};
@@ -33,9 +35,9 @@ const RELOAD: Duration = Duration::from_secs(30);
 /// A running Envoy.
 #[derive(Debug)]
 pub struct Envoy {
-    process: Process,
+    process: Mutex<Process>,
     directory: PathBuf,
-    version: u64,
+    version: AtomicU64,
 }
 
 impl Envoy {
@@ -66,7 +68,7 @@ impl Envoy {
         let bootstrap = bootstrap::bootstrap(workload, directory);
         replace(&directory.join("bootstrap.json"), &bootstrap.to_string())?;
         let process = Process::start(namespace, Self::launch(executable, workload, directory))?;
-        Ok(Self { process, directory: directory.to_owned(), version: 1 })
+        Ok(Self { process: Mutex::new(process), directory: directory.to_owned(), version: AtomicU64::new(1) })
     }
 
     fn launch(executable: &Path, workload: &Workload, directory: &Path) -> Launch {
@@ -85,8 +87,8 @@ impl Envoy {
     }
 
     /// Waits until Envoy serves: its first listeners, and with them the filter, are in force.
-    pub fn await_ready(&mut self, namespace: &Namespace) -> Result<()> {
-        self.process.await_ready(
+    pub fn await_ready(&self, namespace: &Namespace) -> Result<()> {
+        self.process().await_ready(
             READY,
             || matches!(admin::get(namespace, "/ready"), Ok(answer) if answer.trim() == "LIVE"),
         )?;
@@ -94,8 +96,7 @@ impl Envoy {
         let refused = self.statistic(namespace, "listener_manager.lds.update_rejected")?
             + self.statistic(namespace, "cluster_manager.cds.update_rejected")?;
         if refused > 0 {
-            let words = self.process.last_words();
-            return Err(Error::new(format!("{} refused its configuration: {words}", self.process.name())));
+            return Err(self.failure("refused its configuration"));
         }
         Ok(())
     }
@@ -105,25 +106,23 @@ impl Envoy {
     ///
     /// # Errors
     /// If Envoy refuses it (the old one then stays in force), with Envoy's reason.
-    pub fn reconfigure(&mut self, namespace: &Namespace, filter: &Filter, workload: &Workload) -> Result<()> {
+    pub fn reconfigure(&self, namespace: &Namespace, filter: &Filter, workload: &Workload) -> Result<()> {
         let before = admin::reloads(namespace)?;
-        self.version += 1;
-        let version = self.version.to_string();
+        let version = (self.version.fetch_add(1, Ordering::Relaxed) + 1).to_string();
         write_resources(&self.directory, filter::FILE, &version, &[filter.resource(workload)])?;
         let end = Instant::now() + RELOAD;
         while Instant::now() < end {
-            self.process.alive()?;
+            self.process().alive()?;
             let now = admin::reloads(namespace)?;
             if now.refused > before.refused {
-                let words = self.process.last_words();
-                return Err(Error::new(format!("{} refused the filter: {words}", self.process.name())));
+                return Err(self.failure("refused the filter"));
             }
             if now.accepted > before.accepted {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        Err(Error::new(format!("{} did not answer to a new filter in {RELOAD:?}", self.process.name())))
+        Err(self.failure(&format!("did not answer to a new filter in {RELOAD:?}")))
     }
 
     /// The value of a counter or gauge; 0 if Envoy does not have it.
@@ -136,9 +135,13 @@ impl Envoy {
         admin::get(namespace, path)
     }
 
-    /// The process.
-    pub fn process(&mut self) -> &mut Process {
-        &mut self.process
+    fn process(&self) -> MutexGuard<'_, Process> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failure(&self, what: &str) -> Error {
+        let process = self.process();
+        Error::new(format!("{} {what}: {}", process.name(), process.last_words()))
     }
 }
 

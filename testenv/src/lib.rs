@@ -6,6 +6,7 @@
 
 pub mod attempt;
 pub mod certificate;
+pub mod demo;
 pub mod envoy;
 pub mod error;
 pub mod http;

@@ -134,14 +134,6 @@ impl World {
         self.pods.iter().find(|pod| pod.workload().key == key).ok_or_else(|| no_such_pod(key))
     }
 
-    /// The same, to change something about it.
-    ///
-    /// # Errors
-    /// If there is none.
-    pub fn pod_mut(&mut self, key: &str) -> Result<&mut Pod> {
-        self.pods.iter_mut().find(|pod| pod.workload().key == key).ok_or_else(|| no_such_pod(key))
-    }
-
     /// Every pod.
     pub fn pods(&self) -> &[Pod] {
         &self.pods
@@ -171,9 +163,9 @@ impl World {
     ///
     /// # Errors
     /// If one refuses; the ones before it have the new configuration then, the others the old.
-    pub fn reconfigure(&mut self, filter: &Filter) -> Result<()> {
+    pub fn reconfigure(&self, filter: &Filter) -> Result<()> {
         let filter = filter.staged(&self.run.directory())?;
-        self.pods.iter_mut().try_for_each(|pod| pod.reconfigure(&filter))
+        self.pods.iter().try_for_each(|pod| pod.reconfigure(&filter))
     }
 
     /// Starts a process inside the host's namespace as root, for example the host enforcer. Its output goes to

@@ -51,7 +51,7 @@ fn ratings(world: &World) -> http::Response {
 #[test]
 fn the_filter_knows_the_direct_peer_whatever_a_header_says() {
     let module = Module::new("facts");
-    let mut world = world(module.configured("allow"));
+    let world = world(module.configured("allow"));
     eprintln!("{:?}", world.timings());
     assert_eq!(ratings(&world).status, 200);
     world.reconfigure(&module.configured("facts")).unwrap();
@@ -64,7 +64,7 @@ fn the_filter_knows_the_direct_peer_whatever_a_header_says() {
 #[test]
 fn a_new_configuration_reaches_connections_that_are_already_open() {
     let module = Module::new("reload");
-    let mut world = world(module.configured("allow"));
+    let world = world(module.configured("allow"));
     let gateway = SocketAddr::from((workload("gateway").unwrap().ipv4(), GATEWAY_PORT));
     let mut connection = world.outside().run(|| Connection::open(gateway, LIMIT)).unwrap().unwrap();
     let mut status =

@@ -1,9 +1,11 @@
 //! `bookend-demo`: one policy, enforced at both ends, before your eyes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use bookend_testenv::{Error, Result, World, interrupt, run, service};
+use bookend_testenv::demo::documents::Documents;
+use bookend_testenv::demo::report::Format;
+use bookend_testenv::{Error, Result, World, demo, interrupt, run, service};
 use clap::{Parser, Subcommand};
 
 /// Builds Bookinfo in network namespaces behind real Envoys and shows what one policy file does to it.
@@ -13,6 +15,15 @@ struct Arguments {
     /// Only take away what an earlier run left behind after a crash
     #[arg(long)]
     clean: bool,
+    /// Print one JSON object per line
+    #[arg(long)]
+    json: bool,
+    /// Leave the host enforcer out: only the filters are in force
+    #[arg(long)]
+    without_kernel: bool,
+    /// Policy files, instead of the example's
+    #[arg(long, value_name = "FILE")]
+    policy: Vec<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -32,6 +43,9 @@ enum Command {
         journal: PathBuf,
     },
 }
+
+/// The exit code when something was not as the policy says.
+const DIFFERS: u8 = 3;
 
 fn main() -> ExitCode {
     match execute(Arguments::parse()) {
@@ -58,14 +72,42 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
     }
     match arguments.command {
         Some(Command::World) => keep_world(),
-        _ => Ok(ExitCode::SUCCESS),
+        _ => {
+            let ok = demo::run(options(&arguments)?)?;
+            Ok(if ok { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS) })
+        }
     }
 }
 
+fn options(arguments: &Arguments) -> Result<demo::Options> {
+    let services = own_executable()?;
+    let beside = services.parent().map(Path::to_owned).unwrap_or_default();
+    let artifacts = std::env::var_os("BOOKEND_DIST").map_or(beside, PathBuf::from);
+    let mut documents = Documents::bookinfo(&checkout(&services)?);
+    if !arguments.policy.is_empty() {
+        documents.policies.clone_from(&arguments.policy);
+    }
+    let format = if arguments.json { Format::Json } else { Format::text() };
+    Ok(demo::Options { artifacts, services, documents, format, without_kernel: arguments.without_kernel })
+}
+
+/// The checkout that holds the executable or the current directory: where the example lies.
+fn checkout(executable: &Path) -> Result<PathBuf> {
+    let current = std::env::current_dir().unwrap_or_default();
+    [executable, current.as_path()]
+        .into_iter()
+        .flat_map(Path::ancestors)
+        .find(|directory| directory.join("examples/bookinfo/policy.yaml").is_file())
+        .map(Path::to_owned)
+        .ok_or_else(|| Error::new("the example is not here").cure("run this from the checkout"))
+}
+
+fn own_executable() -> Result<PathBuf> {
+    std::env::current_exe().map_err(|error| Error::new(format!("cannot find the own executable: {error}")))
+}
+
 fn keep_world() -> Result<ExitCode> {
-    let executable = std::env::current_exe()
-        .map_err(|error| Error::new(format!("cannot find the own executable: {error}")))?;
-    let world = World::builder(executable).build()?;
+    let world = World::builder(own_executable()?).build()?;
     for pod in world.pods() {
         let (workload, namespace) = (pod.workload(), pod.namespace().name());
         println!(

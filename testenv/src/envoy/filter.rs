@@ -18,7 +18,7 @@ pub(super) const FILE: &str = "ecds";
 /// Filter state that holds the address of the direct peer, whatever `x-forwarded-for` says.
 pub const PEER_ADDRESS_KEY: &str = "bookend.peer_address";
 /// Filter state that holds the URI names of the peer's verified certificate, joined with a comma.
-pub const PEER_URI_SAN_KEY: &str = "bookend.peer_uri_san";
+pub const PEER_URI_SANS_KEY: &str = "bookend.peer_uri_sans";
 
 const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
 const RBAC: &str = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC";
@@ -113,7 +113,7 @@ fn facts() -> Value {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.set_filter_state.v3.Config",
             "on_request_headers": [
                 fact(PEER_ADDRESS_KEY, "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
-                fact(PEER_URI_SAN_KEY, "%DOWNSTREAM_PEER_URI_SAN%"),
+                fact(PEER_URI_SANS_KEY, "%DOWNSTREAM_PEER_URI_SAN%"),
             ],
         },
     })

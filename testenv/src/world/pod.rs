@@ -41,7 +41,7 @@ impl Pod {
         if let Some((process, _)) = &mut self.service {
             process.await_ready(READY, || listens(namespace, Ipv4Addr::LOCALHOST, APP_PORT))?;
         }
-        self.envoy.as_mut().map_or(Ok(()), |envoy| envoy.await_ready(namespace))
+        self.envoy.as_ref().map_or(Ok(()), |envoy| envoy.await_ready(namespace))
     }
 
     /// What it is.
@@ -60,9 +60,9 @@ impl Pod {
     }
 
     /// Gives its Envoy a new filter configuration and waits until it is in force.
-    pub(super) fn reconfigure(&mut self, filter: &Filter) -> Result<()> {
+    pub(super) fn reconfigure(&self, filter: &Filter) -> Result<()> {
         let (namespace, workload) = (&self.namespace, self.workload);
-        self.envoy.as_mut().map_or(Ok(()), |envoy| envoy.reconfigure(namespace, filter, workload))
+        self.envoy.as_ref().map_or(Ok(()), |envoy| envoy.reconfigure(namespace, filter, workload))
     }
 
     /// The value of one of its Envoy's counters or gauges; 0 if Envoy does not have it.

@@ -241,6 +241,14 @@ pub fn external(key: &str) -> Option<&'static External> {
     EXTERNALS.iter().find(|external| external.key == key)
 }
 
+/// Who has `address`: the key of a workload, the key of an outside host, or the name of a service.
+pub fn owner(address: IpAddr) -> Option<&'static str> {
+    let workload = WORKLOADS.iter().find(|it| it.addresses().contains(&address)).map(|it| it.key);
+    let external = || EXTERNALS.iter().find(|it| it.addresses().contains(&address)).map(|it| it.key);
+    let service = || SERVICES.iter().find(|it| it.address().ip() == address).map(|it| it.name);
+    workload.or_else(external).or_else(service)
+}
+
 /// Writes a hardware address the way `ip` reads it.
 pub fn mac_text(mac: [u8; 6]) -> String {
     mac.map(|byte| format!("{byte:02x}")).join(":")

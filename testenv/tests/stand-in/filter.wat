@@ -9,7 +9,7 @@
   (global $free (mut i32) (i32.const 4096))
   (global $mode (mut i32) (i32.const 0))
   (data (i32.const 64) "filter_state\00bookend.peer_address")
-  (data (i32.const 128) "filter_state\00bookend.peer_uri_san")
+  (data (i32.const 128) "filter_state\00bookend.peer_uri_sans")
   (data (i32.const 192) "stand_in")
   (func (export "proxy_abi_version_0_2_1"))
   (func (export "_initialize"))
@@ -40,7 +40,7 @@
     (local.set $end (i32.const 1024))
     (if (i32.eq (global.get $mode) (i32.const 102)) (then
       (local.set $end (call $append (i32.const 64) (i32.const 33) (local.get $end)))
-      (local.set $end (call $append (i32.const 128) (i32.const 33) (local.get $end)))))
+      (local.set $end (call $append (i32.const 128) (i32.const 34) (local.get $end)))))
     (drop (call $respond (i32.const 403) (i32.const 192) (i32.const 8)
       (i32.const 1024) (i32.sub (local.get $end) (i32.const 1024))
       (i32.const 0) (i32.const 0) (i32.const -1)))

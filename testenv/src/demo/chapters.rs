@@ -1,0 +1,159 @@
+//! The chapters, in the order in which they are told.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::enforcer::Enforcer;
+use super::stage::Stage;
+use super::{story, traffic};
+use crate::attempt::{Act, Attempt, Target};
+use crate::error::{Error, Result};
+use crate::http::Request;
+use crate::journal::Record;
+use crate::world::topology::{GATEWAY_PORT, workload};
+
+/// Without the host enforcer, what goes around the proxies gets through: the control, without which the rest would
+/// prove nothing.
+pub(super) fn control<W: Write>(stage: &mut Stage<W>) -> Result<()> {
+    stage.chapter("Control: filters only, no host enforcer. Whoever goes around the proxies gets through")?;
+    take_over(stage)
+}
+
+/// The host enforcer takes its place.
+pub(super) fn attach<W: Write>(stage: &mut Stage<W>, program: PathBuf) -> Result<()> {
+    stage.chapter("The host enforcer attaches to the host side of every pod's interface")?;
+    let mut enforcer = Enforcer::new(&stage.world, program, stage.documents.clone());
+    enforcer.start(&stage.world)?;
+    stage.enforcer = Some(enforcer);
+    stage.claim("bookend-enforcer: start", "in force", "in force", true)
+}
+
+/// The application works.
+pub(super) fn page<W: Write>(stage: &mut Stage<W>) -> Result<()> {
+    stage
+        .chapter("The page renders: gateway, productpage, details, reviews, ratings; every hop over mTLS")?;
+    for _ in 0..3 {
+        let before = stage.world.now()?;
+        let observation = stage.world.attempt(&visit("/productpage")?)?;
+        let records = stage.world.received_since(&before)?;
+        let hops: Vec<String> = records.iter().filter_map(hop).collect();
+        let plain = records.len() - hops.len();
+        let ok = observation.status() == Some(200) && plain == 0 && hops.len() >= 3;
+        let observed = format!("{}; {}", observation.answer, hops.join(", "));
+        stage.claim(
+            "internet: GET /productpage at the gateway",
+            "HTTP 200, mTLS at every hop",
+            &observed,
+            ok,
+        )?;
+    }
+    let login = stage.world.attempt(&visit("/login")?)?;
+    let body = match &login.answer {
+        crate::attempt::Answer::Http(response) => {
+            format!("HTTP {} {}", response.status, response.text().trim())
+        }
+        other => other.to_string(),
+    };
+    stage.claim(
+        "internet: GET /login at the gateway",
+        "HTTP 403 from the filter of productpage",
+        &body,
+        login.status() == Some(403) && login.received.is_empty(),
+    )
+}
+
+/// Requests between services.
+pub(super) fn requests<W: Write>(stage: &mut Stage<W>) -> Result<()> {
+    stage.chapter("Requests are judged by who asks, what, and how")?;
+    stage.play(&story::requests())
+}
+
+/// Connections to the outside.
+pub(super) fn egress<W: Write>(stage: &mut Stage<W>) -> Result<()> {
+    stage.chapter("Nobody leaves the mesh, except as the policy says")?;
+    stage.play(&story::egress())
+}
+
+/// The attacker.
+pub(super) fn takeover<W: Write>(stage: &mut Stage<W>) -> Result<()> {
+    stage.chapter("productpage is taken over: the same attempts, now with the host enforcer")?;
+    take_over(stage)
+}
+
+fn take_over<W: Write>(stage: &mut Stage<W>) -> Result<()> {
+    stage.world.pod("productpage")?.flush_redirection()?;
+    stage.claim("productpage: flush the redirection to its sidecar", "done", "done", true)?;
+    stage.play(&story::takeover())?;
+    stage.world.pod("productpage")?.restore_redirection()
+}
+
+/// The enforcer's process dies; what it enforces does not.
+pub(super) fn crash<W: Write>(stage: &mut Stage<W>) -> Result<()> {
+    stage.chapter("The host enforcer is killed and comes back; traffic runs all the time")?;
+    let mut enforcer =
+        stage.enforcer.take().ok_or_else(|| Error::new("the host enforcer is not in force"))?;
+    let (_, tally) = traffic::during(&stage.world, || {
+        enforcer.kill()?;
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        Ok(())
+    })?;
+    let without_gap = "all allowed served, nothing denied arrives";
+    stage.claim("SIGKILL to bookend-enforcer", without_gap, &tally.to_string(), tally.is_seamless())?;
+    let (_, tally) = traffic::during(&stage.world, || enforcer.start(&stage.world))?;
+    stage.claim("bookend-enforcer: start again", without_gap, &tally.to_string(), tally.is_seamless())?;
+    stage.enforcer = Some(enforcer);
+    stage.play(&[
+        Attempt::http("reviews-v2", "GET", "ratings", "/ratings/1"),
+        Attempt::http("details", "GET", "ratings", "/ratings/1"),
+    ])
+}
+
+/// What the edits replace, and by what.
+const METHODS: [&str; 2] = [
+    "methods: [GET]\n      paths: [\"/ratings/{id}\"]",
+    "methods: [GET, POST]\n      paths: [\"/ratings/{id}\"]",
+];
+const PORTS: [&str; 2] = ["ports: [3306]", "ports: [3306, 22]"];
+const MALFORMED: [&str; 2] = ["ports: [3306, 22]", "ports: [3306, 70000]"];
+
+/// The policy changes under load; then somebody makes a mistake.
+pub(super) fn edit<W: Write>(stage: &mut Stage<W>) -> Result<()> {
+    stage
+        .chapter("The policy is edited while traffic runs: both layers follow; a mistake changes nothing")?;
+    let attempts = [
+        Attempt::http("reviews-v2", "POST", "ratings", "/ratings/1"),
+        Attempt::by("ratings", Act::Connect { to: story::outside("database", 22) }),
+    ];
+    let played = if stage.enforcer.is_some() { 2 } else { 1 };
+    let attempts = attempts.get(..played).unwrap_or_default();
+    stage.play(attempts)?;
+    for [from, to] in [METHODS, PORTS] {
+        stage.documents.edit(from, to)?;
+    }
+    stage.put_in_force()?;
+    stage.claim("edit: reviews may POST ratings, ratings may reach port 22", "in force", "in force", true)?;
+    stage.play(attempts)?;
+    let [from, to] = MALFORMED;
+    stage.documents.edit(from, to)?;
+    let refusal = match stage.put_in_force() {
+        Ok(()) => "accepted".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    let ok = refusal.contains("policy.yaml:") && refusal.contains("70000");
+    stage.claim("edit: a port of 70000", "refused, with line and column", &refusal, ok)?;
+    stage.play(attempts)
+}
+
+fn visit(path: &str) -> Result<Attempt> {
+    let gateway = workload("gateway").ok_or_else(|| Error::new("the world has no gateway"))?;
+    let to = Target::Address(SocketAddr::from((gateway.ipv4(), GATEWAY_PORT)));
+    Ok(Attempt::by("internet", Act::Http { to, request: Request::get("bookinfo.example", path) }))
+}
+
+/// Who asked whom, if the sidecar vouches for who asked.
+fn hop(record: &Record) -> Option<String> {
+    let certificate = record.header("x-forwarded-client-cert")?;
+    let caller = certificate.rsplit("URI=").next()?.rsplit("/sa/").next()?;
+    Some(format!("{caller} \u{2192} {}", record.service()))
+}

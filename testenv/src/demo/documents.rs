@@ -1,0 +1,93 @@
+//! The policy of the demo: documents on disk, compiled, and copies of them that can be edited.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bookend_lang::{Compiled, Refused, Source, compile};
+
+use crate::envoy::Filter;
+use crate::error::{Doing, Error, Result};
+
+/// Policy and inventory files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Documents {
+    /// Files with policies.
+    pub policies: Vec<PathBuf>,
+    /// Files that say which workloads exist and where.
+    pub inventories: Vec<PathBuf>,
+}
+
+impl Documents {
+    /// The example's, below the root of a checkout.
+    pub fn bookinfo(checkout: &Path) -> Self {
+        let example = checkout.join("examples/bookinfo");
+        Self {
+            policies: vec![example.join("policy.yaml")],
+            inventories: vec![example.join("bookinfo.yaml"), example.join("inventory.yaml")],
+        }
+    }
+
+    /// Copies the policies into `directory`, so that they can be edited; the inventory stays where it is.
+    pub fn copied(&self, directory: &Path) -> Result<Self> {
+        let copy = |from: &PathBuf| {
+            let name =
+                from.file_name().ok_or_else(|| Error::new(format!("`{}` is no file", from.display())))?;
+            let to = directory.join(name);
+            fs::copy(from, &to).doing(format!("copy `{}`", from.display()))?;
+            Ok(to)
+        };
+        let policies = self.policies.iter().map(copy).collect::<Result<_>>()?;
+        Ok(Self { policies, inventories: self.inventories.clone() })
+    }
+
+    /// All texts, policies first.
+    pub fn sources(&self) -> Result<Vec<Source>> {
+        self.policies
+            .iter()
+            .chain(&self.inventories)
+            .map(|path| {
+                let bytes = fs::read(path).doing(format!("read `{}`", path.display()))?;
+                Ok(Source::new(path.display().to_string(), bytes))
+            })
+            .collect()
+    }
+
+    /// Compiles them; the inner result tells documents that are refused, which is an outcome the demo shows.
+    pub fn compile(&self) -> Result<std::result::Result<Compiled, Refused>> {
+        Ok(compile(&self.sources()?))
+    }
+
+    /// Compiles documents that are meant to be in order.
+    ///
+    /// # Errors
+    /// If they are refused, with the first reason and its place.
+    pub fn compiled(&self) -> Result<Compiled> {
+        let sources = self.sources()?;
+        compile(&sources).map_err(|refused| {
+            let first = refused.diagnostics.first().map(|diagnostic| diagnostic.line(&sources).to_string());
+            Error::new(format!("the policy is refused: {}", first.unwrap_or_default()))
+        })
+    }
+
+    /// Replaces `from` by `to` in the first policy, in one step: a reader sees the old or the new file.
+    ///
+    /// # Errors
+    /// If `from` does not occur exactly once: then the edit would not mean what its author thought.
+    pub fn edit(&self, from: &str, to: &str) -> Result<()> {
+        let path = self.policies.first().ok_or_else(|| Error::new("there is no policy to edit"))?;
+        let text = fs::read_to_string(path).doing(format!("read `{}`", path.display()))?;
+        if text.matches(from).count() != 1 {
+            return Err(Error::new(format!("`{from}` does not occur once in `{}`", path.display())));
+        }
+        let next = path.with_extension("next");
+        fs::write(&next, text.replace(from, to)).doing(format!("write `{}`", next.display()))?;
+        fs::rename(&next, path).doing(format!("replace `{}`", path.display()))
+    }
+}
+
+/// The filter with the configuration that `compiled` becomes.
+pub fn filter(module: &Path, compiled: &Compiled) -> Result<Filter> {
+    let json = compiled.configuration().to_json().doing("write the filter's configuration")?;
+    let configuration = String::from_utf8(json).doing("write the filter's configuration as text")?;
+    Ok(Filter { module: module.to_owned(), configuration })
+}
