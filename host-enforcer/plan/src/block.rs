@@ -2,16 +2,17 @@
 
 use bookend_abi::address::{MAPPED_PREFIX_LENGTH, from_ip, mapped};
 use bookend_abi::table::{BlockKey, NO_BLOCK};
-use bookend_engine::{End, Endpoint, Identity, IpNet, Location, PeerMatch, Program, Truth};
+use bookend_engine::{End, Endpoint, Identity, IpNet, Location, PeerMatch, Program};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::family::Family;
+use crate::remote::said;
 
 /// An address in table form, as a number; so that addresses in order are numbers in order.
 pub(crate) type Point = u128;
 
 /// A set of addresses that no rule tells apart, by one of its members.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Class {
     /// Its number in `blocks`.
     pub(crate) number: u32,
@@ -19,6 +20,15 @@ pub(crate) struct Class {
     pub(crate) location: Location,
     /// Their family; or one of them where it makes no difference.
     pub(crate) family: Family,
+    /// The rules that mean, or may mean, a stranger there, by their position in the program; ascending.
+    pub(crate) rules: Vec<usize>,
+}
+
+impl Class {
+    /// The class of addresses that no rule speaks of.
+    pub(crate) fn nowhere() -> Self {
+        Self { number: NO_BLOCK, location: Location::Elsewhere, family: Family::V4, rules: Vec::new() }
+    }
 }
 
 /// The partition of all addresses into classes.
@@ -37,6 +47,14 @@ struct Cell {
     class: u32,
 }
 
+/// A prefix that is named by rules.
+struct Named {
+    location: Location,
+    family: Family,
+    /// The positions of the rules that name it; ascending.
+    rules: Vec<usize>,
+}
+
 impl Cell {
     fn last(&self) -> Point {
         self.first | Point::MAX.checked_shr(self.length).unwrap_or(0)
@@ -47,61 +65,37 @@ impl Classes {
     /// The classes of the peers at `end` to the rules of `program`. `families_alike`: whether the other end is the same
     /// to IPv4 and to IPv6 peers; otherwise no class holds both.
     pub(crate) fn new(program: &Program, end: End, families_alike: bool) -> Self {
-        let clauses: Vec<_> = program
-            .rules()
-            .iter()
-            .map(|rule| rule.peers(end))
-            .filter(|clause| {
-                clause
-                    .alternatives()
-                    .is_some_and(|list| list.iter().any(|p| matches!(p, PeerMatch::Block(_))))
-            })
-            .collect();
-        // Two addresses are of one class if every rule says the same of a stranger at either.
-        let says = |location: Location| -> Vec<Truth> {
-            let stranger = Endpoint { identity: Identity::Outside, location };
-            clauses.iter().map(|clause| clause.holds(|peer| peer.holds(&stranger))).collect()
-        };
+        let mut classes = vec![Class::nowhere()];
         let told_apart = |family| if families_alike { Family::V4 } else { family };
-
-        // The roots of both families come first, so that an IPv6 block around `::ffff:0:0/96` does not mean IPv4.
-        let ipv4 = (Point::from_be_bytes(mapped([0; 4])), MAPPED_PREFIX_LENGTH);
-        let mut prefixes = BTreeMap::from([
-            ((0, 0), (Location::Elsewhere, Family::V6)),
-            (ipv4, (Location::Elsewhere, Family::V4)),
-        ]);
-        for peer in clauses.iter().filter_map(|clause| clause.alternatives()).flatten() {
-            if let PeerMatch::Block(block) = peer {
-                prefixes.extend(block.nets().map(|net| (prefix(net), (Location::Block(net), family(net)))));
-            }
-        }
-
-        let elsewhere = Class { number: NO_BLOCK, location: Location::Elsewhere, family: Family::V4 };
-        let mut classes = vec![elsewhere];
-        let mut numbers = BTreeMap::from([((says(Location::Elsewhere), Family::V4), NO_BLOCK)]);
-        let mut cells = Vec::with_capacity(prefixes.len());
-        for ((first, length), (location, family)) in prefixes {
-            let class = *numbers.entry((says(location), told_apart(family))).or_insert_with(|| {
+        // Two addresses are of one class if every rule says the same of a stranger at either.
+        let mut numbers = BTreeMap::from([((Vec::new(), Family::V4), NO_BLOCK)]);
+        let mut cells: Vec<Cell> = Vec::new();
+        let mut around: Vec<(Point, Vec<usize>)> = Vec::new();
+        for ((first, length), named) in prefixes(program, end) {
+            let mut cell = Cell { first, length, class: NO_BLOCK };
+            while around.pop_if(|(last, _)| *last < first).is_some() {}
+            around.push((cell.last(), named.rules));
+            // Only a rule that names a prefix around this one can mean an address in it.
+            let near: BTreeSet<usize> = around.iter().flat_map(|(_, rules)| rules.iter().copied()).collect();
+            let stranger = Endpoint { identity: Identity::Outside, location: named.location };
+            let said = said(program, end, &stranger, near);
+            let rules = said.iter().map(|(position, _)| *position).collect();
+            cell.class = *numbers.entry((said, told_apart(named.family))).or_insert_with(|| {
                 // Fewer than 2³² prefixes fit in memory.
                 let number = classes.len() as u32;
-                classes.push(Class { number, location, family });
+                classes.push(Class { number, location: named.location, family: named.family, rules });
                 number
             });
-            cells.push(Cell { first, length, class });
+            cells.push(cell);
         }
         let runs = runs(&cells);
         Self { classes, cells, runs }
     }
 
-    /// The class for what no rule speaks of.
-    pub(crate) fn elsewhere(&self) -> Class {
-        Class { number: NO_BLOCK, location: Location::Elsewhere, family: Family::V4 }
-    }
-
     /// The classes that an address can be in, ascending by number.
-    pub(crate) fn all(&self) -> Vec<Class> {
+    pub(crate) fn all(&self) -> Vec<&Class> {
         let occupied: BTreeSet<u32> = self.cells.iter().map(|cell| cell.class).collect();
-        self.classes.iter().filter(|class| occupied.contains(&class.number)).copied().collect()
+        self.classes.iter().filter(|class| occupied.contains(&class.number)).collect()
     }
 
     /// The number of the class of an address.
@@ -123,6 +117,29 @@ impl Classes {
         }
         entries
     }
+}
+
+/// The prefixes that rules name at `end`, outer before inner.
+fn prefixes(program: &Program, end: End) -> BTreeMap<(Point, u32), Named> {
+    let root = |family| Named { location: Location::Elsewhere, family, rules: Vec::new() };
+    // The roots of both families are there in any case, so that an IPv6 block around `::ffff:0:0/96` does not mean
+    // IPv4.
+    let ipv4 = (Point::from_be_bytes(mapped([0; 4])), MAPPED_PREFIX_LENGTH);
+    let mut prefixes = BTreeMap::from([((0, 0), root(Family::V6)), (ipv4, root(Family::V4))]);
+    for (position, rule) in program.rules().iter().enumerate() {
+        for peer in rule.peers(end).alternatives().unwrap_or_default() {
+            let nets = match peer {
+                PeerMatch::Block(block) => block.nets(),
+                PeerMatch::Workloads(_) => continue,
+            };
+            for net in nets {
+                let named = prefixes.entry(prefix(net)).or_insert_with(|| root(family(net)));
+                named.location = Location::Block(net);
+                named.rules.push(position);
+            }
+        }
+    }
+    prefixes
 }
 
 /// Flattens nested cells, outer before inner, into runs. Where runs begin at one address the last one counts.

@@ -1,10 +1,11 @@
 //! Lowering: what the engine says about every connection of one workload in one direction, written down.
 
 use bookend_abi::table::{
-    ALLOW, DENY, ICMP, ICMPV6, OTHER_PROTOCOL, OUTSIDE, PolicyHead, TCP, UDP, VerdictKey, VerdictValue,
+    ALLOW, DENY, ICMP, ICMPV6, NO_RULE, OTHER_PROTOCOL, OUTSIDE, PolicyHead, TCP, UDP, VerdictKey,
+    VerdictValue,
 };
 use bookend_engine::{
-    Connection, End, Endpoint, Exchange, Identity, NoTrace, Program, Protocol, Truth, Verdict, decide_end,
+    Connection, End, Endpoint, Exchange, Identity, NoTrace, Program, Protocol, Verdict, decide_end,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,6 +27,8 @@ struct Lowering<'a> {
     local: &'a Local<'a>,
     /// What can concern it.
     program: Program,
+    /// The positions of the rules that do not say who the peer is.
+    for_anyone: Vec<usize>,
     default: Answer,
 }
 
@@ -39,9 +42,9 @@ pub(crate) fn lower(
     remotes: &[Remote<'_>],
     rules: &mut RuleNumbers,
 ) -> Result<PolicyContents, PlanError> {
-    let mut lowering = Lowering { local, program: local.program(program), default: (0, DENY) };
+    let mut lowering = Lowering::new(local, local.program(program));
     let classes = Classes::new(&lowering.program, remote_end(local.end), local.families_alike());
-    lowering.default = lowering.default(&classes, rules)?;
+    lowering.default = lowering.default(rules)?;
 
     let mut verdicts = Vec::new();
     let mut write = |identity: u64, class: &Class, rows: &[Row]| {
@@ -59,12 +62,12 @@ pub(crate) fn lower(
     };
     let all_classes = classes.all();
     for class in &all_classes {
-        write(OUTSIDE, class, &lowering.rows(&Identity::Outside, class, rules)?);
+        write(OUTSIDE, class, &lowering.rows(&Identity::Outside, class, &[], rules)?);
     }
     for group in groups(remotes, &lowering.program, remote_end(local.end)) {
-        let Some(representative) = group.first() else { continue };
+        let Some(representative) = group.members.first() else { continue };
         let mut members: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
-        for remote in &group {
+        for remote in &group.members {
             let occupied: BTreeSet<u32> = if remote.retained {
                 all_classes.iter().map(|class| class.number).collect()
             } else {
@@ -76,7 +79,8 @@ pub(crate) fn lower(
         }
         for class in &all_classes {
             let Some(members) = members.get(&class.number) else { continue };
-            let rows = lowering.rows(&Identity::Workload(representative.identity), class, rules)?;
+            let identity = Identity::Workload(representative.identity);
+            let rows = lowering.rows(&identity, class, &group.rules, rules)?;
             for number in members {
                 write(*number, class, &rows);
             }
@@ -88,25 +92,39 @@ pub(crate) fn lower(
     Ok(PolicyContents { head, blocks, verdicts })
 }
 
-impl Lowering<'_> {
-    /// What holds for a stranger over a protocol that no rule can name.
-    fn default(&self, classes: &Classes, rules: &mut RuleNumbers) -> Result<Answer, PlanError> {
-        self.ask(&self.program, &Identity::Outside, &classes.elsewhere(), Protocol::Other, 0, rules)
+impl<'a> Lowering<'a> {
+    fn new(local: &'a Local<'a>, program: Program) -> Self {
+        let end = remote_end(local.end);
+        let rules = program.rules().iter().enumerate();
+        let for_anyone = rules.filter(|(_, rule)| rule.peers(end).is_any()).map(|(position, _)| position);
+        Self { local, for_anyone: for_anyone.collect(), program, default: (NO_RULE, DENY) }
     }
 
-    /// Everything that is not the default for a peer known as `identity` at the addresses of `class`.
+    /// What holds for a stranger in no block over a protocol that no rule can name.
+    fn default(&self, rules: &mut RuleNumbers) -> Result<Answer, PlanError> {
+        let nowhere = Class::nowhere();
+        self.ask(&self.program, &Identity::Outside, &nowhere, Protocol::Other, 0, rules)
+    }
+
+    /// The part of the program that can concern a peer which the rules at `meant` mean by its identity, at an address
+    /// of `class`.
+    fn concerning(&self, class: &Class, meant: &[usize]) -> Program {
+        let positions: BTreeSet<usize> =
+            self.for_anyone.iter().chain(meant).chain(&class.rules).copied().collect();
+        let rules = positions.iter().filter_map(|position| self.program.rules().get(*position)).cloned();
+        Program::new(rules.collect(), self.program.isolations().to_vec())
+    }
+
+    /// Everything that is not the default for a peer known as `identity`, which the rules at `meant` mean, at the
+    /// addresses of `class`.
     fn rows(
         &self,
         identity: &Identity<'_>,
         class: &Class,
+        meant: &[usize],
         rules: &mut RuleNumbers,
     ) -> Result<Vec<Row>, PlanError> {
-        let end = remote_end(self.local.end);
-        let peer = Endpoint { identity: identity.clone(), location: class.location };
-        let program = self.program.filtered(
-            |rule| rule.peers(end).holds(|alternative| alternative.holds(&peer)) != Truth::No,
-            |_| true,
-        );
+        let program = self.concerning(class, meant);
         let mut rows = Vec::new();
         for protocol in Protocol::ALL {
             let mut starts = Vec::new();
