@@ -24,11 +24,18 @@ pub trait Host {
     /// If they cannot be listed.
     fn attached(&mut self) -> Result<BTreeSet<u32>, Self::Error>;
 
-    /// Attaches the programs to an interface, or puts them in the place of older ones without a gap.
+    /// Attaches the programs to an interface, first in order.
     ///
     /// # Errors
     /// If that fails, for example because the interface has just gone.
     fn attach(&mut self, name: &str, ifindex: u32) -> Result<(), Self::Error>;
+
+    /// Puts the programs of this build in the place of those attached to an interface before, without a gap; false
+    /// if they are attached to nothing any more.
+    ///
+    /// # Errors
+    /// If that fails.
+    fn renew(&mut self, ifindex: u32) -> Result<bool, Self::Error>;
 
     /// Forgets that the programs were attached to an interface that is gone.
     ///

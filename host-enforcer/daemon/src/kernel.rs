@@ -26,7 +26,7 @@ use bookend_abi::{Address, Event, Reason};
 use bookend_plan::PolicyContents;
 use maps::Maps;
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::path::{Path, PathBuf};
 
 /// Names of the two programs in the object, and of their pins.
@@ -200,8 +200,8 @@ impl AsFd for EventRing {
     }
 }
 
-impl std::os::fd::AsRawFd for EventRing {
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+impl AsRawFd for EventRing {
+    fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
     }
 }
@@ -222,6 +222,14 @@ impl Host for Kernel {
             links::attach(&mut self.ebpf, &self.pins, name, ifindex, direction)?;
         }
         Ok(())
+    }
+
+    fn renew(&mut self, ifindex: u32) -> Result<bool, KernelError> {
+        let mut renewed = true;
+        for direction in DIRECTIONS {
+            renewed &= links::renew(&mut self.ebpf, &self.pins, ifindex, direction)?;
+        }
+        Ok(renewed)
     }
 
     fn release(&mut self, ifindex: u32) -> Result<(), KernelError> {

@@ -1,4 +1,24 @@
-//! The host enforcer: watch, reconcile, apply.
+//! The host enforcer: watches policy and inventory files and network interfaces, and keeps the kernel's tables and
+//! programs as they say.
+//!
+//! Data flows one way: [`input`] (files → plan) → [`enforcement`] (plan in force → next plan, in safe steps) →
+//! [`host::Host`], which is [`kernel`] or, in tests, plain maps. [`run`] connects them with [`watch`] (files change),
+//! [`interfaces`] (links come and go) and the kernel's events, which [`journal`] writes down by [`names`].
+//!
+//! This crate must not know: what a policy means, or how a packet is judged.
 
+pub mod clock;
+pub mod command;
+pub mod detach;
+pub mod enforcement;
+pub mod failure;
 pub mod host;
+pub mod input;
+pub mod interfaces;
+pub mod journal;
 pub mod kernel;
+pub mod names;
+pub mod requirement;
+pub mod run;
+pub mod status;
+pub mod watch;

@@ -4,9 +4,12 @@ use super::KernelError;
 use aya::Ebpf;
 use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::tc::{SchedClassifierLink, TcAttachOptions};
-use aya::programs::{LinkOrder, SchedClassifier, TcAttachType};
+use aya::programs::{LinkOrder, ProgramError, SchedClassifier, TcAttachType};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+/// `ENOLINK`: the link is attached to nothing, because its interface was removed.
+const NO_LINK: i32 = rustix::io::Errno::NOLINK.raw_os_error();
 
 /// Which of the two programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,8 +81,8 @@ pub(super) fn program(ebpf: &mut Ebpf, direction: Direction) -> Result<&mut Sche
     program.try_into().map_err(|_| missing)
 }
 
-/// Attaches one program to one interface. A link that is pinned already gets the program in one atomic step; if it
-/// is of no use any more, a new one takes its place.
+/// Attaches one program to one interface. A pin that is in the way is of a link to an interface that had the index
+/// before.
 pub(super) fn attach(
     ebpf: &mut Ebpf,
     pins: &Path,
@@ -91,30 +94,49 @@ pub(super) fn attach(
         interface: interface.to_owned(),
         source,
     };
-    let program = program(ebpf, direction)?;
-    let path = path(pins, ifindex, direction);
-    if path.exists() {
-        if update(program, &path).is_ok() {
-            return Ok(());
-        }
-        // The link outlived its interface, and the index was given to another.
-        unpin(pins, ifindex, direction)?;
+    if renew(ebpf, pins, ifindex, direction)? {
+        return Ok(());
     }
+    unpin(pins, ifindex, direction)?;
+    let program = program(ebpf, direction)?;
     let order = TcAttachOptions::TcxOrder(LinkOrder::first());
     let id = program.attach_with_options(interface, direction.hook(), order).map_err(|e| failed(e.into()))?;
     let link = program.take_link(id).map_err(|e| failed(e.into()))?;
     let link: FdLink = link.try_into().map_err(|e: aya::programs::links::LinkError| failed(e.into()))?;
-    link.pin(&path).map_err(|e| failed(e.into()))?;
+    link.pin(path(pins, ifindex, direction)).map_err(|e| failed(e.into()))?;
     Ok(())
 }
 
-/// Puts `program` in the place of what the link pinned at `path` runs.
-fn update(program: &mut SchedClassifier, path: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    let link: SchedClassifierLink = FdLink::from(PinnedLink::from_pin(path)?).try_into()?;
-    let id = program.attach_to_link(link)?;
+/// Puts this build's program in the place of what a pinned link runs, in one atomic step; false if there is no link,
+/// or its interface is gone.
+pub(super) fn renew(
+    ebpf: &mut Ebpf,
+    pins: &Path,
+    ifindex: u32,
+    direction: Direction,
+) -> Result<bool, KernelError> {
+    let failed = |source: Box<dyn std::error::Error + Send + Sync>| KernelError::Attach {
+        interface: ifindex.to_string(),
+        source,
+    };
+    let path = path(pins, ifindex, direction);
+    if !path.exists() {
+        return Ok(false);
+    }
+    let link = PinnedLink::from_pin(path).map_err(|e| failed(e.into()))?;
+    let link: SchedClassifierLink =
+        FdLink::from(link).try_into().map_err(|e: aya::programs::links::LinkError| failed(e.into()))?;
+    let program = program(ebpf, direction)?;
+    let id = match program.attach_to_link(link) {
+        Ok(id) => id,
+        Err(ProgramError::SyscallError(error)) if error.io_error.raw_os_error() == Some(NO_LINK) => {
+            return Ok(false);
+        }
+        Err(error) => return Err(failed(error.into())),
+    };
     // Taken out, so that the program does not detach it when it is dropped; the pin keeps it.
-    drop(program.take_link(id)?);
-    Ok(())
+    drop(program.take_link(id).map_err(|e| failed(e.into()))?);
+    Ok(true)
 }
 
 /// Removes a pin, if it is there, and with it the link.

@@ -1,0 +1,135 @@
+//! Policy and inventory files, read and turned into a plan, or refused as a whole.
+
+use bookend_lang::{Diagnostic, MAX_SOURCE_BYTES, Source, compile};
+use bookend_plan::Plan;
+use serde::Serialize;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// The files that say what to enforce.
+#[derive(Clone, Debug, Default)]
+pub struct Input {
+    /// Policies.
+    pub policy: Vec<PathBuf>,
+    /// Inventories.
+    pub inventory: Vec<PathBuf>,
+}
+
+/// A plan, and what is probably not meant.
+#[derive(Debug)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// One per warning.
+    pub warnings: Vec<Complaint>,
+}
+
+/// One thing that is wrong with the input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Complaint {
+    /// The file, as it was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// The column in characters, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<usize>,
+    /// The code of the diagnostic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What is wrong and what to do about it.
+    pub message: String,
+    /// All of it as one line, for people: `file:line:column: error[code]: message; cure`.
+    #[serde(skip)]
+    pub text: String,
+}
+
+impl Complaint {
+    /// A complaint that concerns no one place.
+    pub fn plain(message: impl Into<String>) -> Self {
+        let message = message.into();
+        let text = format!("error: {message}");
+        Self { file: None, line: None, column: None, code: None, message, text }
+    }
+
+    fn of_file(path: &Path, message: &str) -> Self {
+        let file = path.display().to_string();
+        let text = format!("{file}: error: {message}");
+        Self { file: Some(file), line: None, column: None, code: None, message: message.to_owned(), text }
+    }
+
+    fn of_diagnostic(diagnostic: &Diagnostic, sources: &[Source]) -> Self {
+        Self {
+            file: sources.get(diagnostic.span.source).map(|source| source.name.clone()),
+            line: Some(diagnostic.span.line),
+            column: Some(diagnostic.span.column),
+            code: Some(diagnostic.code.to_string()),
+            message: format!("{}; {}", diagnostic.message, diagnostic.cure),
+            text: diagnostic.line(sources).to_string(),
+        }
+    }
+}
+
+impl Input {
+    /// All files, policies first.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.policy.iter().chain(&self.inventory).map(PathBuf::as_path)
+    }
+
+    /// Reads all files.
+    ///
+    /// # Errors
+    /// One complaint per file that cannot be read.
+    pub fn read(&self) -> Result<Vec<Source>, Vec<Complaint>> {
+        let (mut sources, mut complaints) = (Vec::new(), Vec::new());
+        for path in self.files() {
+            match read(path) {
+                Ok(bytes) => sources.push(Source::new(path.display().to_string(), bytes)),
+                Err(error) => complaints.push(Complaint::of_file(
+                    path,
+                    &format!(
+                        "cannot be read: {error}; put the file there, or start the enforcer with another"
+                    ),
+                )),
+            }
+        }
+        if complaints.is_empty() { Ok(sources) } else { Err(complaints) }
+    }
+}
+
+/// The bytes of a file; of a file that is too large only as many as show that it is.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(MAX_SOURCE_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The plan that `sources` ask for on the host whose interfaces they name, to replace `current`.
+///
+/// # Errors
+/// Everything that is wrong; nothing of it may be applied.
+pub fn plan(sources: &[Source], current: &Plan) -> Result<Planned, Vec<Complaint>> {
+    let complaints = |diagnostics: &[Diagnostic]| -> Vec<Complaint> {
+        diagnostics.iter().map(|diagnostic| Complaint::of_diagnostic(diagnostic, sources)).collect()
+    };
+    let compiled = compile(sources).map_err(|refused| complaints(&refused.diagnostics))?;
+    if compiled.program.rules().is_empty() && compiled.program.isolations().is_empty() {
+        // An emptied file is far more often an accident than a wish to open everything.
+        return Err(vec![Complaint::plain(
+            "no policy in the files says anything, so everything would be open; write a Policy, or stop enforcing with \
+             `bookend-enforcer detach`",
+        )]);
+    }
+    // Those that are in the inventory in force. Not those it had retained itself, or they would never be forgotten.
+    let retained: Vec<_> = current
+        .known
+        .values()
+        .filter(|known| !known.workloads.is_empty())
+        .map(|known| known.identity.clone())
+        .collect();
+    let plan = Plan::build(&compiled.program, &compiled.inventory, &retained)
+        .map_err(|error| vec![Complaint::plain(error.to_string())])?;
+    Ok(Planned { plan, warnings: complaints(&compiled.warnings) })
+}

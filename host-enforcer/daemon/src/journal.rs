@@ -1,0 +1,169 @@
+//! What happened, as JSON lines: one object per line, told apart by `kind`.
+//!
+//! * `verdict`: a packet was denied, or a new connection allowed (with `--allow-events`);
+//! * `policy`: an edit was `applied`, or `refused` with its complaints;
+//! * `interface`: one is `policed`, `gone`, or `failed`.
+
+use crate::clock::Clock;
+use crate::enforcement::Notice;
+use crate::input::Complaint;
+use crate::names::{Names, hexadecimal};
+use bookend_abi::address::{UNSPECIFIED, to_ip};
+use bookend_abi::table::{ALLOW, ICMP, ICMPV6, NO_POLICY, NO_RULE, OUTSIDE, TCP, UDP};
+use bookend_abi::{Address, Event, FROM_WORKLOAD, Reason};
+use bookend_plan::Plan;
+use serde::Serialize;
+use std::io::Write;
+use std::net::IpAddr;
+
+/// Where the lines go; nowhere, if nobody asked.
+pub struct Journal {
+    out: Option<Box<dyn Write>>,
+    clock: Clock,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct VerdictLine<'a> {
+    kind: &'static str,
+    time: String,
+    verdict: &'static str,
+    reason: &'static str,
+    rule: Option<String>,
+    interface: Option<&'a str>,
+    workload: Option<&'a str>,
+    direction: &'static str,
+    protocol: Option<String>,
+    local: Option<IpAddr>,
+    local_port: u16,
+    remote: Option<IpAddr>,
+    remote_port: u16,
+    peer: Option<String>,
+    bytes: u32,
+    policy: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PolicyLine<'a> {
+    kind: &'static str,
+    time: String,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interfaces: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policies: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdicts: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps: Option<usize>,
+    complaints: &'a [Complaint],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InterfaceLine<'a> {
+    kind: &'static str,
+    time: String,
+    outcome: &'static str,
+    interface: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ifindex: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+impl Journal {
+    /// A journal that writes to `out`.
+    pub fn new(out: Option<Box<dyn Write>>) -> Self {
+        Self { out, clock: Clock::new() }
+    }
+
+    /// Tells a verdict. `interface` is the name of the event's interface.
+    pub fn verdict(&mut self, event: &Event, interface: Option<&str>, names: &Names) {
+        let address = |address: Address| (address != UNSPECIFIED).then(|| to_ip(address));
+        let line = VerdictLine {
+            kind: "verdict",
+            time: self.clock.text(event.time),
+            verdict: if event.verdict == ALLOW { "allow" } else { "deny" },
+            reason: Reason(event.reason).name().unwrap_or("unknown"),
+            rule: (event.rule != NO_RULE).then(|| names.rule(event.rule)),
+            interface,
+            workload: interface.and_then(|interface| names.workload(interface)),
+            direction: if event.direction == FROM_WORKLOAD { "from-workload" } else { "to-workload" },
+            protocol: protocol(event),
+            local: address(event.local),
+            local_port: event.local_port,
+            remote: address(event.remote),
+            remote_port: event.remote_port,
+            peer: (event.identity != OUTSIDE).then(|| names.identity(event.identity)),
+            bytes: event.length,
+            policy: (event.policy != NO_POLICY).then(|| hexadecimal(event.policy)),
+        };
+        self.write(&line);
+    }
+
+    /// Tells that `plan` is in force.
+    pub fn applied(&mut self, plan: &Plan, steps: usize, warnings: &[Complaint]) {
+        let sizes = plan.sizes();
+        let line = PolicyLine {
+            kind: "policy",
+            time: self.clock.now(),
+            outcome: "applied",
+            interfaces: Some(sizes.interfaces),
+            policies: Some(sizes.policies),
+            verdicts: Some(sizes.verdicts),
+            steps: Some(steps),
+            complaints: warnings,
+        };
+        self.write(&line);
+    }
+
+    /// Tells that an edit was refused and changed nothing.
+    pub fn refused(&mut self, complaints: &[Complaint]) {
+        let line = PolicyLine {
+            kind: "policy",
+            time: self.clock.now(),
+            outcome: "refused",
+            interfaces: None,
+            policies: None,
+            verdicts: None,
+            steps: None,
+            complaints,
+        };
+        self.write(&line);
+    }
+
+    /// Tells what became of an interface.
+    pub fn interface(&mut self, notice: &Notice) {
+        let (outcome, interface, ifindex, reason) = match notice {
+            Notice::Policed { interface, ifindex } => ("policed", interface, Some(*ifindex), None),
+            Notice::Gone { interface, ifindex } => ("gone", interface, Some(*ifindex), None),
+            Notice::Failed { interface, reason } => ("failed", interface, None, Some(reason.as_str())),
+        };
+        let line =
+            InterfaceLine { kind: "interface", time: self.clock.now(), outcome, interface, ifindex, reason };
+        self.write(&line);
+    }
+
+    fn write(&mut self, line: &impl Serialize) {
+        let Some(out) = &mut self.out else { return };
+        let Ok(mut text) = serde_json::to_string(line) else { return };
+        text.push('\n');
+        // Nobody reads any more: policing goes on without telling.
+        if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+            self.out = None;
+        }
+    }
+}
+
+fn protocol(event: &Event) -> Option<String> {
+    Some(match event.protocol {
+        0 if event.local == UNSPECIFIED => return None,
+        TCP => "tcp".to_owned(),
+        UDP => "udp".to_owned(),
+        ICMP => "icmp".to_owned(),
+        ICMPV6 => "icmpv6".to_owned(),
+        number => number.to_string(),
+    })
+}
