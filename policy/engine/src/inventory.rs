@@ -38,9 +38,11 @@ impl Default for Inventory {
 }
 
 impl Inventory {
-    /// The workload that has `address`, if any.
+    /// The workload that has `address`, if any. An IPv4-mapped address is the IPv4 address (S14).
     pub fn at(&self, address: IpAddr) -> Option<&Workload> {
-        self.workloads.iter().find(|w| w.instances.iter().any(|i| i.addresses.contains(&address)))
+        let address = address.to_canonical();
+        let has = |i: &Instance| i.addresses.iter().any(|own| own.to_canonical() == address);
+        self.workloads.iter().find(|w| w.instances.iter().any(has))
     }
 
     /// The workload `name` in `namespace`, if any.
@@ -125,6 +127,13 @@ mod tests {
             inventory.behind_spiffe(id, Some("10.0.0.9".parse().unwrap())),
             Identity::Candidates(_)
         ));
+    }
+
+    #[test]
+    fn a_workload_is_found_at_its_address_in_either_form() {
+        let inventory = inventory();
+        let found = inventory.at("::ffff:10.0.0.2".parse().unwrap());
+        assert_eq!(found.map(|w| w.name.as_str()), Some("b"));
     }
 
     #[test]

@@ -1,0 +1,218 @@
+//! The cases of `conformance/`, read.
+
+mod bytes;
+mod document;
+mod end;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, ensure};
+use bookend_engine::Protocol;
+
+use crate::frame::Notation;
+use crate::world::Family;
+use crate::{Answer, Case, Expectation, Question, Section, Seen, Sequence, Step, Traffic, World};
+use document::{RawCase, RawSection, RawStep, SeenAddress};
+use end::Target;
+
+/// All cases.
+#[derive(Clone, Debug)]
+pub struct Corpus {
+    /// By topic.
+    pub sections: Vec<Section>,
+    /// Documents that mean nothing.
+    pub refusals: Vec<Refusal>,
+}
+
+/// Documents that have to be refused.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The topic: the file's name without its ending.
+    pub topic: String,
+    /// Why they are, as a sentence.
+    pub about: String,
+    /// The numbered rules of `docs/semantics.md` that this shows.
+    pub rules: Vec<String>,
+    /// The documents.
+    pub documents: String,
+    /// The code of the diagnostic.
+    pub code: String,
+}
+
+/// The file of the inventory that sections without one of their own take place in.
+const INVENTORY: &str = "inventory.yaml";
+
+impl Corpus {
+    /// Reads the `conformance/` of this checkout.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or a case makes no sense.
+    pub fn load() -> anyhow::Result<Self> {
+        Self::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../conformance")))
+    }
+
+    /// Reads every `.yaml` in `directory`.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or a case makes no sense.
+    pub fn read(directory: &Path) -> anyhow::Result<Self> {
+        let mut files = BTreeMap::new();
+        let entries =
+            std::fs::read_dir(directory).with_context(|| format!("cannot list `{}`", directory.display()))?;
+        for entry in entries {
+            let path = entry?.path();
+            let (Some(stem), Some("yaml")) =
+                (path.file_stem().and_then(|s| s.to_str()), path.extension().and_then(|e| e.to_str()))
+            else {
+                continue;
+            };
+            let text = std::fs::read_to_string(&path)
+                .with_context(|| format!("cannot read `{}`", path.display()))?;
+            files.insert(stem.to_owned(), text);
+        }
+        let inventory = files
+            .remove(INVENTORY.trim_end_matches(".yaml"))
+            .with_context(|| format!("there is no `{INVENTORY}` in `{}`", directory.display()))?;
+        let (mut sections, mut refusals) = (Vec::new(), Vec::new());
+        for (topic, text) in files {
+            let raw: Vec<RawSection> = serde_saphyr::from_multiple(&text)
+                .map_err(|error| anyhow::anyhow!("conformance/{topic}.yaml: {error}"))?;
+            for section in raw {
+                let about = section.about.clone();
+                if let Some(code) = section.refused {
+                    ensure!(section.cases.is_empty(), "{topic}: {about}: what is refused has no cases");
+                    let (topic, rules, documents) = (topic.clone(), section.rules, section.policy);
+                    refusals.push(Refusal { topic, about, rules, documents, code });
+                    continue;
+                }
+                sections.push(
+                    read_section(&topic, section, &inventory)
+                        .with_context(|| format!("conformance/{topic}.yaml: {about}"))?,
+                );
+            }
+        }
+        Ok(Self { sections, refusals })
+    }
+}
+
+fn read_section(topic: &str, raw: RawSection, shared: &str) -> anyhow::Result<Section> {
+    let RawSection { about, rules, inventory, policy, cases, refused: _ } = raw;
+    let inventory = inventory.as_deref().unwrap_or(shared);
+    let world = Arc::new(World::compile(&[inventory, &policy])?);
+    ensure!(!cases.is_empty(), "there are no cases");
+    let cases = cases
+        .into_iter()
+        .map(|case| {
+            let it = case.it.clone();
+            read_case(case, &world, inventory).with_context(|| format!("it {it}"))
+        })
+        .collect::<anyhow::Result<_>>()?;
+    Ok(Section { topic: topic.to_owned(), about, rules, world, cases })
+}
+
+fn read_case(raw: RawCase, world: &Arc<World>, inventory: &str) -> anyhow::Result<Case> {
+    let mut expectations = Vec::new();
+    match (&raw.from, &raw.to) {
+        (Some(from), Some(to)) => questions(&raw, from, to, world, &mut expectations)?,
+        (None, None) => ensure!(!raw.frames.is_empty(), "a case says `from` and `to`, or `frames`"),
+        _ => anyhow::bail!("`from` and `to` belong together"),
+    }
+    let sequence = match raw.frames.is_empty() {
+        true => None,
+        false => Some(sequence(raw.frames, world, inventory)?),
+    };
+    ensure!(!expectations.is_empty() || sequence.is_some(), "the case expects nothing");
+    Ok(Case { it: raw.it, expectations, sequence })
+}
+
+fn questions(
+    raw: &RawCase,
+    from: &str,
+    to: &str,
+    world: &World,
+    expectations: &mut Vec<Expectation>,
+) -> anyhow::Result<()> {
+    let target = Target::parse(to)?;
+    // Where one end is an address, its family is the connection's.
+    let written = [from, target.name].iter().find_map(|name| end::address(name)).map(Family::of);
+    let family = raw.over.or(written).unwrap_or_default();
+    let source = world.party(from, family)?;
+    let destination = world.party(target.name, family)?;
+    let protocol = target.protocol(family);
+    let seen = seen(raw, &source, world)?;
+    let ask = |traffic: Traffic| Question {
+        source: source.clone(),
+        destination: destination.clone(),
+        protocol,
+        port: target.port,
+        traffic,
+    };
+    if let Some(answer) = &raw.packet {
+        expectations.push(Expectation { question: ask(Traffic::Packet), answer: answer.parse()? });
+    }
+    ensure!(
+        protocol == Protocol::Tcp || (raw.stream.is_none() && raw.requests.is_empty()),
+        "streams and requests travel over TCP"
+    );
+    if let Some(answer) = &raw.stream {
+        let question = ask(Traffic::Stream(seen.clone()));
+        expectations.push(Expectation { question, answer: answer.parse()? });
+    }
+    for (request, answer) in &raw.requests {
+        let (method, path) = bytes::request(request)?;
+        let question = ask(Traffic::Request { peer: seen.clone(), method, path });
+        let answer: Answer = answer.parse()?;
+        expectations.push(Expectation { question, answer });
+    }
+    Ok(())
+}
+
+/// What the destination's proxy sees: unless the case says otherwise, the source's own address, and the certificate
+/// that the source has if it is behind a proxy itself.
+fn seen(raw: &RawCase, source: &crate::Party, world: &World) -> anyhow::Result<Seen> {
+    let own: Vec<_> = world
+        .inventory
+        .at(source.address)
+        .filter(|workload| workload.identity.proxied)
+        .map(|workload| world.spiffe_id(workload))
+        .into_iter()
+        .collect();
+    let uri_sans = match (&raw.sans, raw.plaintext) {
+        (Some(sans), false) => sans.clone(),
+        (None, true) => Vec::new(),
+        (None, false) => own,
+        (Some(_), true) => anyhow::bail!("a plaintext peer has no `sans`"),
+    };
+    let address = match &raw.address {
+        None => Some(source.address),
+        Some(SeenAddress::Unknown) => None,
+        Some(SeenAddress::Known(address)) => Some(*address),
+    };
+    Ok(Seen { uri_sans, address })
+}
+
+fn sequence(raw: Vec<RawStep>, world: &Arc<World>, inventory: &str) -> anyhow::Result<Sequence> {
+    let mut steps = Vec::new();
+    let mut now = Arc::clone(world);
+    for step in raw {
+        match step {
+            RawStep::Wait(seconds) => steps.push(Step::Wait(std::time::Duration::from_secs_f64(seconds))),
+            RawStep::Policy(policy) => {
+                now = Arc::new(World::compile(&[inventory, &policy])?);
+                steps.push(Step::Change(Arc::clone(&now)));
+            }
+            RawStep::Frame(frame) => {
+                let context = || format!("frame `{}`", frame.frame);
+                let notation = Notation::parse(&frame.frame, &now).with_context(context)?;
+                let path = notation.path(frame.out.as_deref(), frame.into.as_deref(), &now)?;
+                ensure!(!path.is_empty(), "the frame `{}` crosses no interface", frame.frame);
+                let written = frame.frame;
+                let answer = frame.expect.parse()?;
+                steps.push(Step::Frame { written, frame: notation.frame, path, answer });
+            }
+        }
+    }
+    Ok(Sequence { steps })
+}

@@ -1,0 +1,118 @@
+//! The form of a file of cases. A file holds one section or several, as YAML documents.
+
+use core::net::IpAddr;
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error};
+
+use crate::world::Family;
+
+/// Cases about one thing.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSection {
+    pub(super) about: String,
+    pub(super) rules: Vec<String>,
+    /// Text of documents; the shared inventory unless it is there.
+    pub(super) inventory: Option<String>,
+    /// Text of documents.
+    pub(super) policy: String,
+    /// The code of the diagnostic with which the documents are refused; then there are no cases.
+    pub(super) refused: Option<String>,
+    #[serde(default)]
+    pub(super) cases: Vec<RawCase>,
+}
+
+/// A connection with what is expected of it, or a list of frames.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCase {
+    pub(super) it: String,
+    /// A workload's name, `namespace/name`, or an address.
+    pub(super) from: Option<String>,
+    /// The same with `:port`, `:port/udp`, `/icmp` or `/sctp`.
+    pub(super) to: Option<String>,
+    pub(super) over: Option<Family>,
+    /// Whether the source shows no certificate.
+    #[serde(default)]
+    pub(super) plaintext: bool,
+    /// The URI names in the source's certificate, where it is not its own.
+    pub(super) sans: Option<Vec<String>>,
+    /// The direct address that the destination's proxy sees, where it is not the source's; or `unknown`.
+    pub(super) address: Option<SeenAddress>,
+    pub(super) packet: Option<String>,
+    pub(super) stream: Option<String>,
+    /// `METHOD /path`, with `\xNN` for odd bytes; a method alone for a request without a path.
+    #[serde(default)]
+    pub(super) requests: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) frames: Vec<RawStep>,
+}
+
+/// `address:` of a case.
+#[derive(Debug)]
+pub(super) enum SeenAddress {
+    Known(IpAddr),
+    Unknown,
+}
+
+impl<'de> Deserialize<'de> for SeenAddress {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "unknown" => Ok(Self::Unknown),
+            text => text.parse().map(Self::Known).map_err(D::Error::custom),
+        }
+    }
+}
+
+/// Something that happens at a host.
+#[derive(Debug)]
+pub(super) enum RawStep {
+    Frame(RawFrame),
+    /// Seconds.
+    Wait(f64),
+    Policy(String),
+}
+
+/// A frame, which interfaces it crosses where they are not those of its addresses, and what becomes of it.
+#[derive(Debug)]
+pub(super) struct RawFrame {
+    pub(super) frame: String,
+    pub(super) out: Option<String>,
+    pub(super) into: Option<String>,
+    pub(super) expect: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AnyStep {
+    frame: Option<String>,
+    out: Option<String>,
+    into: Option<String>,
+    expect: Option<String>,
+    wait: Option<f64>,
+    policy: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for RawStep {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match AnyStep::deserialize(deserializer)? {
+            AnyStep { frame: Some(frame), out, into, expect: Some(expect), wait: None, policy: None } => {
+                Ok(Self::Frame(RawFrame { frame, out, into, expect }))
+            }
+            AnyStep { frame: None, out: None, into: None, expect: None, wait: Some(wait), policy: None } => {
+                Ok(Self::Wait(wait))
+            }
+            AnyStep {
+                frame: None,
+                out: None,
+                into: None,
+                expect: None,
+                wait: None,
+                policy: Some(policy),
+            } => Ok(Self::Policy(policy)),
+            _ => Err(D::Error::custom("a step is a `frame` with `expect`, a `wait` or a `policy`")),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The plan, and the kernel's decision function over plain tables: what happens to packets, without a kernel.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context;
+use bookend_abi::plain::PlainTables;
+use bookend_abi::table::ALLOW;
+use bookend_abi::{FROM_WORKLOAD, Outcome, Packet, Reason, TO_WORKLOAD, decide, packet};
+use bookend_engine::{Protocol, Verdict};
+use bookend_plan::Plan;
+
+use super::Vehicle;
+use crate::case::Crossing;
+use crate::frame::{Datagram, Frame, Payload};
+use crate::{Answer, Judged, Question, Sequence, Step, Traffic, World};
+
+/// `bookend_plan::Plan` and `bookend_abi::decide` for all workloads, as if all ran on one host.
+#[derive(Debug, Default)]
+pub struct Tables {
+    host: Option<Host>,
+}
+
+/// One host with all workloads.
+#[derive(Clone, Debug)]
+struct Host {
+    world: Arc<World>,
+    plan: Plan,
+    tables: PlainTables,
+    numbers: BTreeMap<String, u32>,
+    /// Nanoseconds.
+    now: u64,
+}
+
+const SECOND: u64 = 1_000_000_000;
+
+impl Host {
+    fn new(world: &Arc<World>) -> anyhow::Result<Self> {
+        let plan = Plan::build(&world.program, &world.inventory, &[])?;
+        let names = plan.interfaces.iter().map(|interface| interface.name.clone());
+        let numbers: BTreeMap<String, u32> = names.zip(1..).collect();
+        let tables = plan.tables(|name| numbers.get(name).copied());
+        Ok(Self { world: Arc::clone(world), plan, tables, numbers, now: SECOND })
+    }
+
+    /// Puts other policies in force, connections going on.
+    fn change(&mut self, world: &Arc<World>) -> anyhow::Result<()> {
+        let mut next = Self::new(world)?;
+        for (number, interface) in &mut next.tables.interfaces {
+            // Every write of an interface is a new epoch.
+            let before = self.tables.interfaces.get(number).copied().unwrap_or_default();
+            let same = (before.egress, before.ingress) == (interface.egress, interface.ingress);
+            interface.epoch = before.epoch + u32::from(!same);
+        }
+        next.tables.flows = std::mem::take(&mut self.tables.flows);
+        next.now = self.now;
+        *self = next;
+        Ok(())
+    }
+
+    fn cross(&mut self, frame: &Frame, crossing: &Crossing) -> anyhow::Result<Outcome> {
+        let number = *self.numbers.get(&crossing.interface).context("the plan lacks the interface")?;
+        let direction = if crossing.outward { FROM_WORKLOAD } else { TO_WORKLOAD };
+        let mut packet = Packet::default();
+        Ok(match packet::parse(frame.bytes.as_slice(), &mut packet) {
+            Ok(()) => decide(&mut self.tables, direction, number, &packet, self.now),
+            Err(reason) => Outcome::deny(reason),
+        })
+    }
+
+    fn answer(&self, outcome: &Outcome) -> anyhow::Result<Answer> {
+        let verdict = if outcome.verdict == ALLOW { Verdict::Allow } else { Verdict::Deny };
+        let id = match outcome.reason {
+            Reason::RULE | Reason::DEFAULT | Reason::ISOLATION => self
+                .plan
+                .rule(outcome.rule)
+                .with_context(|| format!("nobody knows rule {:x}", outcome.rule))?,
+            other => other.name().context("a reason without a name")?,
+        };
+        Ok(Answer::new(verdict, id))
+    }
+
+    /// The verdicts at the ends that are workloads, joined as S10 says.
+    fn opening(&mut self, question: &Question) -> anyhow::Result<Answer> {
+        let frame = opening(question).frame();
+        let mut answers = Vec::new();
+        let ends = [(question.source.address, true), (question.destination.address, false)];
+        for (address, outward) in ends {
+            let answer = match self.world.interface(address) {
+                // An end that is no workload is governed by nobody (S4).
+                None => Answer::new(Verdict::Allow, UNRULED),
+                Some(interface) => {
+                    let crossing = Crossing { interface: interface.to_owned(), outward };
+                    let outcome = self.cross(&frame, &crossing)?;
+                    self.answer(&outcome)?
+                }
+            };
+            answers.push(answer);
+        }
+        let [source, destination] = <[Answer; 2]>::try_from(answers).ok().context("two ends")?;
+        Ok(join(source, destination))
+    }
+}
+
+const UNRULED: &str = "default-allow";
+
+/// The decision that stands for both (S10).
+pub fn join(source: Answer, destination: Answer) -> Answer {
+    match (source.verdict, destination.verdict) {
+        (Verdict::Deny, _) => source,
+        (_, Verdict::Deny) => destination,
+        _ if destination.id == UNRULED => source,
+        _ => destination,
+    }
+}
+
+/// The first packet of the connection that a question is about.
+pub fn opening(question: &Question) -> Datagram {
+    const EPHEMERAL: u16 = 40_000;
+    const SYN: u8 = 0x02;
+    const SCTP: u8 = 132;
+    let payload = match question.protocol {
+        Protocol::Tcp => Payload::Tcp { source: EPHEMERAL, destination: question.port, flags: SYN },
+        Protocol::Udp => Payload::Udp { source: EPHEMERAL, destination: question.port },
+        Protocol::Icmp | Protocol::Icmpv6 => Payload::Echo { reply: false, identifier: 7 },
+        Protocol::Other => Payload::Other(SCTP),
+    };
+    Datagram {
+        // An IPv4-mapped address never travels (S14).
+        source: question.source.address.to_canonical(),
+        destination: question.destination.address.to_canonical(),
+        payload,
+    }
+}
+
+impl Vehicle for Tables {
+    fn name(&self) -> &'static str {
+        "plan and kernel function"
+    }
+
+    fn enter(&mut self, world: &Arc<World>) -> anyhow::Result<()> {
+        self.host = Some(Host::new(world)?);
+        Ok(())
+    }
+
+    fn judge(&mut self, question: &Question) -> anyhow::Result<Judged> {
+        if question.traffic != Traffic::Packet {
+            return Ok(Judged::NotApplicable("streams and requests are the proxy's business"));
+        }
+        let mut host = self.host.clone().context("no world was entered")?;
+        Ok(host.opening(question)?.into())
+    }
+
+    fn play(&mut self, sequence: &Sequence) -> anyhow::Result<Vec<Judged>> {
+        let mut host = self.host.clone().context("no world was entered")?;
+        let mut judged = Vec::new();
+        for step in &sequence.steps {
+            match step {
+                Step::Wait(duration) => {
+                    host.now += u64::try_from(duration.as_nanos()).context("a wait of centuries")?;
+                }
+                Step::Change(world) => host.change(world)?,
+                Step::Frame { frame, path, .. } => {
+                    let mut last = None;
+                    for crossing in path {
+                        let outcome = host.cross(frame, crossing)?;
+                        let answer = host.answer(&outcome)?;
+                        let dropped = answer.verdict == Verdict::Deny;
+                        last = Some(answer);
+                        if dropped {
+                            break;
+                        }
+                    }
+                    judged.push(last.context("a frame that crosses no interface")?.into());
+                }
+            }
+        }
+        Ok(judged)
+    }
+}
