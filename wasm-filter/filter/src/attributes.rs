@@ -44,8 +44,10 @@ impl Arrival {
     /// # Errors
     /// An attribute that is there but makes no sense, and a destination that is not there.
     pub fn read(proxy: &impl Proxy) -> Result<Self, Fault> {
-        let uri_sans = match text(proxy, &PEER_URI_SANS)? {
-            Some(list) => list.split(',').map(str::to_owned).collect(),
+        let uri_sans = match read(proxy, &PEER_URI_SANS)? {
+            Some(bytes) => meaning(&PEER_URI_SANS, bytes)?
+                .map(|list| list.split(',').map(str::to_owned).collect())
+                .unwrap_or_default(),
             None => text(proxy, &PEER_FIRST_URI_SAN)?.into_iter().collect(),
         };
         let address = match text(proxy, &PEER_ADDRESS)? {
@@ -106,7 +108,11 @@ fn labels(proxy: &impl Proxy, path: &[&str]) -> Result<Labels, Fault> {
 
 /// A text attribute; nothing if it is absent or stands for nothing.
 fn text(proxy: &impl Proxy, path: &[&str]) -> Result<Option<String>, Fault> {
-    let Some(bytes) = read(proxy, path)? else { return Ok(None) };
+    read(proxy, path)?.map_or(Ok(None), |bytes| meaning(path, bytes))
+}
+
+/// The text that an attribute holds; nothing if it stands for nothing.
+fn meaning(path: &[&str], bytes: Vec<u8>) -> Result<Option<String>, Fault> {
     let text = String::from_utf8(bytes).map_err(|_| malformed(path, "text"))?;
     Ok((!text.is_empty() && text != ABSENT).then_some(text))
 }

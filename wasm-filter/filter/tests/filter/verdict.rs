@@ -71,6 +71,9 @@ fn a_proxy_that_lists_no_names_is_asked_for_the_first() {
     assert_eq!(world.refused().as_deref(), Some("bookend_denied{default/bookinfo/isolate[0]}"));
     world.know("connection/uri_san_peer_certificate", crate::proxy::REVIEWS);
     assert_eq!(world.refused(), None);
+    // A list that says "none" is an answer, not a reason to ask again.
+    world.know("filter_state/bookend.peer_uri_sans", "-");
+    assert_eq!(world.refused().as_deref(), Some("bookend_denied{default/bookinfo/isolate[0]}"));
 }
 
 #[test]
