@@ -1,2 +1,19 @@
-//! (being written)
-fn main() {}
+//! The `bookend` command.
+//!
+//! `command` holds one file per subcommand; each reads its [`sources`], asks the crates that know, and prints.
+//!
+//! **This crate does not** know what a policy means, how documents are read, or how a plan or a module is run: it
+//! asks `bookend-engine`, `bookend-lang`, `bookend-plan` and `bookend-harness`.
+#![forbid(unsafe_code)]
+
+mod command;
+mod diagnostic;
+mod exit;
+mod output;
+mod sources;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    command::run().into()
+}

@@ -1,0 +1,34 @@
+//! The commands.
+
+mod check;
+
+use clap::{Parser, Subcommand};
+
+use crate::exit::{self, Exit};
+
+/// One policy for both ends of every connection.
+///
+/// A policy file says who may talk to whom, and how; the kernel of every node and the proxy of every workload enforce
+/// it. This command works on the files alone: it needs no cluster, no privileges and no network.
+#[derive(Debug, Parser)]
+#[command(name = "bookend", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Bookend {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 fine; 1 it failed; 2 wrong usage; 3 the answer is no (denied, different); 4 the documents are refused.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Check),
+}
+
+/// Runs the command that the command line asks for.
+pub(crate) fn run() -> Exit {
+    let result = match Bookend::parse().command {
+        Command::Check(check) => check.run(),
+    };
+    result.unwrap_or_else(|error| exit::report(&error))
+}

@@ -1,0 +1,151 @@
+//! The documents a command is given: which files they are in, and what they say.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow, bail};
+use bookend_lang::{Compiled, MAX_SOURCE_BYTES, Refused, Source};
+
+use crate::diagnostic;
+use crate::exit::{Exit, Stopped};
+use crate::output::{self, Stream, count};
+
+/// Where documents are read from.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Files {
+    /// Policies: files, directories, or `-` for standard input.
+    ///
+    /// Of a directory every `*.yaml`, `*.yml` and `*.json` in it is read, in order of their names, without
+    /// its subdirectories. Both options may be given several times and take several files each.
+    #[arg(short = 'f', long = "file", value_name = "FILE", num_args = 1.., required = true)]
+    files: Vec<PathBuf>,
+
+    /// Who is who: Kubernetes manifests and `Inventory` documents; files, directories, or `-`.
+    ///
+    /// These are read exactly like the policies; two options are a convenience.
+    #[arg(short = 'i', long = "inventory", value_name = "FILE", num_args = 1..)]
+    inventory: Vec<PathBuf>,
+}
+
+/// Sources and what they say.
+#[derive(Debug)]
+pub(crate) struct Documents {
+    /// The texts.
+    pub(crate) sources: Vec<Source>,
+    /// What they say.
+    pub(crate) compiled: Compiled,
+}
+
+impl Documents {
+    /// Where the rule or the isolation with this id is written: `file:line:column`.
+    pub(crate) fn place(&self, id: &str) -> Option<Place> {
+        let span = self.compiled.places.get(id)?;
+        let file = self.sources.get(span.source)?.name.clone();
+        Some(Place { file, line: span.line, column: span.column })
+    }
+}
+
+/// A place in a file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub(crate) struct Place {
+    /// The file as the user named it.
+    pub(crate) file: String,
+    /// From 1.
+    pub(crate) line: usize,
+    /// In characters, from 1.
+    pub(crate) column: usize,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+impl Files {
+    /// Reads every file once, however often it is named.
+    ///
+    /// # Errors
+    /// When a file is missing or cannot be read, and when a directory holds no documents.
+    pub(crate) fn read(&self) -> anyhow::Result<Vec<Source>> {
+        let mut seen = BTreeSet::new();
+        let mut sources = Vec::new();
+        for given in self.files.iter().chain(&self.inventory) {
+            for path in expand(given)? {
+                // Standard input has no canonical path, and neither has a pipe that a shell made.
+                if seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
+                    sources.push(read(&path)?);
+                }
+            }
+        }
+        Ok(sources)
+    }
+
+    /// Reads every file and compiles them as one whole.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); and when the documents are refused, with all that is wrong in them.
+    pub(crate) fn compile(&self) -> anyhow::Result<Documents> {
+        let sources = self.read()?;
+        match bookend_lang::compile(&sources) {
+            Ok(compiled) => {
+                if !compiled.warnings.is_empty() {
+                    let warnings = count(compiled.warnings.len(), "warning", "warnings");
+                    output::print_error(&format!("{warnings}; `bookend check` shows what is meant\n"));
+                }
+                Ok(Documents { sources, compiled })
+            }
+            Err(Refused { diagnostics }) => {
+                let text = diagnostic::render_all(&diagnostics, &sources, Stream::Error.has_colours());
+                let summary = diagnostic::summary(&diagnostics);
+                Err(Stopped { exit: Exit::Invalid, text: format!("{text}{summary}\n") }.into())
+            }
+        }
+    }
+}
+
+/// The files that a path on the command line means.
+fn expand(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if path == Path::new("-") || !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let unreadable = || format!("cannot read the directory `{}`", path.display());
+    let mut files = Vec::new();
+    for entry in path.read_dir().with_context(unreadable)? {
+        let file = entry.with_context(unreadable)?.path();
+        let document = file.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json");
+        if document && file.is_file() {
+            files.push(file);
+        }
+    }
+    if files.is_empty() {
+        bail!(
+            "the directory `{}` holds no `*.yaml`, `*.yml` or `*.json`; name the files, or another directory",
+            path.display()
+        );
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Reads a file, or as much of it as shows that it is too large.
+fn read(path: &Path) -> anyhow::Result<Source> {
+    let limit = MAX_SOURCE_BYTES as u64 + 1;
+    let mut bytes = Vec::new();
+    if path == Path::new("-") {
+        let input = std::io::stdin().lock();
+        input.take(limit).read_to_end(&mut bytes).context("cannot read standard input")?;
+        return Ok(Source::new("<stdin>", bytes));
+    }
+    let shown = path.display();
+    let opened = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    match opened {
+        Ok(_) => Ok(Source::new(shown.to_string(), bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(anyhow!("there is no file `{shown}`; check the path, or use `-` for standard input"))
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot read `{shown}`")),
+    }
+}
