@@ -1,7 +1,7 @@
 //! The way from one plan to the next.
 
 use bookend_abi::Address;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::{InterfacePlan, Plan};
 
@@ -79,7 +79,7 @@ impl Plan {
 
         let gone = was.keys().filter(|name| !is.contains_key(*name));
         steps.extend(gone.map(|name| Step::RemoveInterface((*name).to_owned())));
-        let (owned, owns) = (owned(old), owned(self));
+        let (owned, owns) = (old.owned(), self.owned());
         steps.extend(owned.difference(&owns).map(|(interface, address)| Step::DisownAddress {
             interface: (*interface).to_owned(),
             address: *address,
@@ -115,9 +115,4 @@ impl Plan {
 
 fn by_name(plan: &Plan) -> BTreeMap<&str, &InterfacePlan> {
     plan.interfaces.iter().map(|interface| (interface.name.as_str(), interface)).collect()
-}
-
-fn owned(plan: &Plan) -> BTreeSet<(&str, Address)> {
-    let pairs = |i: &InterfacePlan| i.addresses.clone();
-    plan.interfaces.iter().flat_map(|i| pairs(i).into_iter().map(|a| (i.name.as_str(), a))).collect()
 }

@@ -3,6 +3,9 @@
 use bookend_abi::Address;
 use bookend_abi::address::to_ip;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
+use std::collections::BTreeSet;
+
+use crate::Plan;
 
 /// What is enforced at the host side of one workload's interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,17 @@ pub struct InterfacePlan {
     pub ingress: u64,
     /// Its addresses, ascending.
     pub addresses: Vec<Address>,
+}
+
+impl Plan {
+    /// The entries of `owned`, with the interface by its name.
+    #[must_use]
+    pub fn owned(&self) -> BTreeSet<(&str, Address)> {
+        self.interfaces
+            .iter()
+            .flat_map(|i| i.addresses.iter().map(|address| (i.name.as_str(), *address)))
+            .collect()
+    }
 }
 
 impl Serialize for InterfacePlan {

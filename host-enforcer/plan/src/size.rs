@@ -53,7 +53,7 @@ impl Plan {
         // Interfaces and addresses that go are removed before those that come are written, but those that stay on
         // another interface are in `owned` twice for a moment; count all of both, each once.
         sizes.interfaces = names(self).union(&names(old)).count();
-        sizes.owned = owned(self).union(&owned(old)).count();
+        sizes.owned = self.owned().union(&old.owned()).count();
         sizes.identities +=
             old.identities.keys().filter(|address| !self.identities.contains_key(*address)).count();
         sizes
@@ -65,11 +65,11 @@ impl Plan {
     /// # Errors
     /// Names the first table that would overflow.
     pub fn check_capacity(&self, old: &Self) -> Result<(), PlanError> {
-        const SELECT: &str =
-            "select peers by namespace or CIDR where you can, or run fewer workloads on this host";
+        const SELECT: &str = "every identity that a rule means takes entries in each policy the rule concerns, so let \
+             rules that concern many workloads here mean fewer peers, or run fewer workloads on this host";
         const CIDRS: &str = "merge CIDR blocks that lie side by side";
         const FEWER: &str = "run fewer workloads on this host";
-        const CLUSTER: &str = "split the cluster, or describe workloads that no rule selects by CIDR";
+        const CLUSTER: &str = "split the cluster";
         const RULES: &str = "merge rules that differ only in their peers or ports";
         let Sizes { interfaces, owned, identities, blocks, policies, verdicts, rules } =
             self.sizes_replacing(old);
@@ -94,9 +94,4 @@ impl Plan {
 
 fn names(plan: &Plan) -> BTreeSet<&str> {
     plan.interfaces.iter().map(|interface| interface.name.as_str()).collect()
-}
-
-fn owned(plan: &Plan) -> BTreeSet<(&str, bookend_abi::Address)> {
-    let pairs = |i: &'_ crate::InterfacePlan| i.addresses.clone();
-    plan.interfaces.iter().flat_map(|i| pairs(i).into_iter().map(|a| (i.name.as_str(), a))).collect()
 }
