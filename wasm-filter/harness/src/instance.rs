@@ -1,6 +1,7 @@
 //! Loading a module, starting it as a plugin, and asking it about requests.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::exchange::{Ending, Exchange, Outcome};
 use crate::host::{Host, LogLine, Phase, ROOT, Stream};
@@ -126,6 +127,21 @@ impl Instance {
 
     fn take_logs(&mut self) -> Vec<LogLine> {
         std::mem::take(&mut self.machine.host_mut().logs)
+    }
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Instance")
+            .field("failed", &self.failed)
+            .field("metrics", self.metrics())
+            .finish_non_exhaustive()
     }
 }
 
