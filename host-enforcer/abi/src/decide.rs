@@ -147,27 +147,39 @@ fn arp<T: Tables>(tables: &T, direction: u8, ifindex: u32, packet: &Packet) -> O
     }
 }
 
-/// A workload may ask for neighbors and routers and answer for itself; it is never a router.
+/// A workload may ask for neighbors and routers, answer for itself and say which multicast it listens to (switches
+/// deliver solicitations by that); it is never a router.
 #[inline(always)]
 fn neighbor<T: Tables>(tables: &T, direction: u8, ifindex: u32, packet: &Packet) -> Outcome {
+    const LISTENER_QUERY: u8 = 130;
+    const LISTENER_REPORT: u8 = 131;
+    const LISTENER_DONE: u8 = 132;
     const ROUTER_SOLICITATION: u8 = 133;
     const ROUTER_ADVERTISEMENT: u8 = 134;
     const SOLICITATION: u8 = 135;
     const ADVERTISEMENT: u8 = 136;
+    const LISTENER_REPORT_2: u8 = 143;
     let own = |address: &Address| {
         address::is_link_local(address) || tables.owns(&OwnedKey { ifindex, address: *address })
     };
+    let on_link = address::is_link_multicast(&packet.destination);
+    let nameless = address::is_unspecified(&packet.source);
     let permitted = if direction == FROM_WORKLOAD {
         match packet.detail {
-            SOLICITATION | ROUTER_SOLICITATION => {
-                address::is_unspecified(&packet.source) || own(&packet.source)
-            }
+            SOLICITATION | ROUTER_SOLICITATION => nameless || own(&packet.source),
             ADVERTISEMENT => own(&packet.source) && own(&packet.subject),
+            LISTENER_REPORT | LISTENER_DONE | LISTENER_REPORT_2 => {
+                on_link && (nameless || address::is_link_local(&packet.source))
+            }
             _ => false,
         }
     } else {
-        matches!(packet.detail, SOLICITATION | ADVERTISEMENT | ROUTER_ADVERTISEMENT)
-            && (address::is_link_multicast(&packet.destination) || own(&packet.destination))
+        match packet.detail {
+            SOLICITATION | ADVERTISEMENT | ROUTER_ADVERTISEMENT => on_link || own(&packet.destination),
+            // The host's own reports go out here as well.
+            LISTENER_QUERY | LISTENER_REPORT | LISTENER_DONE | LISTENER_REPORT_2 => on_link,
+            _ => false,
+        }
     };
     if permitted { Outcome::pass(Reason::ND) } else { Outcome::deny(Reason::ND_FORBIDDEN) }
 }

@@ -21,7 +21,7 @@ pub enum Kind {
     Unparsed,
     /// ARP request or reply; `source` and `destination` are the protocol addresses, `detail` the operation.
     Arp,
-    /// ICMPv6 neighbor discovery; `detail` is the ICMPv6 type, `subject` the target.
+    /// ICMPv6 neighbor discovery or multicast listener discovery; `detail` is the ICMPv6 type, `subject` the target.
     Neighbor,
     /// TCP; `detail` holds the flags.
     Tcp,

@@ -39,7 +39,7 @@ reasons! {
     ESTABLISHED = 3, "established";
     /// A well-formed ARP message about the workload's own address, or one for it.
     ARP = 4, "arp";
-    /// A permitted neighbor discovery message.
+    /// A permitted message of neighbor discovery or multicast listener discovery.
     ND = 5, "neighbor-discovery";
     /// An ICMP error about an allowed connection.
     ICMP_RELATED = 6, "icmp-related";

@@ -5,7 +5,7 @@
 //! | path | what |
 //! |---|---|
 //! | `<table>` | the table of that name, see [`bookend_abi::table`] |
-//! | `links/<ifindex>.from`, `links/<ifindex>.to` | what polices an interface, one link per direction |
+//! | `links/<ifindex>-from`, `links/<ifindex>-to` | what polices an interface, one link per direction |
 //!
 //! A pin keeps its object in force when the daemon ends, however it ends.
 

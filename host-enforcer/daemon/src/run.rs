@@ -40,6 +40,9 @@ struct Enforcer {
     last: Option<Vec<Source>>,
     /// Interfaces that cannot be policed and have been complained about.
     failed: Vec<Notice>,
+    ready_file: Option<PathBuf>,
+    /// The ready file has been written.
+    ready: bool,
 }
 
 /// Runs until a signal ends it. What is pinned stays in force afterwards.
@@ -82,14 +85,14 @@ pub async fn run(options: RunOptions) -> Result<(), Failure> {
         names_path,
         last: sources.ok(),
         failed: Vec::new(),
+        ready_file: options.ready_file,
+        ready: false,
     };
     match first {
         Ok(planned) => enforcer.put_in_force(planned),
         Err(complaints) => enforcer.refuse(&complaints),
     }
-    if let Some(path) = &options.ready_file {
-        std::fs::write(path, "ready\n").map_err(|e| cannot(&format!("write `{}`", path.display()), &e))?;
-    }
+    enforcer.tell_ready()?;
 
     let stop = async {
         tokio::select! {
@@ -98,7 +101,7 @@ pub async fn run(options: RunOptions) -> Result<(), Failure> {
         }
     };
     let ended = enforcer.follow(&input, watch, events, stop).await;
-    if let Some(path) = &options.ready_file {
+    if let Some(path) = &enforcer.ready_file {
         // Gone already, if somebody cleaned up.
         let _ = std::fs::remove_file(path);
     }
@@ -154,9 +157,20 @@ impl Enforcer {
                         reload = Some(Instant::now() + SETTLE);
                     }
                     self.see();
+                    self.tell_ready()?;
                 }
             }
         }
+    }
+
+    /// Creates the ready file, once every interface that is there is policed.
+    fn tell_ready(&mut self) -> Result<(), Failure> {
+        if self.ready || !self.failed.is_empty() {
+            return Ok(());
+        }
+        self.ready = true;
+        let Some(path) = &self.ready_file else { return Ok(()) };
+        std::fs::write(path, "ready\n").map_err(|e| cannot(&format!("write `{}`", path.display()), &e))
     }
 
     /// Tells what is in the ring; whether it is empty now.

@@ -1,4 +1,4 @@
-//! ICMP (RFC 792), ICMPv6 (RFC 4443) and neighbor discovery (RFC 4861).
+//! ICMP (RFC 792), ICMPv6 (RFC 4443), neighbor discovery (RFC 4861) and multicast listeners (RFC 2710, 3810).
 
 use super::{Kind, Packet, Payload, address};
 use crate::frame::Frame;
@@ -34,9 +34,11 @@ pub(super) fn parse_v6<F: Frame + ?Sized>(
         129 => echo(packet, Kind::EchoReply, [i0, i1]),
         // Destination unreachable, packet too big, time exceeded, parameter problem.
         1..=4 => error_v6(frame, payload, packet),
-        133..=137 => {
-            // A lower hop limit has been through a router and cannot be a neighbor's.
-            if hop_limit != 255 || code != 0 {
+        // Multicast listener queries, reports and leaves; neighbor discovery.
+        130..=137 | 143 => {
+            // Neither comes through a router: one cannot have (RFC 4861, 255), the other must not (RFC 3810, 1).
+            let expected = if matches!(kind, 133..=137) { 255 } else { 1 };
+            if hop_limit != expected || code != 0 {
                 return Err(Reason::ND_FORBIDDEN);
             }
             if matches!(kind, 135 | 136) {

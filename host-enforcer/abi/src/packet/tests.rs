@@ -189,7 +189,7 @@ fn icmp_is_echo_or_a_known_error() {
     for kind in [4, 5, 9, 10, 13, 15, 17] {
         refused(&frame(A4, B4, ICMP, &craft::icmp(kind, [0; 4], &[0; 40])), Reason::ICMP_FORBIDDEN);
     }
-    for kind in [130, 131, 132, 138, 143, 160] {
+    for kind in [138, 139, 142, 144, 151, 160] {
         refused(&frame(A6, B6, ICMPV6, &craft::icmp(kind, [0; 4], &[0; 40])), Reason::ICMP_FORBIDDEN);
     }
 }
@@ -219,6 +219,17 @@ fn neighbor_discovery_from_beyond_a_router_is_refused() {
     refused(&patched(near.clone(), 21, &[254]), Reason::ND_FORBIDDEN);
     refused(&patched(near, 55, &[1]), Reason::ND_FORBIDDEN);
     refused(&frame(A6, "ff02::1", ICMPV6, &message[..16]), Reason::TRUNCATED);
+}
+
+#[test]
+fn a_listener_report_is_for_this_link_only() {
+    // As Linux sends it: behind a hop-by-hop header with a router alert, hop limit 1.
+    let hop: (u8, &[u8]) = (0, &[0, 5, 2, 0, 0, 1, 0]);
+    let message = craft::icmp(143, [0; 4], &[0; 20]);
+    let report = extended(&[hop], ICMPV6, &message);
+    let packet = parsed(&patched(report.clone(), 21, &[1])).unwrap();
+    assert_eq!((packet.kind, packet.detail), (Kind::Neighbor, 143));
+    refused(&report, Reason::ND_FORBIDDEN);
 }
 
 #[test]

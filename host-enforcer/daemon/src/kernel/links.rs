@@ -46,9 +46,9 @@ pub(super) fn directory(pins: &Path) -> PathBuf {
     pins.join("links")
 }
 
-/// Where the link of an interface is pinned.
+/// Where the link of an interface is pinned. (The BPF file system has no names with a full stop in them.)
 pub(super) fn path(pins: &Path, ifindex: u32, direction: Direction) -> PathBuf {
-    directory(pins).join(format!("{ifindex}.{}", direction.suffix()))
+    directory(pins).join(format!("{ifindex}-{}", direction.suffix()))
 }
 
 /// The links that are pinned, whether their interface still exists or not.
@@ -60,7 +60,7 @@ pub(super) fn pinned(pins: &Path) -> Result<BTreeSet<(u32, Direction)>, KernelEr
     };
     let entries = entries.map_err(|source| KernelError::Pins { path: directory, source })?;
     let named = |name: &str| {
-        let (ifindex, suffix) = name.split_once('.')?;
+        let (ifindex, suffix) = name.split_once('-')?;
         let direction = super::DIRECTIONS.into_iter().find(|direction| direction.suffix() == suffix)?;
         Some((ifindex.parse().ok()?, direction))
     };

@@ -5,7 +5,9 @@ use aya::maps::RingBuf;
 use aya::programs::{TestRun, TestRunOptions};
 use aya::{Ebpf, EbpfLoader};
 use bookend_abi::plain::PlainTables;
-use bookend_abi::{Event, FROM_WORKLOAD};
+use bookend_abi::table::Counter;
+use bookend_abi::{Event, FROM_WORKLOAD, Reason};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -49,6 +51,14 @@ impl Trial {
     /// If a table is full.
     pub fn write(&mut self, tables: &PlainTables) -> Result<(), KernelError> {
         self.maps.write(tables)
+    }
+
+    /// Packets and bytes by reason, over all CPUs.
+    ///
+    /// # Errors
+    /// If the table cannot be read.
+    pub fn counters(&self) -> Result<BTreeMap<Reason, Counter>, KernelError> {
+        self.maps.counters()
     }
 
     /// Runs the program for `direction` on `frame`, `repeat` times.

@@ -1,6 +1,17 @@
 //! The real object in the real kernel. These tests need root and the built object; `scripts/test` provides both.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "all of this is tests: what goes wrong here fails one"
+)]
+
+mod enforcer;
+mod namespace;
+mod traffic;
 mod trial;
+mod world;
 
 use std::io::Write;
 use std::path::PathBuf;
