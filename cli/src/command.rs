@@ -1,6 +1,9 @@
 //! The commands.
 
 mod check;
+mod completions;
+mod explain;
+mod render;
 
 use clap::{Parser, Subcommand};
 
@@ -23,12 +26,18 @@ Exit codes: 0 fine; 1 it failed; 2 wrong usage; 3 the answer is no (denied, diff
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Check),
+    Explain(explain::Explain),
+    Render(render::Render),
+    Completions(completions::Completions),
 }
 
 /// Runs the command that the command line asks for.
 pub(crate) fn run() -> Exit {
     let result = match Bookend::parse().command {
         Command::Check(check) => check.run(),
+        Command::Explain(explain) => explain.run(),
+        Command::Render(render) => render.run(),
+        Command::Completions(completions) => completions.run(),
     };
     result.unwrap_or_else(|error| exit::report(&error))
 }

@@ -10,7 +10,10 @@ mod command;
 mod diagnostic;
 mod exit;
 mod output;
+mod passage;
 mod sources;
+mod subject;
+mod traffic;
 
 use std::process::ExitCode;
 

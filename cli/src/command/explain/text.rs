@@ -1,0 +1,121 @@
+//! The answer for people.
+
+use std::fmt::Write;
+
+use comfy_table::{Table, presets};
+
+use crate::passage::{Answer, Judged, Layer, Near, Passage, Point};
+use crate::sources::Place;
+
+/// Renders the answers, those that differ in nothing but names as one.
+pub(super) fn render(passages: &[Passage]) -> String {
+    let mut groups: Vec<(Vec<&Passage>, String)> = Vec::new();
+    for passage in passages {
+        let body = body(passage);
+        match groups.iter_mut().find(|(_, known)| *known == body) {
+            Some((members, _)) => members.push(passage),
+            None => groups.push((vec![passage], body)),
+        }
+    }
+    let answers: Vec<_> =
+        groups.iter().map(|(members, body)| format!("{}\n{body}", title(members))).collect();
+    answers.join("\n")
+}
+
+fn title(members: &[&Passage]) -> String {
+    let names = |name: fn(&Passage) -> &str| {
+        let mut names: Vec<&str> = members.iter().map(|member| name(member)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names.join(", ")
+    };
+    let mut title = format!("{} → {}", names(|p| &p.from), names(|p| &p.to));
+    let Some(first) = members.first() else { return title };
+    title.push_str(&format!(", {}", first.protocol));
+    if let Some(port) = first.port {
+        title.push_str(&format!(" {port}"));
+    }
+    if let Some(request) = &first.request {
+        title.push_str(&format!(", {} {}", request.method, request.path));
+    }
+    let verdict = if first.allows() { "allowed" } else { "denied" };
+    format!("{title}: {verdict}\n")
+}
+
+fn body(passage: &Passage) -> String {
+    let mut text = String::new();
+    let decider = &passage.decided_by;
+    let decided = format!("{} at the {}", decider.layer.name(), decider.end);
+    let _ = writeln!(text, "Decided by the {decided}: {}{}", decider.id, place(decider.at.as_ref()));
+    text.push('\n');
+    text.push_str(&table(&passage.points));
+    if let Some(judged) = decisive(passage)
+        && !judged.near.is_empty()
+    {
+        text.push('\n');
+        near(&mut text, &judged.near);
+    }
+    if !passage.residual.is_empty() {
+        text.push_str(
+            "\nThe kernel admits more than the filter: it sees the connection, not the requests on it.\n",
+        );
+        for residual in &passage.residual {
+            let verb = if residual.action == "allow" { "allows only" } else { "denies" };
+            let requests = residual.requests.join("; ");
+            let _ = writeln!(text, "  {}{}\n    {verb} {requests}", residual.id, place(residual.at.as_ref()));
+        }
+    }
+    for note in &passage.notes {
+        let _ = writeln!(text, "\nNote: {note}.");
+    }
+    text
+}
+
+/// The answer of the point that decided.
+fn decisive(passage: &Passage) -> Option<&Judged> {
+    let decider = &passage.decided_by;
+    passage.points.iter().find(|point| point.layer == decider.layer && point.end == decider.end).and_then(
+        |point| match &point.answer {
+            Answer::Judged(judged) => Some(judged),
+            Answer::Absent { .. } => None,
+        },
+    )
+}
+
+fn near(text: &mut String, rules: &[Near]) {
+    let would = if rules.iter().any(|near| near.action == "allow") { "allowed" } else { "denied" };
+    let _ = writeln!(text, "Would have {would} it:");
+    for near in rules {
+        let _ = writeln!(text, "  {}{}", near.id, place(near.at.as_ref()));
+        for miss in &near.missed {
+            let _ = writeln!(text, "    but {}", miss.because);
+        }
+    }
+}
+
+fn table(points: &[Point]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["", "VERDICT", "BY", "WRITTEN AT"]);
+    for point in points {
+        let name = match point.layer {
+            Layer::Kernel => format!("kernel at the {}", point.end),
+            Layer::Proxy => format!("proxy at the {}", point.end),
+        };
+        match &point.answer {
+            Answer::Judged(judged) => {
+                let at = judged.at.as_ref().map(Place::to_string).unwrap_or_default();
+                table.add_row([name.as_str(), judged.verdict, &judged.id, &at]);
+            }
+            Answer::Absent { not_on_the_path } => {
+                table.add_row([name.as_str(), "-", &format!("not on the path: {not_on_the_path}"), ""]);
+            }
+        }
+    }
+    let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    format!("{}\n", lines.join("\n"))
+}
+
+fn place(at: Option<&Place>) -> String {
+    at.map(|at| format!(" ({at})")).unwrap_or_default()
+}
