@@ -87,7 +87,7 @@ fn the_shipped_filter_judges_counts_and_labels_requests() {
 fn the_shipped_filter_refuses_a_bad_configuration_with_its_reason() {
     let Some(module) = module() else { return };
     for bad in ["", "{}", "[", "\u{0}", &CONFIGURATION.replace("9080", "908000")] {
-        let error = module.start(&plugin(bad)).err().expect("the configuration is refused");
+        let error = module.start(&plugin(bad)).expect_err("the configuration is refused");
         let Error::ConfigurationRefused { logs } = &error else {
             unreachable!("refused, not crashed: {error}")
         };

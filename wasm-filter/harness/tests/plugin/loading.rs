@@ -13,7 +13,7 @@ const REFUSES: &str = r#"
 
 #[test]
 fn a_refused_configuration_is_an_error_that_quotes_the_module() {
-    let error = started(REFUSES, &Plugin::default()).err().expect("the plugin refuses");
+    let error = started(REFUSES, &Plugin::default()).expect_err("the plugin refuses");
     let line = LogLine { level: Level::Error, message: "no such rule".to_owned() };
     assert_eq!(error, Error::ConfigurationRefused { logs: vec![line] });
     assert_eq!(error.to_string(), "the module refused its configuration: no such rule");
@@ -23,7 +23,7 @@ fn a_refused_configuration_is_an_error_that_quotes_the_module() {
 fn a_module_may_refuse_to_start() {
     let body = r#"(func (export "proxy_on_vm_start") (param i32 i32) (result i32) i32.const 0)"#;
     assert_eq!(
-        started(body, &Plugin::default()).err().expect("refuses"),
+        started(body, &Plugin::default()).expect_err("refuses"),
         Error::StartRefused { logs: Vec::new() }
     );
 }
@@ -83,7 +83,7 @@ fn callbacks_come_in_the_order_of_envoy() {
 fn only_logging_is_allowed_while_a_module_initializes() {
     let body = r#"(func (export "_initialize")
       (drop (call $get_property (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 4))))"#;
-    let error = started(body, &Plugin::default()).err().expect("the call is forbidden");
+    let error = started(body, &Plugin::default()).expect_err("the call is forbidden");
     assert_eq!(
         error.to_string(),
         "the module crashed in `_initialize`: `proxy_get_property` may not be called while the module initializes"
@@ -92,7 +92,7 @@ fn only_logging_is_allowed_while_a_module_initializes() {
 
 #[test]
 fn what_a_host_lacks_is_named() {
-    let load = |text: &str| Module::load(&wat::parse_str(text).expect("well formed")).err().expect("refused");
+    let load = |text: &str| Module::load(&wat::parse_str(text).expect("well formed")).expect_err("refused");
     let wasi = r#"(module (import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32))))"#;
     assert_eq!(
         load(wasi).to_string(),
