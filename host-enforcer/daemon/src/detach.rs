@@ -11,6 +11,7 @@ use crate::requirement;
 /// # Errors
 /// If an enforcer is running, or something cannot be removed.
 pub fn detach(options: &PinOptions) -> Result<(), Failure> {
+    requirement::root()?;
     if options.pin_dir.exists() {
         let _lock = requirement::lock(&options.pin_dir)?;
         Kernel::remove_pins(&options.pin_dir)?;

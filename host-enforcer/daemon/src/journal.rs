@@ -2,6 +2,7 @@
 //!
 //! * `verdict`: a packet was denied, or a new connection allowed (with `--allow-events`);
 //! * `policy`: an edit was `applied`, or `refused` with its complaints;
+//! * `suppressed`: so many verdicts were not told, because there were more than a reader could want;
 //! * `interface`: one is `policed`, `gone`, or `failed`.
 
 use crate::clock::Clock;
@@ -15,11 +16,26 @@ use bookend_plan::Plan;
 use serde::Serialize;
 use std::io::Write;
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+/// Verdicts told per second. Whoever is denied chooses how often: a scan must not fill the disk.
+const VERDICTS_PER_SECOND: u32 = 2_000;
 
 /// Where the lines go; nowhere, if nobody asked.
 pub struct Journal {
     out: Option<Box<dyn Write>>,
     clock: Clock,
+    /// The second that is being counted.
+    second: Instant,
+    told: u32,
+    suppressed: u64,
+}
+
+#[derive(Serialize)]
+struct SuppressedLine {
+    kind: &'static str,
+    time: String,
+    verdicts: u64,
 }
 
 #[derive(Serialize)]
@@ -76,11 +92,35 @@ struct InterfaceLine<'a> {
 impl Journal {
     /// A journal that writes to `out`.
     pub fn new(out: Option<Box<dyn Write>>) -> Self {
-        Self { out, clock: Clock::new() }
+        Self { out, clock: Clock::new(), second: Instant::now(), told: 0, suppressed: 0 }
+    }
+
+    /// Whether another verdict may be told now.
+    fn admits(&mut self) -> bool {
+        if self.second.elapsed() >= Duration::from_secs(1) {
+            self.tell_suppressed();
+            self.second = Instant::now();
+            self.told = 0;
+        }
+        self.told += 1;
+        let admitted = self.told <= VERDICTS_PER_SECOND;
+        self.suppressed += u64::from(!admitted);
+        admitted
+    }
+
+    /// Tells how many verdicts were suppressed, if any were.
+    pub fn tell_suppressed(&mut self) {
+        if self.suppressed > 0 {
+            let verdicts = std::mem::take(&mut self.suppressed);
+            self.write(&SuppressedLine { kind: "suppressed", time: self.clock.now(), verdicts });
+        }
     }
 
     /// Tells a verdict. `interface` is the name of the event's interface.
     pub fn verdict(&mut self, event: &Event, interface: Option<&str>, names: &Names) {
+        if !self.admits() {
+            return;
+        }
         let address = |address: Address| (address != UNSPECIFIED).then(|| to_ip(address));
         let line = VerdictLine {
             kind: "verdict",
@@ -166,4 +206,42 @@ fn protocol(event: &Event) -> Option<String> {
         ICMPV6 => "icmpv6".to_owned(),
         number => number.to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    #[derive(Clone, Default)]
+    struct Page(Rc<RefCell<Vec<u8>>>);
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.borrow_mut().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_flood_of_verdicts_is_told_in_part_and_counted_in_full() {
+        let page = Page::default();
+        let mut journal = Journal::new(Some(Box::new(page.clone())));
+        for _ in 0..VERDICTS_PER_SECOND + 500 {
+            journal.verdict(&Event::default(), None, &Names::default());
+        }
+        journal.tell_suppressed();
+        let text = String::from_utf8(page.0.borrow().clone()).unwrap();
+        let told = text.lines().filter(|line| line.contains(r#""kind":"verdict""#)).count() as u64;
+        let suppressed = text.lines().filter_map(|line| line.split_once(r#""verdicts":"#));
+        let counted: u64 =
+            suppressed.map(|(_, rest)| rest.trim_end_matches('}').parse::<u64>().unwrap()).sum();
+        assert_eq!(told + counted, u64::from(VERDICTS_PER_SECOND) + 500);
+        assert!(counted > 0);
+    }
 }

@@ -95,38 +95,34 @@ impl Kernel {
         Ok(EventRing(RingBuf::try_from(map)?))
     }
 
-    /// Removes the links and tables pinned below `pins`, and the directory. Traffic is open afterwards.
+    /// Removes everything pinned below `pins`, of whatever version, and the directory. Traffic is open afterwards.
     ///
     /// # Errors
     /// If something cannot be removed; what could be is.
     pub fn remove_pins(pins: &Path) -> Result<(), KernelError> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| KernelError::Pins { path, source }
-        };
-        let link_directory = links::directory(pins);
-        for (ifindex, direction) in links::pinned(pins)? {
-            let path = links::path(pins, ifindex, direction);
-            std::fs::remove_file(&path).map_err(failed(&path))?;
+        let links = links::directory(pins);
+        // Only of a directory that is an enforcer's: the root of the file system holds everybody's pins.
+        if !links.is_dir() {
+            return remove_directory(pins);
         }
-        for table in TABLES {
-            let path = pins.join(table);
-            match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(failed(&path)(error));
-                }
-                _ => {}
+        for directory in [links.as_path(), pins] {
+            let failed = |source| KernelError::Pins { path: directory.to_owned(), source };
+            for entry in std::fs::read_dir(directory).map_err(failed)? {
+                let path = entry.map_err(failed)?.path();
+                std::fs::remove_file(&path).map_err(|source| KernelError::Pins { path, source })?;
             }
-        }
-        for directory in [link_directory.as_path(), pins] {
-            match std::fs::remove_dir(directory) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(failed(directory)(error));
-                }
-                _ => {}
-            }
+            remove_directory(directory)?;
         }
         Ok(())
+    }
+}
+
+fn remove_directory(directory: &Path) -> Result<(), KernelError> {
+    match std::fs::remove_dir(directory) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(KernelError::Pins { path: directory.to_owned(), source })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -10,16 +10,23 @@ const KERNEL: (u32, u32) = (6, 6);
 /// `statfs` of the BPF file system (linux/magic.h).
 const BPF_FS_MAGIC: u64 = 0xcafe_4a11;
 
+/// Root, without which nothing in the kernel can be seen or changed.
+///
+/// # Errors
+/// Says so.
+pub fn root() -> Result<(), Failure> {
+    if rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    Err(Failure::new("the enforcer works in the kernel, which needs root; run it with sudo"))
+}
+
 /// Root, a kernel with tcx, and a BPF file system around `pins`.
 ///
 /// # Errors
 /// Names the first thing that is missing, and how to get it.
 pub fn check(pins: &Path) -> Result<(), Failure> {
-    if !rustix::process::geteuid().is_root() {
-        return Err(Failure::new(
-            "the enforcer loads programs into the kernel, which needs root; run it with sudo",
-        ));
-    }
+    root()?;
     let system = rustix::system::uname();
     let release = system.release().to_string_lossy();
     if version(&release).is_none_or(|version| version < KERNEL) {

@@ -66,6 +66,8 @@ pub async fn run(options: RunOptions) -> Result<(), Failure> {
     let pinned = Pinned::open(pins)?.map(|pinned| pinned.attached()).transpose()?.unwrap_or_default();
     if let (Err(complaints), true) = (&first, pinned.is_empty()) {
         complain(complaints);
+        // Made for the lock; left if somebody else has put something there.
+        let _ = std::fs::remove_dir(pins);
         return Err(Failure::invalid(
             "the policy or the inventory is invalid and nothing is enforced yet; correct it and start again",
         ));
@@ -158,6 +160,7 @@ impl Enforcer {
                     }
                     self.see();
                     self.tell_ready()?;
+                    self.journal.tell_suppressed();
                 }
             }
         }

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::interfaces::Interfaces;
 use crate::kernel::Pinned;
 use crate::names::{Names, hexadecimal};
+use crate::requirement;
 use bookend_abi::address::to_ip;
 use bookend_abi::table::{ABI_VERSION, NO_POLICY};
 use serde::Serialize;
@@ -58,6 +59,7 @@ struct PolicyStatus {
 /// # Errors
 /// If it cannot be read, which needs root.
 pub fn status(options: &StatusOptions) -> Result<(), Failure> {
+    requirement::root()?;
     let pins = &options.pins.pin_dir;
     let names = Names::load(&Names::path(&options.pins.state_dir, pins));
     let status = match Pinned::open(pins)? {

@@ -6,7 +6,7 @@ use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuHashMap};
 use bookend_abi::plain::PlainTables;
 use bookend_abi::table::{
-    BlockKey, Config, Counter, Interface, OwnedKey, PolicyHead, VerdictKey, VerdictValue,
+    BlockKey, Config, Counter, FlowKey, FlowValue, Interface, OwnedKey, PolicyHead, VerdictKey, VerdictValue,
 };
 use bookend_abi::{Address, Reason};
 use bookend_plan::PolicyContents;
@@ -34,6 +34,7 @@ pub(super) struct Maps {
     blocks: LpmTrie<MapData, BlockData, u32>,
     policies: Hash<u64, PolicyHead>,
     verdicts: Hash<VerdictKey, VerdictValue>,
+    flows: Hash<FlowKey, FlowValue>,
     counters: PerCpuArray<MapData, Wire<Counter>>,
     rules: PerCpuHashMap<MapData, u64, Wire<Counter>>,
 }
@@ -58,6 +59,7 @@ impl Maps {
             blocks: map("blocks")?.try_into()?,
             policies: map("policies")?.try_into()?,
             verdicts: map("verdicts")?.try_into()?,
+            flows: map("flows")?.try_into()?,
             counters: map("counters")?.try_into()?,
             rules: map("rules")?.try_into()?,
         })
@@ -163,8 +165,9 @@ impl Maps {
         gone(self.identities.remove(&Wire(address))).map_err(table("identities"))
     }
 
-    /// Writes all of `tables` but its connections.
-    pub(super) fn write(&mut self, tables: &PlainTables) -> Result<(), KernelError> {
+    /// Makes the tables hold what `tables` does, and no connections.
+    pub(super) fn replace(&mut self, tables: &PlainTables) -> Result<(), KernelError> {
+        self.clear()?;
         let mut contents: BTreeMap<u64, PolicyContents> = BTreeMap::new();
         for (handle, head) in &tables.policies {
             contents.entry(*handle).or_default().head = *head;
@@ -188,6 +191,35 @@ impl Maps {
             self.write_interface(*ifindex, *interface)?;
         }
         self.write_config(tables.config)
+    }
+}
+
+impl Maps {
+    fn clear(&mut self) -> Result<(), KernelError> {
+        let old = self.read()?;
+        for ifindex in old.interfaces.keys() {
+            self.remove_interface(*ifindex)?;
+        }
+        for key in old.owned {
+            self.disown(key)?;
+        }
+        for address in old.identities.keys() {
+            self.remove_identity(*address)?;
+        }
+        for handle in old.policies.keys() {
+            gone(self.policies.remove(&Wire(*handle))).map_err(table("policies"))?;
+        }
+        for key in old.verdicts.keys() {
+            gone(self.verdicts.remove(&Wire(*key))).map_err(table("verdicts"))?;
+        }
+        for key in old.blocks.keys() {
+            gone(self.blocks.remove(&trie_key(key))).map_err(table("blocks"))?;
+        }
+        let flows = self.flows.keys().collect::<Result<Vec<_>, _>>().map_err(table("flows"))?;
+        for key in flows {
+            gone(self.flows.remove(&key)).map_err(table("flows"))?;
+        }
+        Ok(())
     }
 }
 

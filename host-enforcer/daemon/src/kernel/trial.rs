@@ -45,12 +45,12 @@ impl Trial {
         Ok(Self { ebpf, maps, events })
     }
 
-    /// Writes `tables`, over what is there. Its connections are left out.
+    /// Makes the tables hold what `tables` does, but no connections.
     ///
     /// # Errors
     /// If a table is full.
-    pub fn write(&mut self, tables: &PlainTables) -> Result<(), KernelError> {
-        self.maps.write(tables)
+    pub fn replace(&mut self, tables: &PlainTables) -> Result<(), KernelError> {
+        self.maps.replace(tables)
     }
 
     /// Packets and bytes by reason, over all CPUs.

@@ -152,7 +152,7 @@ fn the_kernel_decides_as_the_shared_function_does() {
     let Some(object) = super::object() else { return };
     let mut trial = Trial::load(&object).unwrap();
     let mut tables = tables();
-    trial.write(&tables).unwrap();
+    trial.replace(&tables).unwrap();
     let mut reasons = std::collections::BTreeSet::new();
     for (step, (direction, frame)) in conversation().into_iter().enumerate() {
         let (outcome, event) = expected(&mut tables, direction, &frame);
@@ -177,6 +177,56 @@ fn before_any_table_is_written_everything_is_dropped() {
     }
 }
 
+/// A xorshift generator: the same frames with every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % sides as u64) as usize
+    }
+
+    /// `frame` with some of its headers damaged, or cut, or padded.
+    fn damage(&mut self, mut frame: Vec<u8>) -> Vec<u8> {
+        for _ in 0..self.roll(4) {
+            let (position, value) = (12 + self.roll(frame.len() - 12), self.roll(256) as u8);
+            frame[position] = if self.roll(2) == 0 { value } else { frame[position] ^ (1 << (value % 8)) };
+        }
+        match self.roll(8) {
+            0 => frame.truncate(34 + self.roll(frame.len() - 33)),
+            1 => frame.extend(vec![0; self.roll(40)]),
+            _ => {}
+        }
+        frame
+    }
+}
+
+#[test]
+fn kernel_and_shared_function_agree_on_damaged_frames() {
+    let Some(object) = super::object() else { return };
+    let mut trial = Trial::load(&object).unwrap();
+    let (mut dice, mut compared) = (Dice(0x9e37_79b9_7f4a_7c15), 0);
+    for round in 0..60 {
+        let mut tables = tables();
+        trial.replace(&tables).unwrap();
+        let corpus = conversation();
+        for _ in 0..200 {
+            let (direction, frame) = corpus[dice.roll(corpus.len())].clone();
+            let frame = dice.damage(frame);
+            // What the kernel does not even take for a packet it cannot judge.
+            let Ok(result) = trial.run(direction, &frame, 1) else { continue };
+            let (outcome, event) = expected(&mut tables, direction, &frame);
+            let seen = result.event.map(|event| Event { time: 0, ..event });
+            assert_eq!(seen, outcome.report.then_some(event), "round {round}: {outcome:?} {frame:02x?}");
+            assert_eq!(result.allowed, outcome.verdict == ALLOW, "round {round}: {outcome:?} {frame:02x?}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 10_000, "{compared}");
+}
+
 /// Not a judgement, for machines differ; the numbers are printed for whoever asks with `--nocapture`.
 #[test]
 fn the_cost_of_a_packet_is_measured() {
@@ -184,34 +234,23 @@ fn the_cost_of_a_packet_is_measured() {
     let mut trial = Trial::load(&object).unwrap();
     let mut tables = tables();
     tables.config.flags = 0;
-    trial.write(&tables).unwrap();
-    let mut measure = |name: &str, direction, frame: &[u8], repeat| {
-        let result = trial.run(direction, frame, repeat).unwrap();
-        println!(
-            "{name:44} {:>6} ns  {}",
-            result.duration.as_nanos(),
-            if result.allowed { "pass" } else { "drop" }
-        );
+    trial.replace(&tables).unwrap();
+    // The best of some runs: whatever else the machine does only ever adds.
+    let mut measure = |name: &str, direction, frame: &[u8]| {
+        let results: Vec<_> = (0..8).map(|_| trial.run(direction, frame, 100_000).unwrap()).collect();
+        let best = results.iter().map(|result| result.duration).min().unwrap();
+        let verdict = if results[0].allowed { "pass" } else { "drop" };
+        println!("{name:44} {:>6} ns  {verdict}", best.as_nanos());
     };
     for (from, to) in [(OWN, FRIEND), (OWN6, FRIEND6)] {
         let syn = tcp(from, to, (40000, 9080), SYN);
         let ack = tcp(from, to, (40000, 9080), ACK);
-        measure(&format!("{from}: SYN, exact port"), FROM_WORKLOAD, &syn, 1_000_000);
-        measure(&format!("{from}: established"), FROM_WORKLOAD, &ack, 1_000_000);
-        measure(
-            &format!("{from}: SYN, port range"),
-            FROM_WORKLOAD,
-            &tcp(from, to, (40001, 9000), SYN),
-            1_000_000,
-        );
+        measure(&format!("{from}: SYN, exact port"), FROM_WORKLOAD, &syn);
+        measure(&format!("{from}: established"), FROM_WORKLOAD, &ack);
+        measure(&format!("{from}: SYN, port range"), FROM_WORKLOAD, &tcp(from, to, (40001, 9000), SYN));
     }
-    measure("SYN, CIDR", FROM_WORKLOAD, &tcp(OWN, STRANGER, (40000, 443), SYN), 1_000_000);
-    measure(
-        "SYN, isolated (with event until full)",
-        FROM_WORKLOAD,
-        &tcp(OWN, FRIEND, (40000, 80), SYN),
-        1_000_000,
-    );
-    measure("spoofed source", FROM_WORKLOAD, &tcp(FRIEND, OWN, (1, 2), SYN), 1_000_000);
-    measure("malformed", FROM_WORKLOAD, &craft::ethernet(0x88cc, &[0; 60]), 1_000_000);
+    measure("SYN, CIDR", FROM_WORKLOAD, &tcp(OWN, STRANGER, (40000, 443), SYN));
+    measure("SYN, isolated (with event until full)", FROM_WORKLOAD, &tcp(OWN, FRIEND, (40000, 80), SYN));
+    measure("spoofed source", FROM_WORKLOAD, &tcp(FRIEND, OWN, (1, 2), SYN));
+    measure("malformed", FROM_WORKLOAD, &craft::ethernet(0x88cc, &[0; 60]));
 }
