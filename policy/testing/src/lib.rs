@@ -3,7 +3,8 @@
 //! [`Corpus::load`] reads the cases of `conformance/`; [`run`] puts all of them to a [`Vehicle`] and
 //! [reports](Report) every difference. A vehicle is an implementation of the decision: [`vehicle::Decision`] and
 //! [`vehicle::Proxy`] are the engine as the command and as the filter use it, [`vehicle::Tables`] is the plan with the
-//! kernel's decision function. Those that need a real proxy or a real kernel live in `testenv`.
+//! kernel's decision function. Those that need a real proxy or a real kernel live in `testenv`. [`generate`] makes
+//! up policies for property tests.
 //!
 //! **This crate does not** decide anything itself, and nothing that is shipped depends on it.
 #![forbid(unsafe_code)]
@@ -12,6 +13,7 @@ pub mod answer;
 pub mod case;
 pub mod corpus;
 pub mod frame;
+pub mod generate;
 pub mod question;
 pub mod report;
 pub mod run;

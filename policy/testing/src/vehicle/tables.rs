@@ -82,7 +82,7 @@ impl Host {
 
     /// The verdicts at the ends that are workloads, joined as S10 says.
     fn opening(&mut self, question: &Question) -> anyhow::Result<Answer> {
-        let frame = opening(question).frame();
+        let frame = opening(question, 40_000).frame();
         let mut answers = Vec::new();
         let ends = [(question.source.address, true), (question.destination.address, false)];
         for (address, outward) in ends {
@@ -114,15 +114,15 @@ pub fn join(source: Answer, destination: Answer) -> Answer {
     }
 }
 
-/// The first packet of the connection that a question is about.
-pub fn opening(question: &Question) -> Datagram {
-    const EPHEMERAL: u16 = 40_000;
+/// The first packet of the connection that a question is about, from the source's port (or with the identifier)
+/// `ephemeral`.
+pub fn opening(question: &Question, ephemeral: u16) -> Datagram {
     const SYN: u8 = 0x02;
     const SCTP: u8 = 132;
     let payload = match question.protocol {
-        Protocol::Tcp => Payload::Tcp { source: EPHEMERAL, destination: question.port, flags: SYN },
-        Protocol::Udp => Payload::Udp { source: EPHEMERAL, destination: question.port },
-        Protocol::Icmp | Protocol::Icmpv6 => Payload::Echo { reply: false, identifier: 7 },
+        Protocol::Tcp => Payload::Tcp { source: ephemeral, destination: question.port, flags: SYN },
+        Protocol::Udp => Payload::Udp { source: ephemeral, destination: question.port },
+        Protocol::Icmp | Protocol::Icmpv6 => Payload::Echo { reply: false, identifier: ephemeral },
         Protocol::Other => Payload::Other(SCTP),
     };
     Datagram {

@@ -1,0 +1,201 @@
+//! Laws that hold for every policy.
+
+use std::sync::Arc;
+
+use bookend_engine::{
+    Cause, Configuration, Connection, Decision, End, Endpoint, Exchange, Explanation, Identity, Location,
+    NoTrace, Outcome, Request, Step, Verdict, decide,
+};
+use bookend_testing::generate::{Pair, pair, paths, scenario, single_rule};
+use bookend_testing::vehicle::{self, Vehicle};
+use bookend_testing::{Question, World};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// How much is known of a source.
+#[derive(Clone, Copy, Debug)]
+enum Known {
+    /// Everything, by its address.
+    Address,
+    /// Its account.
+    Account,
+    /// Nothing.
+    Nothing,
+}
+
+fn known() -> impl Strategy<Value = Known> {
+    prop_oneof![3 => Just(Known::Address), 2 => Just(Known::Account), 1 => Just(Known::Nothing)]
+}
+
+/// The connection a question is about.
+fn connection<'w>(world: &'w World, question: &Question, known: Known) -> Connection<'w> {
+    let inventory = &world.inventory;
+    let endpoint =
+        |address| Endpoint { identity: inventory.behind_address(address), location: Location::of(address) };
+    let mut source = endpoint(question.source.address);
+    match (known, inventory.at(question.source.address)) {
+        (Known::Address, _) | (Known::Account, None) => {}
+        (Known::Account, Some(workload)) => {
+            source.identity = inventory.behind_spiffe(&world.spiffe_id(workload), None);
+            source.location = Location::Unknown;
+        }
+        (Known::Nothing, _) => {
+            source = Endpoint { identity: Identity::Anonymous, location: Location::Unknown };
+        }
+    }
+    let destination = endpoint(question.destination.address);
+    Connection { source, destination, protocol: question.protocol, port: question.port }
+}
+
+fn requests(paths: &[String]) -> Vec<Request<'static>> {
+    paths.iter().map(|path| Request::new(Some(b"GET"), Some(path.as_bytes()))).collect()
+}
+
+/// Whether a connection is allowed at `end`, or, without one, at both.
+fn allowed(world: &World, connection: &Connection<'_>, exchange: Exchange<'_>, end: Option<End>) -> bool {
+    let judgement = decide(&world.program, connection, exchange, &mut NoTrace);
+    let verdict = match end {
+        None => judgement.verdict(),
+        Some(End::Source) => judgement.source.verdict,
+        Some(End::Destination) => judgement.destination.verdict,
+    };
+    verdict == Verdict::Allow
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_packet_passes_exactly_if_some_request_on_it_could(
+        scenario in scenario(),
+        pairs in vec((pair(), known()), 6),
+    ) {
+        let world = scenario.world().unwrap();
+        let paths = paths();
+        let requests = requests(&paths);
+        for (pair, known) in pairs {
+            let question = pair.question(&world);
+            let connection = connection(&world, &question, known);
+            for end in [None, Some(End::Source), Some(End::Destination)] {
+                let packet = allowed(&world, &connection, Exchange::Packet, end);
+                let some = requests.iter().any(|r| allowed(&world, &connection, Exchange::Http(r), end));
+                prop_assert_eq!(packet, some, "{} at {:?}", question, end);
+                let stream = allowed(&world, &connection, Exchange::Stream, end);
+                prop_assert!(packet || !stream, "{} at {:?}, as a stream", question, end);
+            }
+        }
+    }
+
+    #[test]
+    fn the_plan_and_the_kernels_function_decide_as_the_engine(
+        scenario in scenario(),
+        pairs in vec(pair(), 12),
+    ) {
+        let world = Arc::new(scenario.world().unwrap());
+        let (mut engine, mut tables) = (vehicle::Decision::default(), vehicle::Tables::default());
+        engine.enter(&world).unwrap();
+        tables.enter(&world).unwrap();
+        for pair in pairs {
+            let question = pair.question(&world);
+            prop_assert_eq!(tables.judge(&question).unwrap(), engine.judge(&question).unwrap(), "{}", question);
+        }
+    }
+
+    #[test]
+    fn an_explanation_ends_in_what_was_decided(
+        scenario in scenario(),
+        pairs in vec((pair(), known()), 6),
+        choice in 0..64_usize,
+    ) {
+        let world = scenario.world().unwrap();
+        let paths = paths();
+        let request = Request::new(Some(b"GET"), paths.get(choice).map(|path| path.as_bytes()));
+        for (pair, known) in pairs {
+            let question = pair.question(&world);
+            let connection = connection(&world, &question, known);
+            for exchange in [Exchange::Packet, Exchange::Stream, Exchange::Http(&request)] {
+                let plain = decide(&world.program, &connection, exchange, &mut NoTrace);
+                let mut explanation = Explanation::default();
+                let explained = decide(&world.program, &connection, exchange, &mut explanation);
+                prop_assert_eq!(plain, explained);
+                for (end, decision) in [(End::Source, plain.source), (End::Destination, plain.destination)] {
+                    prop_assert_eq!(concluded(&explanation, end), cause(&decision), "{}", question);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_deny_rule_more_never_allows_more(
+        scenario in scenario(),
+        more in single_rule(true),
+        pairs in vec((pair(), known()), 6),
+    ) {
+        let (before, after) = (scenario.world().unwrap(), scenario.with(more).world().unwrap());
+        compare(&after, &before, pairs)?;
+    }
+
+    #[test]
+    fn an_allow_rule_more_never_denies_more(
+        scenario in scenario(),
+        more in single_rule(false),
+        pairs in vec((pair(), known()), 6),
+    ) {
+        let (before, after) = (scenario.world().unwrap(), scenario.with(more).world().unwrap());
+        compare(&before, &after, pairs)?;
+    }
+
+    #[test]
+    fn the_order_of_documents_and_of_rules_means_nothing(scenario in scenario(), turn in 1..24_usize) {
+        let (one, other) = (scenario.world().unwrap(), scenario.world_in_order(turn).unwrap());
+        prop_assert_eq!(&one.program, &other.program);
+        prop_assert_eq!(one.configuration.revision, other.configuration.revision);
+    }
+
+    #[test]
+    fn a_configuration_survives_the_way_to_the_proxy(scenario in scenario()) {
+        let configuration = scenario.world().unwrap().configuration;
+        let json = configuration.to_json().unwrap();
+        prop_assert_eq!(Configuration::from_json(&json).unwrap(), configuration);
+    }
+}
+
+/// Everything that `stricter` allows is allowed by `laxer`.
+fn compare(stricter: &World, laxer: &World, pairs: Vec<(Pair, Known)>) -> Result<(), TestCaseError> {
+    let paths = paths();
+    let requests = requests(&paths);
+    let exchanges: Vec<Exchange<'_>> =
+        requests.iter().map(Exchange::Http).chain([Exchange::Packet, Exchange::Stream]).collect();
+    for (pair, known) in pairs {
+        let question = pair.question(stricter);
+        for exchange in &exchanges {
+            for end in [None, Some(End::Source), Some(End::Destination)] {
+                let strict = allowed(stricter, &connection(stricter, &question, known), *exchange, end);
+                let lax = allowed(laxer, &connection(laxer, &question, known), *exchange, end);
+                prop_assert!(lax || !strict, "{} at {:?}: {:?}", question, end, exchange);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What an explanation says decided at an end.
+fn concluded(explanation: &Explanation, end: End) -> Option<String> {
+    let mut decided = explanation.steps.iter().filter_map(|step| match step {
+        Step::Rule { end: at, id, outcome: Outcome::Decided | Outcome::DecidedInDoubt(_) } if *at == end => {
+            Some(id)
+        }
+        Step::Isolation { end: at, id } if *at == end => Some(id),
+        _ => None,
+    });
+    let first = decided.next().cloned();
+    assert_eq!(decided.next(), None, "two decisions at one end");
+    first
+}
+
+fn cause(decision: &Decision<'_>) -> Option<String> {
+    match decision.cause {
+        Cause::Default => None,
+        other => Some(other.id().to_owned()),
+    }
+}
