@@ -89,6 +89,8 @@ pub struct Attempt {
 /// What was seen of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
+    /// The mark it carried.
+    pub mark: String,
     /// What servers received that bears the mark.
     pub received: Vec<Record>,
     /// The packets that arrived at the destination because of it.
@@ -184,7 +186,7 @@ impl World {
         }
         let mut received = self.received_since(&before)?;
         received.retain(|record| record.bears(&mark));
-        Ok(Observation { received, arrived, answer })
+        Ok(Observation { mark, received, arrived, answer })
     }
 
     fn sender(&self, key: &str) -> Result<(&Namespace, Vec<IpAddr>, [u8; 6])> {

@@ -27,7 +27,7 @@ use stage::Stage;
 /// What the demo needs.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The directory with `bookend_filter.wasm` and `bookend-enforcer`.
+    /// The directory with `bookend_filter.wasm`, `bookend-enforcer` and `bookend_ebpf.o`.
     pub artifacts: PathBuf,
     /// The executable that is also the servers'.
     pub services: PathBuf,
@@ -52,13 +52,13 @@ pub fn run(options: Options) -> Result<bool> {
     } else {
         requirement::kernel()?;
         requirement::bpffs()?;
-        Some(artifact(&options, "bookend-enforcer")?)
+        Some([artifact(&options, "bookend-enforcer")?, artifact(&options, "bookend_ebpf.o")?])
     };
     let report = Report::new(io::stdout(), options.format);
     let mut stage = Stage::build(options.services, module, &options.documents, report)?;
     chapters::control(&mut stage)?;
-    if let Some(program) = enforcer {
-        chapters::attach(&mut stage, program)?;
+    if let Some([program, object]) = enforcer {
+        chapters::attach(&mut stage, program, object)?;
     }
     chapters::page(&mut stage)?;
     chapters::requests(&mut stage)?;
@@ -68,6 +68,9 @@ pub fn run(options: Options) -> Result<bool> {
         chapters::crash(&mut stage)?;
     }
     chapters::edit(&mut stage)?;
+    if stage.enforcer.is_some() {
+        chapters::detach(&mut stage)?;
+    }
     stage.report.summary(begin.elapsed().as_secs_f64()).doing("write the report")
 }
 

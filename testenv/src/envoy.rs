@@ -4,6 +4,7 @@
 //! discovery (as Istio delivers a `WasmPlugin`), so that a new filter configuration reaches requests on connections that are already open. Files
 //! are replaced by rename, which is what Envoy watches for.
 
+mod access;
 mod admin;
 mod bootstrap;
 mod cluster;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+pub use access::Access;
 pub use filter::{Filter, PEER_ADDRESS_KEY, PEER_URI_SANS_KEY};
 
 use crate::certificate::Authority;
@@ -58,6 +60,7 @@ impl Envoy {
         let key = directory.join("key.pem");
         replace(&key, &identity.key)?;
         nix::unistd::chown(&key, Some(PROXY_UID.into()), None).doing("give the proxy its key")?;
+        access::create(directory)?;
         let filtered = filter.is_some();
         let listeners = listener::listeners(workload, directory, filtered);
         write_resources(directory, "cds", "1", &cluster::clusters(workload, directory))?;
@@ -77,6 +80,7 @@ impl Envoy {
         let flags = ["--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"];
         arguments.extend(flags.map(OsString::from));
         arguments.extend(["--component-log-level", "wasm:info"].map(OsString::from));
+        arguments.extend(["--file-flush-interval-msec", access::FLUSH].map(OsString::from));
         Launch {
             name: format!("the Envoy of {}", workload.key),
             program: executable.to_owned(),
@@ -123,6 +127,11 @@ impl Envoy {
             std::thread::sleep(Duration::from_millis(20));
         }
         Err(self.failure(&format!("did not answer to a new filter in {RELOAD:?}")))
+    }
+
+    /// What it logged of the request with this mark; waits for it, but not longer than `limit`.
+    pub fn access(&self, mark: &str, limit: Duration) -> Result<Option<Access>> {
+        access::find(&self.directory, mark, limit)
     }
 
     /// The value of a counter or gauge; 0 if Envoy does not have it.

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
@@ -139,16 +139,21 @@ impl Process {
         }
     }
 
-    /// Waits for its end; false if it still runs after `limit`.
-    pub fn await_end(&mut self, limit: Duration) -> Result<bool> {
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// If it still runs after `limit`.
+    pub fn await_end(&mut self, limit: Duration) -> Result<ExitStatus> {
         let end = Instant::now() + limit;
-        while Instant::now() < end {
-            if self.child.try_wait().doing(format!("look at {}", self.name))?.is_some() {
-                return Ok(true);
+        loop {
+            if let Some(status) = self.child.try_wait().doing(format!("look at {}", self.name))? {
+                return Ok(status);
+            }
+            if Instant::now() >= end {
+                return Err(Error::new(format!("{} still ran after {limit:?}", self.name)));
             }
             thread::sleep(Duration::from_millis(10));
         }
-        Ok(false)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Everything a run puts on the machine carries its id: namespaces `bkd-<run>-<name>`, the directory
 //! `/run/bookend-<run>` and the pins below `/sys/fs/bpf/bookend-<run>`. The id begins with the process id of the
 //! owner, and the directory's `owner` file holds the owner's start time, so a reused process id does not
-//! keep leftovers alive.
+//! keep leftovers alive. No dots: the BPF file system reserves them.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -33,7 +33,7 @@ impl Run {
     pub fn start() -> Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let pid = std::process::id();
-        let id = format!("{pid}.{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let id = format!("{pid}_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let run = Self { id };
         OWN.lock().unwrap_or_else(PoisonError::into_inner).push(run.clone());
         let directory = run.directory();
@@ -80,7 +80,7 @@ impl Run {
 
     /// The pid of the owner and whether that very process still runs.
     fn owned(&self) -> bool {
-        let Some(pid) = self.id.split('.').next().and_then(|pid| pid.parse().ok()) else { return true };
+        let Some(pid) = self.id.split('_').next().and_then(|pid| pid.parse().ok()) else { return true };
         let Some(now) = start_time(pid) else { return false };
         fs::read_to_string(self.directory().join("owner")).map_or(true, |then| then == now)
     }
@@ -119,7 +119,7 @@ pub fn remove_leftovers() -> Result<Vec<String>> {
 
 fn is_run_id(text: &str) -> bool {
     let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    matches!(text.split_once('.'), Some((pid, count)) if number(pid) && number(count))
+    matches!(text.split_once('_'), Some((pid, count)) if number(pid) && number(count))
 }
 
 fn remove_directory(path: &Path) -> Result<()> {
@@ -144,8 +144,8 @@ mod tests {
 
     #[test]
     fn only_names_made_by_a_run_are_ever_cleaned() {
-        assert!(is_run_id("4711.0"));
-        for other in ["4711", "events", "", ".", "4711.", "a.b", "4711.0.socket"] {
+        assert!(is_run_id("4711_0"));
+        for other in ["4711", "events", "", "_", "4711_", "a_b", "4711_0.socket"] {
             assert!(!is_run_id(other), "{other}");
         }
     }

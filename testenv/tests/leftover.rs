@@ -23,7 +23,7 @@ fn start() -> (Child, PathBuf) {
 }
 
 fn namespaces(child: &Child) -> usize {
-    let prefix = format!("bkd-{}.", child.id());
+    let prefix = format!("bkd-{}_", child.id());
     bookend_testenv::namespace::names().iter().filter(|name| name.starts_with(&prefix)).count()
 }
 

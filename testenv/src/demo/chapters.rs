@@ -21,9 +21,9 @@ pub(super) fn control<W: Write>(stage: &mut Stage<W>) -> Result<()> {
 }
 
 /// The host enforcer takes its place.
-pub(super) fn attach<W: Write>(stage: &mut Stage<W>, program: PathBuf) -> Result<()> {
+pub(super) fn attach<W: Write>(stage: &mut Stage<W>, program: PathBuf, object: PathBuf) -> Result<()> {
     stage.chapter("The host enforcer attaches to the host side of every pod's interface")?;
-    let mut enforcer = Enforcer::new(&stage.world, program, stage.documents.clone());
+    let mut enforcer = Enforcer::new(&stage.world, program, object, stage.documents.clone());
     enforcer.start(&stage.world)?;
     stage.enforcer = Some(enforcer);
     stage.claim("bookend-enforcer: start", "in force", "in force", true)
@@ -99,9 +99,9 @@ pub(super) fn crash<W: Write>(stage: &mut Stage<W>) -> Result<()> {
         Ok(())
     })?;
     let without_gap = "all allowed served, nothing denied arrives";
-    stage.claim("SIGKILL to bookend-enforcer", without_gap, &tally.to_string(), tally.is_seamless())?;
+    stage.claim("SIGKILL to bookend-enforcer", without_gap, &tally.to_string(), tally.is_seamless(true))?;
     let (_, tally) = traffic::during(&stage.world, || enforcer.start(&stage.world))?;
-    stage.claim("bookend-enforcer: start again", without_gap, &tally.to_string(), tally.is_seamless())?;
+    stage.claim("bookend-enforcer: start again", without_gap, &tally.to_string(), tally.is_seamless(true))?;
     stage.enforcer = Some(enforcer);
     stage.play(&[
         Attempt::http("reviews-v2", "GET", "ratings", "/ratings/1"),
@@ -110,39 +110,65 @@ pub(super) fn crash<W: Write>(stage: &mut Stage<W>) -> Result<()> {
 }
 
 /// What the edits replace, and by what.
-const METHODS: [&str; 2] = [
-    "methods: [GET]\n      paths: [\"/ratings/{id}\"]",
-    "methods: [GET, POST]\n      paths: [\"/ratings/{id}\"]",
+const EDIT: [[&str; 2]; 2] = [
+    [
+        "methods: [GET]\n      paths: [\"/ratings/{id}\"]",
+        "methods: [GET, POST]\n      paths: [\"/ratings/{id}\"]",
+    ],
+    ["ports: [3306]", "ports: [3306, 22]"],
 ];
-const PORTS: [&str; 2] = ["ports: [3306]", "ports: [3306, 22]"];
-const MALFORMED: [&str; 2] = ["ports: [3306, 22]", "ports: [3306, 70000]"];
+const MISTAKE: [&str; 2] = ["ports: [3306, 22]", "ports: [3306, 70000]"];
 
 /// The policy changes under load; then somebody makes a mistake.
 pub(super) fn edit<W: Write>(stage: &mut Stage<W>) -> Result<()> {
-    stage
-        .chapter("The policy is edited while traffic runs: both layers follow; a mistake changes nothing")?;
-    let attempts = [
-        Attempt::http("reviews-v2", "POST", "ratings", "/ratings/1"),
-        Attempt::by("ratings", Act::Connect { to: story::outside("database", 22) }),
-    ];
-    let played = if stage.enforcer.is_some() { 2 } else { 1 };
-    let attempts = attempts.get(..played).unwrap_or_default();
-    stage.play(attempts)?;
-    for [from, to] in [METHODS, PORTS] {
-        stage.documents.edit(from, to)?;
+    stage.chapter(
+        "The policy is edited while traffic runs: both layers follow, and a mistake changes nothing",
+    )?;
+    let kernel = stage.enforcer.is_some();
+    let mut attempts = vec![story::rate("reviews-v2")];
+    if kernel {
+        attempts.push(Attempt::by("ratings", Act::Connect { to: story::outside("database", 22) }));
     }
-    stage.put_in_force()?;
-    stage.claim("edit: reviews may POST ratings, ratings may reach port 22", "in force", "in force", true)?;
-    stage.play(attempts)?;
-    let [from, to] = MALFORMED;
-    stage.documents.edit(from, to)?;
-    let refusal = match stage.put_in_force() {
-        Ok(()) => "accepted".to_owned(),
-        Err(error) => error.to_string(),
+    stage.play(&attempts)?;
+
+    let edited = stage.edit(&EDIT)?;
+    let mut ok = edited.tally.is_seamless(kernel) && edited.filters.is_ok();
+    let mut observed = match &edited.filters {
+        Ok(()) => "filters: applied".to_owned(),
+        Err(error) => format!("filters: {error}"),
     };
-    let ok = refusal.contains("policy.yaml:") && refusal.contains("70000");
-    stage.claim("edit: a port of 70000", "refused, with line and column", &refusal, ok)?;
-    stage.play(attempts)
+    if let Some(change) = &edited.kernel {
+        ok &= change.outcome == "applied";
+        observed.push_str(&format!("; kernel: {}", change.outcome));
+    }
+    observed.push_str(&format!("; {}", edited.tally));
+    let attempt = "edit: reviews may POST ratings, ratings may reach port 22 of the database";
+    stage.claim(attempt, "applied, without a gap", &observed, ok)?;
+    stage.play(&attempts)?;
+
+    let edited = stage.edit(&[MISTAKE])?;
+    let mut ok = edited.tally.is_seamless(kernel);
+    let said = edited.filters.err().map(|error| error.to_string()).unwrap_or_default();
+    ok &= said.contains("policy.yaml:") && said.contains("70000");
+    let mut observed = said;
+    if let Some(change) = &edited.kernel {
+        let place = change.complaints.iter().find_map(|complaint| complaint.line.zip(complaint.column));
+        ok &= change.outcome == "refused" && place.is_some();
+        let (line, column) = place.unwrap_or_default();
+        observed.push_str(&format!("; kernel: {} for line {line}, column {column}", change.outcome));
+    }
+    observed.push_str(&format!("; {}", edited.tally));
+    stage.claim("edit: port 70000", "refused with line and column, without a gap", &observed, ok)?;
+    stage.play(&attempts)
+}
+
+/// The host enforcer is taken away on purpose: what it stopped gets through again, so it was the enforcer that stopped it.
+pub(super) fn detach<W: Write>(stage: &mut Stage<W>) -> Result<()> {
+    stage.chapter("Control: the host enforcer is detached, and the attacker is free again")?;
+    if let Some(mut enforcer) = stage.enforcer.take() {
+        enforcer.detach(&stage.world)?;
+    }
+    take_over(stage)
 }
 
 fn visit(path: &str) -> Result<Attempt> {

@@ -69,18 +69,21 @@ impl Documents {
         })
     }
 
-    /// Replaces `from` by `to` in the first policy, in one step: a reader sees the old or the new file.
+    /// Makes replacements in the first policy, all in one step: a reader sees the old or the new file.
     ///
     /// # Errors
-    /// If `from` does not occur exactly once: then the edit would not mean what its author thought.
-    pub fn edit(&self, from: &str, to: &str) -> Result<()> {
+    /// If a text to be replaced does not occur exactly once: then the edit would not mean what its author thought.
+    pub fn edit(&self, replacements: &[[&str; 2]]) -> Result<()> {
         let path = self.policies.first().ok_or_else(|| Error::new("there is no policy to edit"))?;
-        let text = fs::read_to_string(path).doing(format!("read `{}`", path.display()))?;
-        if text.matches(from).count() != 1 {
-            return Err(Error::new(format!("`{from}` does not occur once in `{}`", path.display())));
+        let mut text = fs::read_to_string(path).doing(format!("read `{}`", path.display()))?;
+        for [from, to] in replacements {
+            if text.matches(from).count() != 1 {
+                return Err(Error::new(format!("`{from}` does not occur once in `{}`", path.display())));
+            }
+            text = text.replace(from, to);
         }
         let next = path.with_extension("next");
-        fs::write(&next, text.replace(from, to)).doing(format!("write `{}`", next.display()))?;
+        fs::write(&next, text).doing(format!("write `{}`", next.display()))?;
         fs::rename(&next, path).doing(format!("replace `{}`", path.display()))
     }
 }

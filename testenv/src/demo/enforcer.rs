@@ -7,20 +7,20 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::documents::Documents;
-use super::event::Events;
-use crate::error::{Doing, Error, Result};
+use super::event::{Change, Events};
+use super::traffic;
+use crate::error::{Error, Result};
 use crate::process::Process;
 use crate::world::World;
 
-/// How long the enforcer may take to be in force.
-const READY: Duration = Duration::from_secs(20);
-/// The line it writes to its log once every interface is under its policy.
-const IN_FORCE: &str = "in force";
+/// How long the enforcer may take to be in force, to answer an edit, or to end.
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// The host enforcer of one world. What it put into the kernel outlives its process, on purpose.
 #[derive(Debug)]
 pub struct Enforcer {
     program: PathBuf,
+    object: PathBuf,
     documents: Documents,
     events: Events,
     starts: u32,
@@ -28,10 +28,10 @@ pub struct Enforcer {
 }
 
 impl Enforcer {
-    /// An enforcer that is not running yet.
-    pub fn new(world: &World, program: PathBuf, documents: Documents) -> Self {
+    /// An enforcer that is not running yet: its executable, and its programs for the kernel.
+    pub fn new(world: &World, program: PathBuf, object: PathBuf, documents: Documents) -> Self {
         let events = Events::new(world.run().directory().join("events.jsonl"));
-        Self { program, documents, events, starts: 0, process: None }
+        Self { program, object, documents, events, starts: 0, process: None }
     }
 
     /// What it reports.
@@ -48,14 +48,15 @@ impl Enforcer {
         for inventory in &self.documents.inventories {
             arguments.extend(["--inventory".into(), inventory.into()]);
         }
-        arguments.extend(["--pin-dir".into(), world.run().pins().into()]);
-        arguments.extend(["--events".into(), self.events.path().into()]);
         self.starts += 1;
         let name = format!("bookend-enforcer-{}", self.starts);
+        let ready = world.run().directory().join(format!("{name}.ready"));
+        arguments.extend(["--ready-file".into(), (&ready).into()]);
+        arguments.extend(["--events".into(), self.events.path().into(), "--allow-events".into()]);
+        arguments.extend(["--object".into(), (&self.object).into()]);
+        arguments.extend(pins(world));
         let mut process = world.start_on_node(&name, self.program.clone(), arguments)?;
-        let log = process.log().to_owned();
-        process
-            .await_ready(READY, || std::fs::read_to_string(&log).is_ok_and(|text| text.contains(IN_FORCE)))?;
+        process.await_ready(LIMIT, || ready.exists())?;
         self.process = Some(process);
         Ok(())
     }
@@ -67,44 +68,35 @@ impl Enforcer {
     pub fn kill(&mut self) -> Result<()> {
         let mut process = self.process.take().ok_or_else(|| Error::new("the host enforcer does not run"))?;
         process.signal(Signal::SIGKILL)?;
-        if process.await_end(READY)? { Ok(()) } else { Err(Error::new("the host enforcer survived SIGKILL")) }
+        process.await_end(LIMIT).map(drop)
     }
 
-    /// How much it has said so far.
-    pub fn said(&self) -> usize {
-        self.log().len()
-    }
-
-    /// Waits until it says one of `words` after its first `position` bytes, and returns what it said.
+    /// Waits for its answer to an edit that was made after `position` of its events.
     ///
     /// # Errors
-    /// If it ends or does not say so in time.
-    pub fn await_words(&mut self, position: usize, words: &[&str]) -> Result<String> {
-        let log = self.process.as_ref().map(|process| process.log().to_owned()).unwrap_or_default();
-        let process = self.process.as_mut().ok_or_else(|| Error::new("the host enforcer does not run"))?;
-        let mut said = String::new();
-        process.await_ready(READY, || {
-            let text = std::fs::read_to_string(&log).unwrap_or_default();
-            said = text.get(position..).unwrap_or_default().to_owned();
-            words.iter().any(|word| said.contains(word))
-        })?;
-        Ok(said)
+    /// If it does not answer in time.
+    pub fn answer(&self, position: u64) -> Result<Change> {
+        let change = self.events.change(position, LIMIT)?;
+        change.ok_or_else(|| Error::new(format!("the host enforcer did not answer an edit within {LIMIT:?}")))
     }
 
     /// Takes its programs out of the kernel: the control, in which nothing is stopped there.
     pub fn detach(&mut self, world: &World) -> Result<()> {
         self.process = None;
-        let arguments = vec!["detach".into(), "--pin-dir".into(), world.run().pins().into()];
+        let mut arguments: Vec<OsString> = vec!["detach".into()];
+        arguments.extend(pins(world));
         let mut process = world.start_on_node("bookend-enforcer-detach", self.program.clone(), arguments)?;
-        if process.await_end(READY).doing("detach the host enforcer")? {
-            Ok(())
-        } else {
-            Err(Error::new("the host enforcer did not detach in time"))
+        if !process.await_end(LIMIT)?.success() {
+            let words = process.last_words();
+            return Err(Error::new(format!("the host enforcer could not be detached: {words}")));
         }
+        // The kernel lets go of a link a moment after its last name is gone.
+        traffic::await_passage(world, LIMIT)
     }
+}
 
-    fn log(&self) -> String {
-        let path = self.process.as_ref().map(Process::log);
-        path.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default()
-    }
+/// Where it keeps its state: under the names of the run, which are taken away with the world.
+fn pins(world: &World) -> [OsString; 4] {
+    let state = world.run().directory().join("enforcer");
+    ["--pin-dir".into(), world.run().pins().into(), "--state-dir".into(), state.into()]
 }

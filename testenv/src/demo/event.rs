@@ -16,23 +16,54 @@ use crate::world::topology;
 
 /// A verdict of the kernel, as `bookend-enforcer run --events` writes it. Fields not named here are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Event {
     /// `allow` or `deny`.
     pub verdict: String,
-    /// `source` or `destination`: the end at which the interface is.
-    pub end: String,
+    /// `from-workload` or `to-workload`: which way the packet went at the interface.
+    pub direction: String,
     /// Why; the name of the kernel's reason.
     pub reason: String,
     /// The id of the rule or isolation; absent where a reason alone decided.
-    #[serde(default)]
     pub rule: Option<String>,
-    /// Source address of the packet.
-    pub source: IpAddr,
-    /// Destination address of the packet.
-    pub destination: IpAddr,
-    /// Destination port; 0 or absent where there is none.
-    #[serde(default)]
-    pub destination_port: u16,
+    /// The workload's address, or the one it claimed.
+    pub local: Option<IpAddr>,
+    /// The workload's port; 0 where there is none.
+    pub local_port: u16,
+    /// The peer's address.
+    pub remote: Option<IpAddr>,
+    /// The peer's port; 0 where there is none.
+    pub remote_port: u16,
+}
+
+/// An edit of the policy, as the enforcer answers it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Change {
+    /// `applied` or `refused`.
+    pub outcome: String,
+    /// What is wrong with it, or probably not meant.
+    pub complaints: Vec<Complaint>,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Complaint {
+    /// The line, from 1.
+    pub line: Option<usize>,
+    /// The column, from 1.
+    pub column: Option<usize>,
+    /// What, and the cure.
+    pub message: String,
+}
+
+/// A line of the file.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "kind")]
+enum Entry {
+    Verdict(Event),
+    Policy(Change),
+    #[serde(other)]
+    Other,
 }
 
 /// The file the enforcer writes its events to.
@@ -42,9 +73,22 @@ pub struct Events {
 }
 
 impl Event {
-    /// What names the cause: the rule, else the reason.
+    /// What names the cause: the rule, `default-allow` where there is none to name, else the reason.
     pub fn cause(&self) -> &str {
-        self.rule.as_deref().unwrap_or(&self.reason)
+        match (&self.rule, self.reason.as_str()) {
+            (Some(rule), _) => rule,
+            (None, "default") => "default-allow",
+            (None, reason) => reason,
+        }
+    }
+
+    /// The end of the connection at which the interface is, for a packet that opens one.
+    pub fn end(&self) -> &'static str {
+        if self.leaves() { "source" } else { "destination" }
+    }
+
+    fn leaves(&self) -> bool {
+        self.direction == "from-workload"
     }
 
     /// Whether it is about a packet of this attempt.
@@ -70,9 +114,14 @@ impl Event {
                 .flatten()
                 .collect(),
         };
-        sources.contains(&self.source)
-            && hosts.contains(&self.destination)
-            && (self.reason == SPOOFED || ports.contains(&self.destination_port))
+        let (source, destination, port) = if self.leaves() {
+            (self.local, self.remote, self.remote_port)
+        } else {
+            (self.remote, self.local, self.local_port)
+        };
+        source.is_some_and(|source| sources.contains(&source))
+            && destination.is_some_and(|destination| hosts.contains(&destination))
+            && (self.reason == SPOOFED || ports.contains(&port))
     }
 }
 
@@ -92,12 +141,47 @@ impl Events {
         std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
     }
 
-    /// The first denial after `position` that concerns `attempt`; waits for it, but not longer than `limit`.
-    pub fn denial(&self, position: u64, attempt: &Attempt, limit: Duration) -> Result<Option<Event>> {
+    /// The verdict after `position` that stands for the whole of `attempt`: the first denial, or if it was `allowed`
+    /// the last word of an end that has a rule. Waits for it, but not longer than `limit`.
+    pub fn verdict(
+        &self,
+        position: u64,
+        attempt: &Attempt,
+        allowed: bool,
+        limit: Duration,
+    ) -> Result<Option<Event>> {
+        let wanted = if allowed { "allow" } else { "deny" };
+        self.await_some(position, limit, |entries| {
+            let events = entries.into_iter().filter_map(|entry| match entry {
+                Entry::Verdict(event) => Some(event),
+                _ => None,
+            });
+            let mut events = events.filter(|event| event.verdict == wanted && event.concerns(attempt));
+            let first = events.next()?;
+            let better = if first.rule.is_none() { events.find(|event| event.rule.is_some()) } else { None };
+            Some(better.unwrap_or(first))
+        })
+    }
+
+    /// The enforcer's answer to an edit made after `position`; waits for it, but not longer than `limit`.
+    pub fn change(&self, position: u64, limit: Duration) -> Result<Option<Change>> {
+        self.await_some(position, limit, |entries| {
+            entries.into_iter().find_map(|entry| match entry {
+                Entry::Policy(change) => Some(change),
+                _ => None,
+            })
+        })
+    }
+
+    fn await_some<T>(
+        &self,
+        position: u64,
+        limit: Duration,
+        choose: impl Fn(Vec<Entry>) -> Option<T>,
+    ) -> Result<Option<T>> {
         let end = Instant::now() + limit;
         loop {
-            let events = self.since(position)?;
-            let found = events.into_iter().find(|event| event.verdict == "deny" && event.concerns(attempt));
+            let found = choose(self.since(position)?);
             if found.is_some() || Instant::now() >= end {
                 return Ok(found);
             }
@@ -105,7 +189,7 @@ impl Events {
         }
     }
 
-    fn since(&self, position: u64) -> Result<Vec<Event>> {
+    fn since(&self, position: u64) -> Result<Vec<Entry>> {
         let Ok(mut file) = File::open(&self.path) else { return Ok(Vec::new()) };
         file.seek(SeekFrom::Start(position)).doing("seek in the events")?;
         let mut bytes = Vec::new();
@@ -114,5 +198,30 @@ impl Events {
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         let text = String::from_utf8_lossy(bytes.get(..whole).unwrap_or_default()).into_owned();
         text.lines().map(|line| serde_json::from_str(line).doing(format!("read the event {line}"))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_line_is_read_and_unknown_ones_are_passed_over() {
+        let lines = [
+            r#"{"kind":"verdict","time":"","verdict":"deny","reason":"isolation","rule":"a/b/isolate[0]","interface":"bkd-details","workload":null,"direction":"from-workload","protocol":"tcp","local":"10.244.0.12","localPort":4,"remote":"10.244.0.16","remotePort":9080,"peer":null,"bytes":60,"policy":null}"#,
+            r#"{"kind":"policy","time":"","outcome":"refused","complaints":[{"file":"p","line":3,"column":4,"message":"m"}]}"#,
+            r#"{"kind":"interface","time":"","outcome":"policed","interface":"bkd-details","ifindex":4}"#,
+        ];
+        let path = std::env::temp_dir().join(format!("bookend-events-{}", std::process::id()));
+        std::fs::write(&path, format!("{}\n{{\"kind\":", lines.join("\n"))).unwrap();
+        let events = Events::new(path.clone());
+        let attempt = Attempt::http("details", "GET", "ratings", "/ratings/1");
+        let denial = events.verdict(0, &attempt, false, Duration::ZERO).unwrap().unwrap();
+        assert_eq!((denial.end(), denial.cause()), ("source", "a/b/isolate[0]"));
+        let other = Attempt::http("reviews-v1", "GET", "ratings", "/ratings/1");
+        assert_eq!(events.verdict(0, &other, false, Duration::ZERO).unwrap(), None);
+        let change = events.change(0, Duration::ZERO).unwrap().unwrap();
+        assert_eq!((change.outcome.as_str(), change.complaints[0].line), ("refused", Some(3)));
+        std::fs::remove_file(path).unwrap();
     }
 }

@@ -56,7 +56,7 @@ pub struct Report<W> {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", tag = "kind")]
 enum Object<'a> {
     Line {
         chapter: &'a str,

@@ -2,21 +2,28 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use bookend_lang::Compiled;
 
 use super::documents::{Documents, filter};
 use super::enforcer::Enforcer;
-use super::event::Events;
+use super::event::{Change, Events};
 use super::expectation::{Expectation, Layer};
 use super::report::{Decision, Line, Report};
+use super::traffic::{self, Tally};
 use crate::attempt::{Act, Answer, Attempt, Observation};
 use crate::error::{Doing, Result};
+use crate::packet::Arrival;
 use crate::world::World;
+use crate::world::pod::Pod;
+use crate::world::topology::Proxy;
 
 /// How long an event may take from the kernel to the file.
 const EVENT: Duration = Duration::from_secs(2);
+/// How long an access log line may take from Envoy to the file.
+const LOG: Duration = Duration::from_secs(2);
 /// How the filter begins the body of a refusal; the id of the rule follows.
 const REFUSED: &str = "denied by bookend: ";
 
@@ -74,11 +81,13 @@ impl<W: Write> Stage<W> {
         let position = events.as_ref().map_or(0, Events::position);
         let observation = self.world.attempt(attempt)?;
         let reached = observation.reached(attempt);
-        let decided = match (reached, &events) {
-            (true, _) => Some(decision(&expectation)),
-            (false, _) if refusal(&observation).is_some() => refusal(&observation),
-            (false, Some(events)) => denial(events, position, attempt)?,
-            (false, None) => None,
+        let decided = match self.ruling(&observation)? {
+            Some(ruling) => Some(ruling),
+            None => match &events {
+                Some(events) => verdict(events, position, attempt, reached)?,
+                // Nobody watches the packets.
+                None => (reached && expectation.layer == Layer::Nobody).then(|| decision(&expectation)),
+            },
         };
         let in_place = match expectation.layer {
             Layer::Kernel if !expectation.reaches => observation.arrived.is_empty(),
@@ -97,16 +106,65 @@ impl<W: Write> Stage<W> {
         Ok(ok)
     }
 
-    /// Puts the edited documents in force in every filter. The host enforcer reads them by itself.
+    /// What the filter of the pod that was asked wrote down about the request.
+    fn ruling(&self, observation: &Observation) -> Result<Option<Decision>> {
+        let Answer::Http(response) = &observation.answer else { return Ok(None) };
+        // What never arrived nobody logged; what did arrive may take a moment to be written down.
+        let end = Instant::now() + if observation.arrived.is_empty() { Duration::ZERO } else { LOG };
+        // The service that was asked may ask others in turn, with the same mark; they are not meant.
+        let asked = |pod: &&Pod| {
+            let arrived = |it: &Arrival| pod.workload().addresses().contains(&it.destination);
+            pod.workload().proxy == Proxy::Sidecar && observation.arrived.iter().any(arrived)
+        };
+        let proxied = || self.world.pods().iter().filter(asked);
+        let access = loop {
+            let found = proxied().find_map(|pod| pod.access(&observation.mark, Duration::ZERO).transpose());
+            match found.transpose()? {
+                Some(access) => break access,
+                None if Instant::now() >= end => return Ok(None),
+                None => thread::sleep(Duration::from_millis(5)),
+            }
+        };
+        let rule = access.rule.unwrap_or_default();
+        let told = response.text().trim_end().strip_prefix(REFUSED).map(str::to_owned);
+        // A refusal names its rule to the client as well.
+        let agreed = response.status != 403 || told.as_ref() == Some(&rule);
+        Ok(agreed.then(|| Decision { layer: Layer::Filter, end: "destination".to_owned(), rule }))
+    }
+
+    /// Edits the policy while traffic runs, and puts it in force: in the filters, by giving them a new configuration;
+    /// in the kernel, by waiting for the host enforcer, which watches the files by itself.
     ///
     /// # Errors
-    /// If they are refused; nothing has changed then.
-    pub fn put_in_force(&mut self) -> Result<()> {
-        let compiled = self.documents.compiled()?;
-        self.world.reconfigure(&filter(&self.module, &compiled)?)?;
-        self.compiled = compiled;
-        Ok(())
+    /// If the edit cannot be made, or a layer does not answer. A refusal is an outcome.
+    pub fn edit(&mut self, replacements: &[[&str; 2]]) -> Result<Edited> {
+        let Self { enforcer, world, documents, module, .. } = self;
+        let events = enforcer.as_ref().map(Enforcer::events);
+        let position = events.map_or(0, Events::position);
+        let (answers, tally) = traffic::during(world, || {
+            documents.edit(replacements)?;
+            let filters = match documents.compiled() {
+                Ok(compiled) => world.reconfigure(&filter(module, &compiled)?).map(|()| compiled),
+                Err(error) => Err(error),
+            };
+            let kernel = enforcer.as_ref().map(|enforcer| enforcer.answer(position)).transpose()?;
+            Ok((filters, kernel))
+        })?;
+        let (filters, kernel) = answers;
+        let filters = filters.map(|compiled| self.compiled = compiled);
+        Ok(Edited { filters, kernel, tally })
     }
+}
+
+/// What came of an edit.
+#[derive(Debug)]
+pub struct Edited {
+    /// Whether the filters took it, or why not.
+    pub filters: Result<()>,
+    /// What the host enforcer said, if it is in force.
+    pub kernel: Option<Change>,
+    /// What became of the traffic meanwhile.
+    pub tally: Tally,
 }
 
 fn decision(expectation: &Expectation) -> Decision {
@@ -114,20 +172,13 @@ fn decision(expectation: &Expectation) -> Decision {
     Decision { layer: *layer, end: (*end).to_owned(), rule: rule.clone() }
 }
 
-/// What the filter said, if it was the filter that answered.
-fn refusal(observation: &Observation) -> Option<Decision> {
-    let Answer::Http(response) = &observation.answer else { return None };
-    let text = response.text();
-    let rule = text.trim_end().strip_prefix(REFUSED).filter(|_| response.status == 403)?;
-    Some(Decision { layer: Layer::Filter, end: "destination".to_owned(), rule: rule.to_owned() })
-}
-
 /// What the kernel said, if it said anything about the attempt.
-fn denial(events: &Events, position: u64, attempt: &Attempt) -> Result<Option<Decision>> {
-    let event = events.denial(position, attempt, EVENT)?;
-    Ok(event.map(|event| {
-        let rule = event.cause().to_owned();
-        Decision { layer: Layer::Kernel, end: event.end, rule }
+fn verdict(events: &Events, position: u64, attempt: &Attempt, allowed: bool) -> Result<Option<Decision>> {
+    let event = events.verdict(position, attempt, allowed, EVENT)?;
+    Ok(event.map(|event| Decision {
+        layer: Layer::Kernel,
+        end: event.end().to_owned(),
+        rule: event.cause().to_owned(),
     }))
 }
 

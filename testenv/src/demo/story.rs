@@ -17,8 +17,11 @@ pub fn requests() -> Vec<Attempt> {
         Attempt::http("productpage", "GET", "details", "/details/0"),
         Attempt::http("productpage", "GET", "reviews", "/reviews/0"),
     ];
-    for method in ["POST", "PUT", "DELETE"] {
+    attempts.push(rate("reviews-v2"));
+    for method in ["PUT", "DELETE"] {
         attempts.push(Attempt::http("reviews-v2", method, "ratings", "/ratings/1"));
+    }
+    for method in ["POST", "PUT", "DELETE"] {
         attempts.push(Attempt::http("productpage", method, "details", "/details/0"));
     }
     // Paths that two servers would read differently, and paths nobody was given.
@@ -26,6 +29,15 @@ pub fn requests() -> Vec<Attempt> {
         attempts.push(Attempt::http("reviews-v2", "GET", "ratings", path));
     }
     attempts
+}
+
+/// A new rating, as `from` sends it.
+pub fn rate(from: &'static str) -> Attempt {
+    let mut attempt = Attempt::http(from, "POST", "ratings", "/ratings/1");
+    if let Act::Http { request, .. } = &mut attempt.act {
+        request.body = br#"{"Reviewer1":1,"Reviewer2":5}"#.to_vec();
+    }
+    attempt
 }
 
 /// Connections to the world outside the mesh, through the sidecars.

@@ -1,21 +1,24 @@
 //! Traffic that goes on while something else happens: one side that is allowed, one that is not.
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::attempt::Attempt;
 use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::packet::{Forgery, Payload};
+use crate::witness::Witness;
 use crate::world::World;
-use crate::world::topology::{APP_PORT, HOST_MAC, workload};
+use crate::world::topology::{APP_PORT, HOST_MAC, Workload, workload};
 
 /// Between two denied packets: short enough to hit any gap in enforcement.
 const PAUSE: Duration = Duration::from_micros(500);
 /// How long packets may be on their way.
 const FLIGHT: Duration = Duration::from_millis(250);
+/// How long both sides may take to get going.
+const START: Duration = Duration::from_secs(5);
 const MARK: &str = "bkd-traffic-denied";
 
 /// What became of it.
@@ -33,8 +36,9 @@ pub struct Tally {
 
 impl Tally {
     /// Whether there was no gap: everything allowed was served, nothing denied arrived, and there was some of both.
-    pub fn is_seamless(&self) -> bool {
-        self.requests > 0 && self.failed == 0 && self.packets > 0 && self.arrived == 0
+    /// Packets that are denied can only be spoken of where the host enforcer is in force (`kernel`).
+    pub fn is_seamless(&self, kernel: bool) -> bool {
+        self.requests > 0 && self.failed == 0 && self.packets > 0 && (self.arrived == 0 || !kernel)
     }
 }
 
@@ -48,54 +52,95 @@ impl std::fmt::Display for Tally {
 /// Does `task` while productpage asks details for pages, which is to be allowed, and sends packets to ratings, which
 /// is to be denied. Both begin before the task and end after it.
 pub fn during<T>(world: &World, task: impl FnOnce() -> Result<T>) -> Result<(T, Tally)> {
-    let (Some(from), Some(to)) = (workload("productpage"), workload("ratings")) else {
-        return Err(Error::new("the world has no productpage or no ratings"));
-    };
-    let witness = world.witness(to.ipv4().into())?;
+    let witness = witness(world)?;
     let position = witness.position();
-    let stop = AtomicBool::new(false);
+    let frame = denied()?;
+    let (stop, requested, sent) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
     let (result, requests, packets) = thread::scope(|scope| {
-        let requests = scope.spawn(|| ask(world, &stop));
-        let packets = scope.spawn(|| {
-            let source = IpAddr::from(from.ipv4());
-            let forgery = Forgery {
-                source,
-                source_port: 40_405,
-                to: SocketAddr::new(to.ipv4().into(), APP_PORT),
-                payload: Payload::Syn,
-            };
-            let frame = forgery.frame(from.mac(), HOST_MAC, MARK)?;
-            world.pod("productpage")?.namespace().run(|| send(&frame, &stop))?
-        });
+        let requests = scope.spawn(|| ask(world, &stop, &requested));
+        let packets =
+            scope.spawn(|| world.pod("productpage")?.namespace().run(|| send(&frame, &stop, &sent))?);
+        await_more(&requested, &sent);
         let result = task();
+        await_more(&requested, &sent);
         stop.store(true, Ordering::Relaxed);
         (result, requests.join(), packets.join())
     });
     let lost = |_| Error::new("the traffic broke off");
-    let (requests, failed) = requests.map_err(lost)??;
-    let packets = packets.map_err(lost)??;
+    let failed = requests.map_err(lost)??;
+    packets.map_err(lost)??;
+    let (requests, packets) = (requested.into_inner(), sent.into_inner());
     let arrived = witness.since(position, FLIGHT, |arrival| arrival.bears(MARK))?.len();
     Ok((result?, Tally { requests, failed, packets, arrived }))
 }
 
-fn ask(world: &World, stop: &AtomicBool) -> Result<(usize, usize)> {
-    let attempt = Attempt::http("productpage", "GET", "details", "/details/0");
-    let (mut requests, mut failed) = (0, 0);
-    while !stop.load(Ordering::Relaxed) {
-        let observation = world.attempt(&attempt)?;
-        requests += 1;
-        failed += usize::from(observation.status() != Some(200));
+/// Sends packets that used to be denied until one arrives.
+///
+/// # Errors
+/// If none does within `limit`.
+pub fn await_passage(world: &World, limit: Duration) -> Result<()> {
+    let (witness, frame) = (witness(world)?, denied()?);
+    let position = witness.position();
+    let end = Instant::now() + limit;
+    while Instant::now() < end {
+        world.pod("productpage")?.namespace().run(|| Link::open("eth0")?.send(&frame))??;
+        if !witness.since(position, Duration::from_millis(5), |arrival| arrival.bears(MARK))?.is_empty() {
+            return Ok(());
+        }
     }
-    Ok((requests, failed))
+    Err(Error::new(format!("packets are still stopped after {limit:?}")))
 }
 
-fn send(frame: &[u8], stop: &AtomicBool) -> Result<usize> {
-    let link = Link::open("eth0")?;
-    let mut packets = 0;
-    while !stop.load(Ordering::Relaxed) {
-        link.send(frame)?;
-        packets += 1;
+/// Who sees what arrives at ratings.
+fn witness(world: &World) -> Result<&Witness> {
+    world.witness(ends()?.1.ipv4().into())
+}
+
+/// A frame that opens a connection from productpage to ratings.
+fn denied() -> Result<Vec<u8>> {
+    let (from, to) = ends()?;
+    let forgery = Forgery {
+        source: from.ipv4().into(),
+        source_port: 40_405,
+        to: SocketAddr::new(to.ipv4().into(), APP_PORT),
+        payload: Payload::Syn,
+    };
+    forgery.frame(from.mac(), HOST_MAC, MARK)
+}
+
+fn ends() -> Result<(&'static Workload, &'static Workload)> {
+    let both = workload("productpage").zip(workload("ratings"));
+    both.ok_or_else(|| Error::new("the world has no productpage or no ratings"))
+}
+
+/// Waits until a few more of both have gone out, or gives up: the tally shows what went out.
+fn await_more(requested: &AtomicUsize, sent: &AtomicUsize) {
+    let end = Instant::now() + START;
+    let (asked, went) = (requested.load(Ordering::Relaxed) + 2, sent.load(Ordering::Relaxed) + 20);
+    while Instant::now() < end
+        && (requested.load(Ordering::Relaxed) < asked || sent.load(Ordering::Relaxed) < went)
+    {
         thread::sleep(PAUSE);
     }
-    Ok(packets)
+}
+
+fn ask(world: &World, stop: &AtomicBool, requested: &AtomicUsize) -> Result<usize> {
+    let attempt = Attempt::http("productpage", "GET", "details", "/details/0");
+    let mut failed = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let observation = world.attempt(&attempt)?;
+        requested.fetch_add(1, Ordering::Relaxed);
+        failed += usize::from(observation.status() != Some(200));
+    }
+    Ok(failed)
+}
+
+fn send(frame: &[u8], stop: &AtomicBool, sent: &AtomicUsize) -> Result<()> {
+    let link = Link::open("eth0")?;
+    while !stop.load(Ordering::Relaxed) {
+        link.send(frame)?;
+        sent.fetch_add(1, Ordering::Relaxed);
+        thread::sleep(PAUSE);
+    }
+    Ok(())
 }

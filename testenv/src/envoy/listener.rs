@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::cluster::{INBOUND_PASSTHROUGH, PASSTHROUGH, inbound_name, outbound_name, tls};
-use super::{address, filter};
+use super::{access, address, filter};
 use crate::world::redirect::{INBOUND_PORT, OUTBOUND_PORT};
 use crate::world::topology::{APP_PORT, GATEWAY_PORT, Proxy, SERVICES, Service, Workload, service};
 
@@ -37,6 +37,7 @@ fn virtual_inbound(directory: &Path, filtered: bool) -> Value {
         "use_remote_address": false,
         "forward_client_cert_details": "APPEND_FORWARD",
         "set_current_client_cert_details": { "subject": true, "dns": true, "uri": true },
+        "access_log": access::configuration(directory),
         "http_filters": filter::chain(directory, filtered),
     }));
     json!({
@@ -152,6 +153,7 @@ fn gateway(directory: &Path, filtered: bool) -> Value {
                 "use_remote_address": true,
                 "forward_client_cert_details": "SANITIZE_SET",
                 "set_current_client_cert_details": { "subject": true, "dns": true, "uri": true },
+                "access_log": access::configuration(directory),
                 "http_filters": filter::chain(directory, filtered),
             }))],
         }],

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::redirect;
 use super::topology::{APP_PORT, Workload};
-use crate::envoy::{Envoy, Filter};
+use crate::envoy::{Access, Envoy, Filter};
 use crate::error::{Error, Result};
 use crate::journal::Reader;
 use crate::namespace::Namespace;
@@ -63,6 +63,14 @@ impl Pod {
     pub(super) fn reconfigure(&self, filter: &Filter) -> Result<()> {
         let (namespace, workload) = (&self.namespace, self.workload);
         self.envoy.as_ref().map_or(Ok(()), |envoy| envoy.reconfigure(namespace, filter, workload))
+    }
+
+    /// What its Envoy logged of the request with this mark; waits for it, but not longer than `limit`.
+    ///
+    /// # Errors
+    /// If the pod has no Envoy.
+    pub fn access(&self, mark: &str, limit: Duration) -> Result<Option<Access>> {
+        self.proxy()?.access(mark, limit)
     }
 
     /// The value of one of its Envoy's counters or gauges; 0 if Envoy does not have it.
