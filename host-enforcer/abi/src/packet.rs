@@ -47,7 +47,11 @@ pub const RST: u8 = 0x04;
 pub const ACK: u8 = 0x10;
 
 /// A parsed packet. Fields that its [`Kind`] does not name are zero.
+///
+/// The order and alignment of the fields let addresses be written by words: BPF has no unaligned access, and what is
+/// not known to be aligned is copied byte by byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C, align(8))]
 pub struct Packet {
     /// Where it claims to come from.
     pub source: Address,

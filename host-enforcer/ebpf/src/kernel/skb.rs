@@ -4,6 +4,10 @@ use aya_ebpf::{bindings::__sk_buff, helpers::bpf_skb_load_bytes};
 use bookend_abi::Frame;
 use core::mem::MaybeUninit;
 
+/// Bytes that may be read by words.
+#[repr(C, align(8))]
+struct Aligned<const N: usize>([u8; N]);
+
 /// The socket buffer a classifier was called with. At both tcx hooks it begins with the Ethernet header.
 pub(super) struct SocketBuffer {
     skb: *mut __sk_buff,
@@ -39,13 +43,13 @@ impl Frame for SocketBuffer {
 
     #[inline(always)]
     fn load<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
-        let mut bytes = MaybeUninit::<[u8; N]>::uninit();
+        let mut bytes = MaybeUninit::<Aligned<N>>::uninit();
         // SAFETY: `bytes` has room for `N` bytes, and the helper checks `offset`.
         let status =
             unsafe { bpf_skb_load_bytes(self.skb.cast(), offset, bytes.as_mut_ptr().cast(), N as u32) };
         if status == 0 {
             // SAFETY: on success the helper has written all `N` bytes.
-            Some(unsafe { bytes.assume_init() })
+            Some(unsafe { bytes.assume_init() }.0)
         } else {
             None
         }
