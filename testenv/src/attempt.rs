@@ -6,11 +6,14 @@
 
 mod describe;
 mod dial;
+mod hold;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+
+pub use hold::Held;
 
 use crate::error::{Doing, Error, Result};
 use crate::http::{Connection, Request, Response};
@@ -189,7 +192,7 @@ impl World {
         Ok(Observation { mark, received, arrived, answer })
     }
 
-    fn sender(&self, key: &str) -> Result<(&Namespace, Vec<IpAddr>, [u8; 6])> {
+    pub(crate) fn sender(&self, key: &str) -> Result<(&Namespace, Vec<IpAddr>, [u8; 6])> {
         if let Some(external) = topology::external(key) {
             return Ok((self.outside(), external.addresses().to_vec(), topology::OUTSIDE_MAC));
         }
@@ -236,10 +239,7 @@ fn caused(act: &Act, arrival: &Arrival, place: IpAddr, sources: &[IpAddr], mark:
 }
 
 fn perform(act: &Act, sources: &[IpAddr], mac: [u8; 6], mark: &str) -> Result<Answer> {
-    let own = |to: IpAddr| {
-        let same = sources.iter().find(|source| source.is_ipv4() == to.is_ipv4());
-        same.copied().ok_or_else(|| Error::new(format!("the sender has no address to reach {to} from")))
-    };
+    let own = |to: IpAddr| own_address(sources, to);
     match act {
         Act::Http { to, request } => {
             let to = match to {
@@ -280,6 +280,12 @@ fn perform(act: &Act, sources: &[IpAddr], mac: [u8; 6], mark: &str) -> Result<An
             Ok(Answer::Sent)
         }
     }
+}
+
+/// The one of the sender's addresses from which `to` can be reached.
+fn own_address(sources: &[IpAddr], to: IpAddr) -> Result<IpAddr> {
+    let same = sources.iter().find(|source| source.is_ipv4() == to.is_ipv4());
+    same.copied().ok_or_else(|| Error::new(format!("the sender has no address to reach {to} from")))
 }
 
 fn sent(result: std::io::Result<()>) -> Answer {

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use super::enforcer::Enforcer;
 use super::stage::Stage;
 use super::{story, traffic};
-use crate::attempt::{Act, Attempt, Target};
+use crate::attempt::{Act, Attempt, Held, Target};
 use crate::error::{Error, Result};
 use crate::http::Request;
 use crate::journal::Record;
-use crate::world::topology::{GATEWAY_PORT, workload};
+use crate::world::topology::{GATEWAY_PORT, PROXY_UID, workload};
 
 /// Without the host enforcer, what goes around the proxies gets through: the control, without which the rest would
 /// prove nothing.
@@ -118,6 +118,7 @@ const EDIT: [[&str; 2]; 2] = [
     ["ports: [3306]", "ports: [3306, 22]"],
 ];
 const MISTAKE: [&str; 2] = ["ports: [3306, 22]", "ports: [3306, 70000]"];
+const CORRECTION: [&str; 2] = ["ports: [3306, 70000]", "ports: [3306]"];
 
 /// The policy changes under load; then somebody makes a mistake.
 pub(super) fn edit<W: Write>(stage: &mut Stage<W>) -> Result<()> {
@@ -159,7 +160,23 @@ pub(super) fn edit<W: Write>(stage: &mut Stage<W>) -> Result<()> {
     }
     observed.push_str(&format!("; {}", edited.tally));
     stage.claim("edit: port 70000", "refused with line and column, without a gap", &observed, ok)?;
-    stage.play(&attempts)
+    stage.play(&attempts)?;
+    if kernel { revoke(stage) } else { Ok(()) }
+}
+
+/// What an edit takes away ends at once, on connections that are open as well.
+fn revoke<W: Write>(stage: &mut Stage<W>) -> Result<()> {
+    let to = story::outside("database", 22);
+    let mut held = Held::open(&stage.world, "ratings", PROXY_UID, to)?;
+    let before = held.is_heard(&stage.world)?;
+    let edited = stage.edit(&[CORRECTION])?;
+    let applied = edited.filters.is_ok() && edited.kernel.is_some_and(|change| change.outcome == "applied");
+    let after = held.is_heard(&stage.world)?;
+    let told = |heard| if heard { "heard" } else { "silent" };
+    let observed = format!("{} before the edit, {} after it; {}", told(before), told(after), edited.tally);
+    let ok = applied && before && !after && edited.tally.is_seamless(true);
+    let attempt = "edit: port 22 is taken back, while ratings has a connection open to it";
+    stage.claim(attempt, "heard before the edit, silent after it", &observed, ok)
 }
 
 /// The host enforcer is taken away on purpose: what it stopped gets through again, so it was the enforcer that stopped it.
@@ -168,7 +185,7 @@ pub(super) fn detach<W: Write>(stage: &mut Stage<W>) -> Result<()> {
     if let Some(mut enforcer) = stage.enforcer.take() {
         enforcer.detach(&stage.world)?;
     }
-    take_over(stage)
+    stage.play(&story::freedom())
 }
 
 fn visit(path: &str) -> Result<Attempt> {

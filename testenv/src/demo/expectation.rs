@@ -105,7 +105,7 @@ impl Flow<'_> {
         let packet = if kernel {
             judge(Exchange::Packet, Layer::Kernel)
         } else {
-            let rule = "no host enforcer".to_owned();
+            let rule = "no host enforcer is in force".to_owned();
             Expectation { reaches: true, layer: Layer::Nobody, end: End::Destination.name(), rule }
         };
         match self.request.filter(|_| packet.reaches && self.filtered()) {

@@ -109,7 +109,11 @@ impl<W: Write> Report<W> {
                 let (mark, colour) = if line.ok { ("ok", "\u{1b}[32m") } else { ("WRONG", "\u{1b}[31;1m") };
                 let (begin, end) = if colours { (colour, "\u{1b}[0m") } else { ("", "") };
                 let Line { attempt, expected, observed, .. } = &line;
-                write!(self.out, "{begin}{mark:>5}{end}  {attempt} \u{2192} {expected} \u{2192} {observed}")?;
+                // Columns, as far as they hold: most lines then read like a table.
+                write!(
+                    self.out,
+                    "{begin}{mark:>5}{end}  {attempt:<62} \u{2192} {expected:<17} \u{2192} {observed:<22}"
+                )?;
                 if let Some(decision) = &line.decided {
                     write!(self.out, " \u{2192} {decision}")?;
                 }

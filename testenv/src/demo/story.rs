@@ -91,6 +91,17 @@ pub fn takeover() -> Vec<Attempt> {
     attempts
 }
 
+/// The essence of [`takeover`]: around the proxy, under a false name, and everywhere at once.
+pub fn freedom() -> Vec<Attempt> {
+    let essence = |attempt: &Attempt| match &attempt.act {
+        Act::Connect { to } => attempt.from == "intruder" && to.port() == APP_PORT,
+        Act::Forge(forgery) => forgery.payload == Payload::Datagram,
+        Act::Scan { .. } => true,
+        _ => false,
+    };
+    takeover().into_iter().filter(essence).collect()
+}
+
 fn address(key: &str, family: usize) -> Option<IpAddr> {
     workload(key)?.addresses().get(family).copied()
 }

@@ -9,9 +9,8 @@ use crate::attempt::Attempt;
 use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::packet::{Forgery, Payload};
-use crate::witness::Witness;
 use crate::world::World;
-use crate::world::topology::{APP_PORT, HOST_MAC, Workload, workload};
+use crate::world::topology::{APP_PORT, HOST_MAC, WORKLOADS, Workload, workload};
 
 /// Between two denied packets: short enough to hit any gap in enforcement.
 const PAUSE: Duration = Duration::from_micros(500);
@@ -52,9 +51,11 @@ impl std::fmt::Display for Tally {
 /// Does `task` while productpage asks details for pages, which is to be allowed, and sends packets to ratings, which
 /// is to be denied. Both begin before the task and end after it.
 pub fn during<T>(world: &World, task: impl FnOnce() -> Result<T>) -> Result<(T, Tally)> {
-    let witness = witness(world)?;
+    let both = workload("productpage").zip(workload("ratings"));
+    let (from, to) = both.ok_or_else(|| Error::new("the world has no productpage or no ratings"))?;
+    let witness = world.witness(to.ipv4().into())?;
     let position = witness.position();
-    let frame = denied()?;
+    let frame = frame(from, to)?;
     let (stop, requested, sent) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
     let (result, requests, packets) = thread::scope(|scope| {
         let requests = scope.spawn(|| ask(world, &stop, &requested));
@@ -74,43 +75,39 @@ pub fn during<T>(world: &World, task: impl FnOnce() -> Result<T>) -> Result<(T, 
     Ok((result?, Tally { requests, failed, packets, arrived }))
 }
 
-/// Sends packets that used to be denied until one arrives.
+/// Waits until nothing is stopped any more, at any interface in any direction: sends packets around the ring of
+/// all pods until each has had one.
 ///
 /// # Errors
-/// If none does within `limit`.
+/// If some are still stopped after `limit`.
 pub fn await_passage(world: &World, limit: Duration) -> Result<()> {
-    let (witness, frame) = (witness(world)?, denied()?);
-    let position = witness.position();
     let end = Instant::now() + limit;
-    while Instant::now() < end {
-        world.pod("productpage")?.namespace().run(|| Link::open("eth0")?.send(&frame))??;
-        if !witness.since(position, Duration::from_millis(5), |arrival| arrival.bears(MARK))?.is_empty() {
-            return Ok(());
+    let ring = WORKLOADS.iter().zip(WORKLOADS.iter().cycle().skip(1));
+    for (from, to) in ring {
+        let (witness, frame) = (world.witness(to.ipv4().into())?, frame(from, to)?);
+        let position = witness.position();
+        loop {
+            world.pod(from.key)?.namespace().run(|| Link::open("eth0")?.send(&frame))??;
+            let arrived = witness.since(position, Duration::from_millis(5), |it| it.bears(MARK))?;
+            if !arrived.is_empty() {
+                break;
+            }
+            if Instant::now() >= end {
+                let (from, to) = (from.key, to.key);
+                return Err(Error::new(format!(
+                    "packets from {from} to {to} are still stopped after {limit:?}"
+                )));
+            }
         }
     }
-    Err(Error::new(format!("packets are still stopped after {limit:?}")))
+    Ok(())
 }
 
-/// Who sees what arrives at ratings.
-fn witness(world: &World) -> Result<&Witness> {
-    world.witness(ends()?.1.ipv4().into())
-}
-
-/// A frame that opens a connection from productpage to ratings.
-fn denied() -> Result<Vec<u8>> {
-    let (from, to) = ends()?;
-    let forgery = Forgery {
-        source: from.ipv4().into(),
-        source_port: 40_405,
-        to: SocketAddr::new(to.ipv4().into(), APP_PORT),
-        payload: Payload::Syn,
-    };
+/// A frame that opens a connection.
+fn frame(from: &Workload, to: &Workload) -> Result<Vec<u8>> {
+    let to = SocketAddr::new(to.ipv4().into(), APP_PORT);
+    let forgery = Forgery { source: from.ipv4().into(), source_port: 40_405, to, payload: Payload::Syn };
     forgery.frame(from.mac(), HOST_MAC, MARK)
-}
-
-fn ends() -> Result<(&'static Workload, &'static Workload)> {
-    let both = workload("productpage").zip(workload("ratings"));
-    both.ok_or_else(|| Error::new("the world has no productpage or no ratings"))
 }
 
 /// Waits until a few more of both have gone out, or gives up: the tally shows what went out.
