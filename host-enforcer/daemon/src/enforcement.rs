@@ -117,26 +117,42 @@ impl<H: Host> Enforcement<H> {
         Ok(change.steps.len())
     }
 
-    /// Polices interfaces of the plan that have appeared, and forgets those that are gone.
+    /// Polices interfaces of the plan that have appeared, and forgets those that are gone. One that was renamed is
+    /// not gone: it is denied everything until the plan knows its new name.
     ///
     /// # Errors
     /// If a table cannot be written. That an interface cannot be policed is a [`Notice`]; it is tried again with the
     /// next call.
-    pub fn see(&mut self, index_of: impl Fn(&str) -> Option<u32>) -> Result<Vec<Notice>, H::Error> {
+    pub fn see(
+        &mut self,
+        index_of: impl Fn(&str) -> Option<u32>,
+        name_of: impl Fn(u32) -> Option<String>,
+    ) -> Result<Vec<Notice>, H::Error> {
         let mut notices = Vec::new();
-        let gone: Vec<_> = self
+        let moved: Vec<_> = self
             .policed
             .iter()
             .filter(|(name, ifindex)| index_of(name) != Some(**ifindex))
             .map(|(name, ifindex)| (name.clone(), *ifindex))
             .collect();
-        for (interface, ifindex) in gone {
-            self.forget(ifindex, self.owned_by(&interface, ifindex))?;
+        let mut renamed = BTreeMap::new();
+        for (interface, ifindex) in moved {
+            self.host.remove_interface(ifindex)?;
+            for key in self.owned_by(&interface, ifindex) {
+                self.host.disown(key)?;
+            }
+            match name_of(ifindex) {
+                Some(name) => {
+                    renamed.insert(name, ifindex);
+                }
+                None => self.host.release(ifindex)?,
+            }
             self.policed.remove(&interface);
             notices.push(Notice::Gone { interface, ifindex });
         }
         let missing: Vec<InterfacePlan> =
             self.plan.interfaces.iter().filter(|i| !self.policed.contains_key(&i.name)).cloned().collect();
+        self.policed.extend(renamed);
         for interface in missing {
             let Some(ifindex) = index_of(&interface.name) else { continue };
             // From here on everything is denied there; then addresses, then the policies, in one write.

@@ -95,6 +95,13 @@ impl Kernel {
         Ok(EventRing(RingBuf::try_from(map)?))
     }
 
+    /// Removes the directories for pins, if there are no pins in them.
+    pub fn remove_empty(pins: &Path) {
+        // Fails if something is there, as it should.
+        let _ = std::fs::remove_dir(links::directory(pins));
+        let _ = std::fs::remove_dir(pins);
+    }
+
     /// Removes everything pinned below `pins`, of whatever version, and the directory. Traffic is open afterwards.
     ///
     /// # Errors

@@ -50,9 +50,17 @@ struct Enforcer {
 /// # Errors
 /// If the machine lacks something, or the files are invalid and nothing is enforced yet.
 pub async fn run(options: RunOptions) -> Result<(), Failure> {
-    let pins = options.pins.pin_dir.as_path();
-    requirement::check(pins)?;
-    let _lock = requirement::lock(pins)?;
+    let pins = options.pins.pin_dir.clone();
+    requirement::check(&pins)?;
+    let _lock = requirement::lock(&pins)?;
+    let ended = enforce(options, &pins).await;
+    if ended.is_err() {
+        Kernel::remove_empty(&pins);
+    }
+    ended
+}
+
+async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
     let input = Input { policy: options.policy, inventory: options.inventory };
     // Subscribed before the first look, so that nothing falls between.
     let watch = Watch::new(input.files()).map_err(|e| cannot("watch the files", &e))?;
@@ -66,8 +74,6 @@ pub async fn run(options: RunOptions) -> Result<(), Failure> {
     let pinned = Pinned::open(pins)?.map(|pinned| pinned.attached()).transpose()?.unwrap_or_default();
     if let (Err(complaints), true) = (&first, pinned.is_empty()) {
         complain(complaints);
-        // Made for the lock; left if somebody else has put something there.
-        let _ = std::fs::remove_dir(pins);
         return Err(Failure::invalid(
             "the policy or the inventory is invalid and nothing is enforced yet; correct it and start again",
         ));
@@ -242,10 +248,11 @@ impl Enforcer {
     /// Polices interfaces that have appeared.
     fn see(&mut self) {
         let interfaces = self.interfaces.get_ref();
-        let notices = match self.enforcement.see(|name| interfaces.index(name)) {
-            Ok(notices) => notices,
-            Err(error) => return self.recover(&error),
-        };
+        let notices =
+            match self.enforcement.see(|name| interfaces.index(name), |ifindex| interfaces.name(ifindex)) {
+                Ok(notices) => notices,
+                Err(error) => return self.recover(&error),
+            };
         let mut failed = Vec::new();
         for notice in notices {
             if matches!(notice, Notice::Failed { .. }) {

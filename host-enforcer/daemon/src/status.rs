@@ -180,8 +180,11 @@ fn text(status: &Status) -> String {
     text
 }
 
-/// Columns as wide as their widest entry, and an empty line.
+/// Columns as wide as their widest entry, and an empty line; nothing, if there is only the header.
 fn table<const N: usize>(text: &mut String, rows: &[[String; N]]) {
+    if rows.len() < 2 {
+        return;
+    }
     let mut widths = [0; N];
     for row in rows {
         for (width, entry) in widths.iter_mut().zip(row) {

@@ -177,7 +177,7 @@ fn enforced() -> (PlainHost, Enforcement<PlainHost>) {
     let host = PlainHost::default();
     let mut enforcement = adopt(&host);
     enforcement.apply(plan(100)).unwrap();
-    enforcement.see(index_of).unwrap();
+    enforcement.see(index_of, name_of).unwrap();
     (host, enforcement)
 }
 
@@ -197,17 +197,17 @@ fn an_interface_that_comes_later_is_policed_then() {
     let host = PlainHost::default();
     let mut enforcement = adopt(&host);
     enforcement.apply(plan(100)).unwrap();
-    assert_eq!(enforcement.see(|_| None).unwrap(), []);
+    assert_eq!(enforcement.see(|_| None, |_| None).unwrap(), []);
     assert!(host.tables().interfaces.is_empty());
-    let notices = enforcement.see(index_of).unwrap();
+    let notices = enforcement.see(index_of, name_of).unwrap();
     assert_eq!(notices, [Notice::Policed { interface: "veth0".to_owned(), ifindex: 4 }]);
-    assert_eq!(enforcement.see(index_of).unwrap(), []);
+    assert_eq!(enforcement.see(index_of, name_of).unwrap(), []);
 }
 
 #[test]
 fn an_interface_that_is_made_again_under_its_name_is_policed_again() {
     let (host, mut enforcement) = enforced();
-    enforcement.see(|_| Some(9)).unwrap();
+    enforcement.see(|_| Some(9), |_| None).unwrap();
     let tables = host.tables();
     assert_eq!(tables.interfaces.keys().collect::<Vec<_>>(), [&9]);
     assert_eq!(tables.owned.iter().collect::<Vec<_>>(), [&OwnedKey { ifindex: 9, address: ADDRESS }]);
@@ -243,7 +243,7 @@ fn every_change_has_connections_judged_again() {
 fn a_workload_that_leaves_the_inventory_is_cut_off_not_opened() {
     let (host, mut enforcement) = enforced();
     enforcement.apply(Plan::default()).unwrap();
-    enforcement.see(index_of).unwrap();
+    enforcement.see(index_of, name_of).unwrap();
     let state = host.0.borrow();
     assert!(state.links.contains_key(&4));
     assert!(state.tables.interfaces.is_empty() && state.tables.owned.is_empty());
@@ -272,7 +272,7 @@ fn a_restart_finds_everything_and_writes_nothing_twice() {
     assert_eq!(second.plan().policies, plan_before.policies);
     host.0.borrow_mut().log.clear();
     second.apply(plan_before).unwrap();
-    assert_eq!(second.see(index_of).unwrap(), []);
+    assert_eq!(second.see(index_of, name_of).unwrap(), []);
     assert_eq!(host.0.borrow().log, Vec::<String>::new());
 }
 
@@ -309,4 +309,18 @@ fn wherever_a_change_breaks_off_the_next_enforcer_completes_it() {
         assert_eq!(tables.interfaces[&4].egress, 200);
         assert!(tables.config.epoch >= interrupted.config.epoch);
     }
+}
+
+#[test]
+fn an_interface_that_is_renamed_is_cut_off_not_opened() {
+    let (host, mut enforcement) = enforced();
+    let away = |ifindex| (ifindex == 4).then(|| "away".to_owned());
+    enforcement.see(|name| (name == "away").then_some(4), away).unwrap();
+    assert!(host.tables().interfaces.is_empty());
+    assert!(host.0.borrow().links.contains_key(&4));
+    assert_eq!(enforcement.policed().get("away"), Some(&4));
+    // Back under its name, it is policed as before.
+    enforcement.see(index_of, name_of).unwrap();
+    assert_eq!(host.tables().interfaces[&4].egress, 100);
+    assert_eq!(enforcement.policed().keys().collect::<Vec<_>>(), ["veth0"]);
 }

@@ -165,6 +165,33 @@ impl Maps {
         gone(self.identities.remove(&Wire(address))).map_err(table("identities"))
     }
 
+    fn clear(&mut self) -> Result<(), KernelError> {
+        let old = self.read()?;
+        for ifindex in old.interfaces.keys() {
+            self.remove_interface(*ifindex)?;
+        }
+        for key in old.owned {
+            self.disown(key)?;
+        }
+        for address in old.identities.keys() {
+            self.remove_identity(*address)?;
+        }
+        for handle in old.policies.keys() {
+            gone(self.policies.remove(&Wire(*handle))).map_err(table("policies"))?;
+        }
+        for key in old.verdicts.keys() {
+            gone(self.verdicts.remove(&Wire(*key))).map_err(table("verdicts"))?;
+        }
+        for key in old.blocks.keys() {
+            gone(self.blocks.remove(&trie_key(key))).map_err(table("blocks"))?;
+        }
+        let flows = self.flows.keys().collect::<Result<Vec<_>, _>>().map_err(table("flows"))?;
+        for key in flows {
+            gone(self.flows.remove(&key)).map_err(table("flows"))?;
+        }
+        Ok(())
+    }
+
     /// Makes the tables hold what `tables` does, and no connections.
     pub(super) fn replace(&mut self, tables: &PlainTables) -> Result<(), KernelError> {
         self.clear()?;
@@ -191,35 +218,6 @@ impl Maps {
             self.write_interface(*ifindex, *interface)?;
         }
         self.write_config(tables.config)
-    }
-}
-
-impl Maps {
-    fn clear(&mut self) -> Result<(), KernelError> {
-        let old = self.read()?;
-        for ifindex in old.interfaces.keys() {
-            self.remove_interface(*ifindex)?;
-        }
-        for key in old.owned {
-            self.disown(key)?;
-        }
-        for address in old.identities.keys() {
-            self.remove_identity(*address)?;
-        }
-        for handle in old.policies.keys() {
-            gone(self.policies.remove(&Wire(*handle))).map_err(table("policies"))?;
-        }
-        for key in old.verdicts.keys() {
-            gone(self.verdicts.remove(&Wire(*key))).map_err(table("verdicts"))?;
-        }
-        for key in old.blocks.keys() {
-            gone(self.blocks.remove(&trie_key(key))).map_err(table("blocks"))?;
-        }
-        let flows = self.flows.keys().collect::<Result<Vec<_>, _>>().map_err(table("flows"))?;
-        for key in flows {
-            gone(self.flows.remove(&key)).map_err(table("flows"))?;
-        }
-        Ok(())
     }
 }
 

@@ -199,3 +199,20 @@ fn detach_opens_everything_and_leaves_nothing() {
     assert!(world.status("text").contains("nothing is enforced"));
     world.detach();
 }
+
+#[test]
+fn what_the_enforcer_lacks_is_named_with_a_cure_and_nothing_is_left_behind() {
+    let Some(world) = World::new() else { return };
+    let (code, said) = world.attempt(&["--pin-dir", "/proc"], "nowhere.o");
+    assert_eq!(code, Some(1));
+    assert!(said.contains("is not on a BPF file system") && said.contains("mount -t bpf"), "{said}");
+    let (code, said) = world.attempt(&[], "nowhere.o");
+    assert_eq!(code, Some(1));
+    assert!(said.contains("nowhere.o") && said.contains("scripts/build bpf"), "{said}");
+    assert!(!world.is_pinned());
+    world.write("junk.o", "junk");
+    let (code, said) = world.attempt(&[], world.path("junk.o").to_str().unwrap());
+    assert_eq!(code, Some(1));
+    assert!(said.contains("does not take the BPF object"), "{said}");
+    assert!(!world.is_pinned());
+}

@@ -169,6 +169,18 @@ impl World {
         self.enforcer = Some(command.spawn().unwrap());
     }
 
+    /// Starts an enforcer that cannot work; its exit code and what it says.
+    pub(crate) fn attempt(&self, options: &[&str], object: &str) -> (Option<i32>, String) {
+        let mut command = self.host.command(env!("CARGO_BIN_EXE_bookend-enforcer"));
+        command.arg("run").arg("--policy").arg(self.path("policy.yaml"));
+        command.arg("--inventory").arg(self.path("inventory.yaml")).args(["--object", object]);
+        if options.is_empty() {
+            command.arg("--pin-dir").arg(&self.pins);
+        }
+        let output = command.args(options).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
     /// Starts an enforcer and waits until it enforces.
     pub(crate) fn enforce(&mut self) {
         self.launch();
