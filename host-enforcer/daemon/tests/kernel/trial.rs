@@ -253,4 +253,24 @@ fn the_cost_of_a_packet_is_measured() {
     measure("SYN, isolated (with event until full)", FROM_WORKLOAD, &tcp(OWN, FRIEND, (40000, 80), SYN));
     measure("spoofed source", FROM_WORKLOAD, &tcp(FRIEND, OWN, (1, 2), SYN));
     measure("malformed", FROM_WORKLOAD, &craft::ethernet(0x88cc, &[0; 60]));
+
+    // The cost must not grow with the rules.
+    for number in 0..200_000_u32 {
+        let key = VerdictKey {
+            policy: EGRESS,
+            identity: u64::from(number) + 1,
+            block: 0,
+            port: 9080,
+            protocol: TCP,
+            prefix_length: 16,
+        };
+        tables.verdicts.insert(key, VerdictValue::new(9, ALLOW));
+    }
+    trial.replace(&tables).unwrap();
+    let mut measure = |name: &str, frame: &[u8]| {
+        let runs = (0..8).map(|_| trial.run(FROM_WORKLOAD, frame, 100_000).unwrap().duration);
+        println!("{name:44} {:>6} ns", runs.min().unwrap().as_nanos());
+    };
+    measure("SYN, exact port, among 200,000 verdicts", &tcp(OWN, FRIEND, (40000, 9080), SYN));
+    measure("established, among 200,000 verdicts", &tcp(OWN, FRIEND, (40000, 9080), ACK));
 }
