@@ -18,7 +18,8 @@ const MAX_ENTRIES: usize = 1000;
 pub(crate) fn read(index: usize, source: &Source, report: &mut Report) -> Vec<Node> {
     let whole = Span::whole(index);
     if source.bytes.len() > MAX_SOURCE_BYTES {
-        let message = format!("the source has {} bytes, more than {MAX_SOURCE_BYTES}", source.bytes.len());
+        // Whoever reads a source may stop behind the limit, so its true size is not known here.
+        let message = format!("the source has more than {} MiB", MAX_SOURCE_BYTES >> 20);
         report.add(Code::TooLarge, whole, message, "split it into several files");
         return Vec::new();
     }
@@ -28,7 +29,9 @@ pub(crate) fn read(index: usize, source: &Source, report: &mut Report) -> Vec<No
             let offset = error.valid_up_to();
             let valid = source.bytes.get(..offset).unwrap_or_default();
             let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
-            let span = Span { start: offset, end: offset, line, ..whole };
+            let last = valid.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+            let column = String::from_utf8_lossy(last).chars().count() + 1;
+            let span = Span { start: offset, end: offset, line, column, ..whole };
             report.add(Code::NotUtf8, span, "the source is not UTF-8 text", "convert it to UTF-8");
             return Vec::new();
         }
@@ -83,6 +86,14 @@ impl<'t> Lines<'t> {
     }
 }
 
+impl Lines<'_> {
+    /// The part of `span` up to the first white space: of an anchored value, the anchor.
+    fn first_word(&self, span: Span) -> Span {
+        let text = self.text.get(span.start..span.end).unwrap_or_default();
+        Span { end: span.start + text.find(char::is_whitespace).unwrap_or(text.len()), ..span }
+    }
+}
+
 struct Reader<'t, 'r> {
     lines: Lines<'t>,
     report: &'r mut Report,
@@ -126,7 +137,7 @@ impl Reader<'_, '_> {
                 {
                     return self.refuse(
                         Code::Anchor,
-                        span,
+                        self.lines.first_word(span),
                         "an anchor is refused",
                         "write the value where it is used",
                     );
@@ -157,7 +168,9 @@ impl Reader<'_, '_> {
                     open.push(Open::Mapping(span, Vec::new(), None));
                     None
                 }
-                Event::SequenceEnd | Event::MappingEnd => open.pop().map(|collection| self.close(collection)),
+                Event::SequenceEnd | Event::MappingEnd => {
+                    open.pop().map(|collection| self.close(collection, span))
+                }
                 Event::Nothing
                 | Event::StreamStart
                 | Event::StreamEnd
@@ -178,14 +191,17 @@ impl Reader<'_, '_> {
         None
     }
 
-    fn close(&mut self, collection: Open) -> Node {
+    /// Closes a collection. Of a flow collection `end` is the closing bracket; that of a block collection lies
+    /// where the next token starts, and is empty.
+    fn close(&mut self, collection: Open, end: Span) -> Node {
+        let bracket = (end.end > end.start).then_some(end);
         match collection {
             Open::Sequence(span, items) => {
-                let span = cover(span, items.last().map(|node| node.span));
+                let span = cover(span, bracket.or(items.last().map(|node| node.span)));
                 Node { span, value: Value::Sequence(items) }
             }
             Open::Mapping(span, entries, _) => {
-                let span = cover(span, entries.last().map(|entry| entry.value.span));
+                let span = cover(span, bracket.or(entries.last().map(|entry| entry.value.span)));
                 let first = entries.first().map_or(span, |entry| entry.key_span);
                 let span = if span.start > first.start || span.end <= span.start {
                     cover(first, Some(span))

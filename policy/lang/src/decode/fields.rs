@@ -72,15 +72,27 @@ impl<'n> Fields<'n> {
 
 /// Reports a value of the wrong type.
 pub(super) fn wrong_type(node: &Node, what: &str, expected: &str, report: &mut Report) {
-    let message = format!("`{what}` should be {expected}, not a {}", node.kind());
+    let message = match &node.value {
+        _ if node.is_null() => format!("`{what}` should be {expected}, and it is empty"),
+        // YAML 1.1 knows more booleans than 1.2, so the word itself says more than its type.
+        Value::Scalar(scalar) if node.kind() == "boolean" => {
+            format!("`{what}` should be {expected}, not `{}`", scalar.text)
+        }
+        _ => format!("`{what}` should be {expected}, not a {}", node.kind()),
+    };
     let cure = match (node.kind(), expected) {
         ("number" | "boolean", "a string") => "put it in quotes".to_owned(),
+        ("string", "a number") if is_quoted_number(node) => "remove the quotes".to_owned(),
         ("null", _) => format!("write {expected}, or leave the field out"),
         ("mapping" | "string" | "number", "a list") => "put it in a list: `- …`".to_owned(),
         _ => format!("write {expected}"),
     };
     // A whole collection underlined says less than its first line.
     report.add(Code::WrongType, node.span, message, cure);
+}
+
+fn is_quoted_number(node: &Node) -> bool {
+    matches!(&node.value, Value::Scalar(scalar) if scalar.text.parse::<u64>().is_ok())
 }
 
 /// A string.

@@ -60,15 +60,10 @@ pub(super) fn name(node: &Node, what: &str, longest: usize, report: &mut Report)
         && if dotted { text.value.split('.').all(part) } else { part(&text.value) };
     if !good {
         let message = format!("`{}` is not a name", text.value);
-        report.add(
-            Code::BadName,
-            text.span,
-            message,
-            format!(
-                "use at most {longest} of `a`–`z`, `0`–`9` and `-`{}",
-                if dotted { " and `.`" } else { "" }
-            ),
-        );
+        let letters = if dotted { "`0`–`9`, `-` and `.`" } else { "`0`–`9` and `-`" };
+        let cure =
+            format!("use at most {longest} of `a`–`z`, {letters}, with a letter or digit at both ends");
+        report.add(Code::BadName, text.span, message, cure);
         return None;
     }
     Some(text)
@@ -141,11 +136,11 @@ pub(super) fn expression(node: &Node, report: &mut Report) -> Option<LabelExpres
         }
         Some(value.value)
     });
-    let place = fields.place();
     fields.finish(report);
     let (key, operator, values) = (key?, operator?, values?);
     let refuse = |report: &mut Report, message: &str, cure: &str| {
-        report.add(Code::UnknownOperator, values_node.map_or(place, |node| node.span), message, cure);
+        let span = values_node.map_or(operator.span, |node| node.span);
+        report.add(Code::UnknownOperator, span, format!("`{}` {message}", operator.value), cure);
         None
     };
     match (operator.value.as_str(), values.is_any()) {
@@ -153,10 +148,8 @@ pub(super) fn expression(node: &Node, report: &mut Report) -> Option<LabelExpres
         ("NotIn", false) => Some(LabelExpression::NotIn { key, values }),
         ("Exists", true) => Some(LabelExpression::Exists { key }),
         ("DoesNotExist", true) => Some(LabelExpression::DoesNotExist { key }),
-        ("In" | "NotIn", true) => refuse(report, "the operator needs `values`", "add `values`"),
-        ("Exists" | "DoesNotExist", false) => {
-            refuse(report, "the operator has no `values`", "remove `values`")
-        }
+        ("In" | "NotIn", true) => refuse(report, "needs `values`", "add `values`"),
+        ("Exists" | "DoesNotExist", false) => refuse(report, "has no `values`", "remove `values`"),
         (other, _) => {
             let message = format!("`{other}` is not a label operator");
             report.add(

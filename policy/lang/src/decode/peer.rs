@@ -81,7 +81,11 @@ fn block(cidr: &Node, except: Option<&Node>, report: &mut Report) -> Option<Bloc
     let mut sound = true;
     for part in inner {
         if !whole.value.contains(&part.value) || part.value == whole.value {
-            let message = format!("`{}` does not lie inside `{}`", part.value, whole.value);
+            let message = if part.value == whole.value {
+                format!("`{}` is the whole block, so nothing is left of it", part.value)
+            } else {
+                format!("`{}` does not lie inside `{}`", part.value, whole.value)
+            };
             let related = (whole.span, "the block it is taken from");
             report.add_related(
                 Code::ExceptOutside,

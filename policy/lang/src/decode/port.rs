@@ -53,7 +53,7 @@ fn number(node: &Node, report: &mut Report) -> Option<u16> {
             report.add(
                 Code::BadPort,
                 node.span,
-                format!("{number} is not a port"),
+                format!("`{number}` is not a port"),
                 "write a number from 1 to 65535",
             );
             None
@@ -70,8 +70,11 @@ fn protocol(node: &Node, report: &mut Report) -> Option<Protocol> {
             report.add(
                 Code::BadProtocol,
                 text.span,
-                format!("`{other}` is not a protocol with ports that is known"),
-                "write `TCP` or `UDP`",
+                format!("`{other}` is not a protocol with ports"),
+                match other.to_ascii_uppercase().as_str() {
+                    upper @ ("TCP" | "UDP") => format!("write `{upper}`"),
+                    _ => "write `TCP` or `UDP`".to_owned(),
+                },
             );
             None
         }
