@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod explain;
 mod render;
+mod simulate;
 
 use clap::{Parser, Subcommand};
 
@@ -27,6 +28,7 @@ Exit codes: 0 fine; 1 it failed; 2 wrong usage; 3 the answer is no (denied, diff
 enum Command {
     Check(check::Check),
     Explain(explain::Explain),
+    Simulate(simulate::Simulate),
     Render(render::Render),
     Completions(completions::Completions),
 }
@@ -36,6 +38,7 @@ pub(crate) fn run() -> Exit {
     let result = match Bookend::parse().command {
         Command::Check(check) => check.run(),
         Command::Explain(explain) => explain.run(),
+        Command::Simulate(simulate) => simulate.run(),
         Command::Render(render) => render.run(),
         Command::Completions(completions) => completions.run(),
     };

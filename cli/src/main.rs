@@ -9,6 +9,7 @@
 mod command;
 mod diagnostic;
 mod exit;
+mod module;
 mod output;
 mod passage;
 mod sources;

@@ -2,6 +2,7 @@
 
 mod kernel;
 mod near;
+mod place;
 mod proxy;
 mod residual;
 
@@ -16,6 +17,8 @@ use crate::subject::Party;
 
 pub(crate) use kernel::Kernel;
 pub(crate) use near::Near;
+pub(crate) use place::Places;
+pub(crate) use proxy::spiffe_id;
 pub(crate) use residual::Residual;
 
 /// What travels.
@@ -143,8 +146,11 @@ pub(crate) struct Pair<'c> {
 
 impl<'c> Pair<'c> {
     /// The pair at addresses of one family, IPv4 if there is a choice.
-    fn new(from: &'c Party<'c>, to: &'c Party<'c>, kernel: &Kernel) -> anyhow::Result<Self> {
-        let (sources, destinations) = (kernel.addresses(from), kernel.addresses(to));
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn new(from: &'c Party<'c>, to: &'c Party<'c>, places: &Places) -> anyhow::Result<Self> {
+        let (sources, destinations) = (places.addresses(from), places.addresses(to));
         let first = |list: &[IpAddr], v4: bool| list.iter().copied().find(|a| a.is_ipv4() == v4);
         [true, false]
             .into_iter()
@@ -168,17 +174,16 @@ impl Passage {
     /// # Errors
     /// When there is nothing on the way, the ends cannot reach each other, or the kernel cannot enforce the policy.
     pub(crate) fn new(
-        from: &Party<'_>,
-        to: &Party<'_>,
+        pair: &Pair<'_>,
         traffic: &Traffic,
         documents: &Documents,
-        kernel: &Kernel,
+        kernel: &Kernel<'_>,
     ) -> anyhow::Result<Self> {
-        let pair = Pair::new(from, to, kernel)?;
+        let Pair { from, to, .. } = pair;
         let points = vec![
-            kernel.judge(bookend_engine::End::Source, &pair, traffic, documents)?,
-            kernel.judge(bookend_engine::End::Destination, &pair, traffic, documents)?,
-            proxy::judge(&pair, traffic, documents),
+            kernel.judge(bookend_engine::End::Source, pair, traffic, documents)?,
+            kernel.judge(bookend_engine::End::Destination, pair, traffic, documents)?,
+            proxy::judge(pair, traffic, documents),
         ];
         let judged = || {
             points.iter().filter_map(|point| match &point.answer {
@@ -197,17 +202,19 @@ impl Passage {
         let decided_by =
             Decider { layer: point.layer, end: point.end, id: decisive.id.clone(), at: decisive.at.clone() };
         let verdict = decisive.verdict;
-        let residual = residual::residual(&points, &pair, documents);
-        let mut notes = Vec::new();
-        for party in [from, to] {
-            if party.addresses.is_empty() {
-                notes.push(format!(
-                    "the inventory has no address of {}; the kernel is asked as if it were at one that no rule names",
-                    party.name
-                ));
-            }
-        }
-        notes.dedup();
+        let residual = residual::residual(&points, pair, documents);
+        let unplaced: Vec<_> = [from, to]
+            .into_iter()
+            .filter(|party| party.addresses.is_empty())
+            .map(|party| party.name.as_str())
+            .collect();
+        let notes = match unplaced.as_slice() {
+            [] => Vec::new(),
+            names => vec![format!(
+                "the inventory has no address of {}; the kernel is asked as if there were one that no rule names",
+                names.join(" and ")
+            )],
+        };
         Ok(Self {
             from: from.name.clone(),
             to: to.name.clone(),

@@ -4,7 +4,7 @@ mod text;
 
 use crate::exit::{Exit, Stopped};
 use crate::output::{self, Format};
-use crate::passage::{Kernel, Passage, Traffic};
+use crate::passage::{Kernel, Pair, Passage, Places, Traffic};
 use crate::sources::Files;
 use crate::traffic::{Ends, Transport};
 
@@ -71,11 +71,13 @@ impl Explain {
                 .map(|path| (self.method.clone().unwrap_or_else(|| "GET".to_owned()), path)),
             plaintext: self.ends.plaintext,
         };
-        let kernel = Kernel::new(from.parties.iter().chain(&to.parties), &documents)?;
+        let places = Places::new(from.parties.iter().chain(&to.parties), &documents)?;
+        let kernel = Kernel::new(&places, &documents)?;
         let mut passages = Vec::new();
         for source in &from.parties {
             for destination in &to.parties {
-                passages.push(Passage::new(source, destination, &traffic, &documents, &kernel)?);
+                let pair = Pair::new(source, destination, &places)?;
+                passages.push(Passage::new(&pair, &traffic, &documents, &kernel)?);
             }
         }
         match self.output {

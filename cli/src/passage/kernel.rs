@@ -1,73 +1,31 @@
 //! The kernel's verdicts: the plan of the policy, and the decision function that the kernel runs.
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-use anyhow::{Context, bail};
+use anyhow::bail;
 use bookend_abi::packet::{Kind, Packet, SYN};
 use bookend_abi::table::{ALLOW, ICMP, ICMPV6, TCP, UDP};
 use bookend_abi::{FROM_WORKLOAD, Outcome, TO_WORKLOAD, address, decide};
-use bookend_engine::{
-    Connection, End, Exchange, Explanation, Instance, Inventory, IpNet, Location, PeerMatch, Program,
-    Protocol, Verdict, Workload, decide_end,
-};
+use bookend_engine::{Connection, End, Exchange, Explanation, Location, Protocol, Verdict, decide_end};
 use bookend_plan::Plan;
 
-use super::{Answer, Judged, Layer, Pair, Point, Traffic, known, near};
+use super::{Answer, Judged, Layer, Pair, Places, Point, Traffic, known, near};
 use crate::sources::Documents;
-use crate::subject::{Party, title};
 
 /// A host that has all parties of a question, as its kernel sees them.
-pub(crate) struct Kernel {
+pub(crate) struct Kernel<'p> {
+    places: &'p Places,
     plan: Plan,
     tables: bookend_abi::plain::PlainTables,
-    /// By `namespace/name`.
-    places: BTreeMap<String, Interface>,
 }
 
-/// The host side of a party's interface.
-struct Interface {
-    index: u32,
-    addresses: Vec<IpAddr>,
-}
-
-impl Kernel {
-    /// Plans a host for `parties`.
+impl<'p> Kernel<'p> {
+    /// Plans a host for everybody in `places`.
     ///
     /// # Errors
     /// When the policy cannot be enforced there.
-    pub(crate) fn new<'c>(
-        parties: impl IntoIterator<Item = &'c Party<'c>>,
-        documents: &Documents,
-    ) -> anyhow::Result<Self> {
-        let program = &documents.compiled.program;
-        let mut inventory = documents.compiled.inventory.clone();
-        // Only the parties' interfaces are asked about, so only they are planned.
-        for instance in inventory.workloads.iter_mut().flat_map(|workload| &mut workload.instances) {
-            instance.interface = None;
-        }
-        let mut places = BTreeMap::new();
-        for party in parties {
-            let Some(workload) = party.workload else { continue };
-            if places.contains_key(&title(workload)) {
-                continue;
-            }
-            let index = u32::try_from(places.len()).context("too many workloads")? + 1;
-            let addresses = place(&mut inventory, program, workload, party, index);
-            places.insert(title(workload), Interface { index, addresses });
-        }
-        let plan = Plan::build(program, &inventory, &[])?;
+    pub(crate) fn new(places: &'p Places, documents: &Documents) -> anyhow::Result<Self> {
+        let plan = Plan::build(&documents.compiled.program, &places.inventory, &[])?;
         let tables = plan.tables(|name| name.parse().ok());
-        Ok(Self { plan, tables, places })
-    }
-
-    /// Where a party is: at its addresses, or at the ones it was given.
-    pub(crate) fn addresses(&self, party: &Party<'_>) -> Vec<IpAddr> {
-        let given = party.workload.and_then(|workload| self.places.get(&title(workload)));
-        match given {
-            Some(place) if party.addresses.is_empty() => place.addresses.clone(),
-            _ => party.addresses.clone(),
-        }
+        Ok(Self { places, plan, tables })
     }
 
     /// The verdict of the kernel at one end.
@@ -83,7 +41,7 @@ impl Kernel {
             End::Destination => pair.to,
         };
         let point = |answer| Point { layer: Layer::Kernel, end: end.name(), answer };
-        let Some(place) = local.workload.and_then(|workload| self.places.get(&title(workload))) else {
+        let Some(place) = self.places.of(local) else {
             let not_on_the_path = format!("{} is outside", local.name);
             return Ok(point(Answer::Absent { not_on_the_path }));
         };
@@ -129,59 +87,6 @@ impl Kernel {
             trace,
         })))
     }
-}
-
-/// Gives a party an interface in the inventory, and addresses where it has none.
-fn place(
-    inventory: &mut Inventory,
-    program: &Program,
-    workload: &Workload,
-    party: &Party<'_>,
-    index: u32,
-) -> Vec<IpAddr> {
-    let stand_ins = stand_ins(inventory, program);
-    let found = inventory
-        .workloads
-        .iter_mut()
-        .find(|w| w.name == workload.name && w.identity.namespace == workload.identity.namespace);
-    let Some(found) = found else { return Vec::new() };
-    let shares = |instance: &&mut Instance| instance.addresses.iter().any(|a| party.addresses.contains(a));
-    // The name is the number, so that the tables need no list of both.
-    let interface = Some(index.to_string());
-    match found.instances.iter_mut().find(shares) {
-        Some(instance) => {
-            instance.interface = interface;
-            instance.addresses.clone()
-        }
-        None => {
-            found.instances.push(Instance { addresses: stand_ins.clone(), interface });
-            stand_ins
-        }
-    }
-}
-
-/// An IPv4 and an IPv6 address that nobody has and, if possible, no rule names.
-fn stand_ins(inventory: &Inventory, program: &Program) -> Vec<IpAddr> {
-    let named: Vec<IpNet> = program
-        .rules()
-        .iter()
-        .flat_map(|rule| [&rule.from, &rule.to])
-        .filter_map(|clause| clause.alternatives())
-        .flatten()
-        .filter_map(|peer| match peer {
-            PeerMatch::Block(block) => Some(block.nets()),
-            PeerMatch::Workloads(_) => None,
-        })
-        .flatten()
-        .collect();
-    // Shared address space (RFC 6598) and a unique local prefix (RFC 4193).
-    let v4 = (1..=0xffff_u32).map(|n| IpAddr::from(Ipv4Addr::from_bits(0x6440_0000 | n)));
-    let v6 = (1..=0xffff_u128).map(|n| IpAddr::from(Ipv6Addr::from_bits(0xfd00_b00c_e4d0 << 80 | n)));
-    let free = |address: &IpAddr| inventory.at(*address).is_none();
-    let unnamed = |address: &IpAddr| !named.iter().any(|net| net.contains(address));
-    let v4 = v4.clone().find(|a| free(a) && unnamed(a)).or_else(|| v4.clone().find(free));
-    let v6 = v6.clone().find(|a| free(a) && unnamed(a)).or_else(|| v6.clone().find(free));
-    v4.into_iter().chain(v6).collect()
 }
 
 /// The packet that opens the connection.

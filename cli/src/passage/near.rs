@@ -8,6 +8,9 @@ use serde::Serialize;
 
 use crate::sources::{Documents, Place};
 
+/// How many conditions a rule may miss and still be near.
+const MAX_MISSED: usize = 2;
+
 /// How many are shown.
 const MAX_SHOWN: usize = 5;
 
@@ -62,7 +65,7 @@ pub(super) fn near(
             .into_iter()
             .filter(|any| !any)
             .count();
-        if !missed.is_empty() && missed.len() < written {
+        if !missed.is_empty() && missed.len() < written && missed.len() <= MAX_MISSED {
             let at = documents.place(id);
             found.push(Near { id: id.clone(), at, action: rule.action.name(), missed });
         }
@@ -87,8 +90,8 @@ fn missed(rule: &Rule, first: Condition, connection: &Connection<'_>, exchange: 
     ] {
         let truth = clause.holds(|peer| peer.holds(endpoint));
         let because = match truth {
-            Truth::Unknown => format!("it cannot be told whether `{field}` means the {who}"),
-            _ => format!("`{field}` does not mean the {who}"),
+            Truth::Unknown => format!("it cannot be told whether `{field}` includes the {who}"),
+            _ => format!("`{field}` does not include the {who}"),
         };
         note(field, truth, because);
     }
@@ -119,7 +122,12 @@ fn http(
         }
         Exchange::Packet => {}
         Exchange::Stream => {
-            note("http", Truth::No, "`http` is about requests, and this is a stream".to_owned());
+            note(
+                "http",
+                Truth::No,
+                "`http` is about requests, and this is a stream; ask about a request with `--path`"
+                    .to_owned(),
+            );
         }
         Exchange::Http(request) => {
             let methods = rule.http.holds(|http| http.method_holds(request));

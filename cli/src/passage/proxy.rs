@@ -73,3 +73,69 @@ pub(crate) fn spiffe_id(trust_domain: &str, workload: &bookend_engine::Workload)
     let identity = &workload.identity;
     format!("spiffe://{trust_domain}/ns/{}/sa/{}", identity.namespace, identity.service_account)
 }
+
+#[cfg(test)]
+mod tests {
+    use bookend_engine::{Enforcement, OwnWorkload, Peer};
+    use bookend_lang::{Source, compile};
+
+    use super::*;
+    use crate::passage::Places;
+    use crate::subject::Subject;
+    use crate::traffic::Transport;
+
+    /// Bookinfo, as the command would read it.
+    fn bookinfo() -> Documents {
+        let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/bookinfo");
+        let sources: Vec<_> = ["bookinfo.yaml", "inventory.yaml", "policy.yaml"]
+            .into_iter()
+            .map(|name| Source::new(name, std::fs::read(examples.join(name)).unwrap()))
+            .collect();
+        let compiled = compile(&sources).unwrap();
+        Documents { sources, compiled }
+    }
+
+    #[test]
+    fn the_answer_is_the_one_of_the_filter() {
+        let documents = bookinfo();
+        let inventory = &documents.compiled.inventory;
+        let everybody: Vec<_> = inventory
+            .workloads
+            .iter()
+            .map(|w| {
+                Subject::resolve(&crate::subject::title(w), &documents.compiled).unwrap().parties.remove(0)
+            })
+            .collect();
+        let places = Places::new(&everybody, &documents).unwrap();
+        let mut compared = 0;
+        for (from, to) in everybody.iter().flat_map(|from| everybody.iter().map(move |to| (from, to))) {
+            let own = to.workload.unwrap().identity.clone();
+            let own = OwnWorkload {
+                namespace: own.namespace,
+                service_account: own.service_account,
+                labels: own.labels,
+            };
+            let filter = Enforcement::new(documents.compiled.configuration(), own);
+            for (method, path) in
+                [("GET", "/ratings/7"), ("POST", "/ratings/7"), ("GET", "/reviews/%2e%2e/1")]
+            {
+                for plaintext in [false, true] {
+                    let pair = Pair::new(from, to, &places).unwrap();
+                    let request = Some((method.to_owned(), path.to_owned()));
+                    let traffic = Traffic { transport: Transport::Tcp, port: 9080, request, plaintext };
+                    let Answer::Judged(judged) = judge(&pair, &traffic, &documents).answer else { continue };
+                    let source = from.workload.unwrap();
+                    let id = spiffe_id(&inventory.trust_domain, source);
+                    let certified = source.identity.proxied && !plaintext;
+                    let uri_sans: &[&str] = if certified { &[&id] } else { &[] };
+                    let peer = Peer { uri_sans, address: Some(pair.source) };
+                    let request = Request::new(Some(method.as_bytes()), Some(path.as_bytes()));
+                    let ruling = filter.decide(peer, Some(pair.destination), 9080, Exchange::Http(&request));
+                    assert_eq!((judged.verdict, judged.id.as_str()), (ruling.verdict().name(), ruling.id()));
+                    compared += 1;
+                }
+            }
+        }
+        assert!(compared > 100, "{compared}");
+    }
+}

@@ -1,5 +1,6 @@
 //! The answer for people.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use comfy_table::{Table, presets};
@@ -19,7 +20,9 @@ pub(super) fn render(passages: &[Passage]) -> String {
     }
     let answers: Vec<_> =
         groups.iter().map(|(members, body)| format!("{}\n{body}", title(members))).collect();
-    answers.join("\n")
+    let notes: BTreeSet<&String> = passages.iter().flat_map(|passage| &passage.notes).collect();
+    let notes: String = notes.iter().map(|note| format!("\nNote: {note}.\n")).collect();
+    answers.join("\n") + &notes
 }
 
 fn title(members: &[&Passage]) -> String {
@@ -64,9 +67,6 @@ fn body(passage: &Passage) -> String {
             let requests = residual.requests.join("; ");
             let _ = writeln!(text, "  {}{}\n    {verb} {requests}", residual.id, place(residual.at.as_ref()));
         }
-    }
-    for note in &passage.notes {
-        let _ = writeln!(text, "\nNote: {note}.");
     }
     text
 }
