@@ -80,7 +80,10 @@ impl Format {
 
 impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, {} \u{2192} {}", self.layer, self.end, self.rule)
+        match self.layer {
+            Layer::Nobody => write!(f, "{} \u{2192} {}", self.layer, self.rule),
+            _ => write!(f, "{}, {} \u{2192} {}", self.layer, self.end, self.rule),
+        }
     }
 }
 

@@ -21,7 +21,10 @@ use crate::world::pod::Pod;
 use crate::world::topology::Proxy;
 
 /// How long an event may take from the kernel to the file.
-const EVENT: Duration = Duration::from_secs(2);
+const EVENT: Duration = Duration::from_secs(1);
+/// How often an attempt is made if it went as expected but no layer said a word: the host enforcer tells only so
+/// many verdicts per second, and a scan may have used them up.
+const TRIES: usize = 3;
 /// How long an access log line may take from Envoy to the file.
 const LOG: Duration = Duration::from_secs(2);
 /// How the filter begins the body of a refusal; the id of the rule follows.
@@ -77,18 +80,16 @@ impl<W: Write> Stage<W> {
     /// expected, was stopped where expected, and whoever stopped it named the expected rule.
     pub fn play_one(&mut self, attempt: &Attempt) -> Result<bool> {
         let expectation = Expectation::of(attempt, &self.compiled, self.enforcer.is_some())?;
-        let events = self.enforcer.as_ref().map(Enforcer::events).cloned();
-        let position = events.as_ref().map_or(0, Events::position);
-        let observation = self.world.attempt(attempt)?;
-        let reached = observation.reached(attempt);
-        let decided = match self.ruling(&observation)? {
-            Some(ruling) => Some(ruling),
-            None => match &events {
-                Some(events) => verdict(events, position, attempt, reached)?,
-                // Nobody watches the packets.
-                None => (reached && expectation.layer == Layer::Nobody).then(|| decision(&expectation)),
-            },
+        let mut tries = 1;
+        let (observation, decided) = loop {
+            let (observation, decided) = self.observe(attempt, &expectation)?;
+            let as_expected = observation.reached(attempt) == expectation.reaches;
+            if decided.is_some() || !as_expected || tries == TRIES {
+                break (observation, decided);
+            }
+            tries += 1;
         };
+        let reached = observation.reached(attempt);
         let in_place = match expectation.layer {
             Layer::Kernel if !expectation.reaches => observation.arrived.is_empty(),
             _ => true,
@@ -104,6 +105,25 @@ impl<W: Write> Stage<W> {
             })
             .doing("write the report")?;
         Ok(ok)
+    }
+
+    /// Does an attempt and asks every layer about it.
+    fn observe(
+        &self,
+        attempt: &Attempt,
+        expectation: &Expectation,
+    ) -> Result<(Observation, Option<Decision>)> {
+        let events = self.enforcer.as_ref().map(Enforcer::events);
+        let position = events.map_or(0, Events::position);
+        let observation = self.world.attempt(attempt)?;
+        let reached = observation.reached(attempt);
+        let decided = match (self.ruling(&observation)?, events) {
+            (Some(ruling), _) => Some(ruling),
+            (None, Some(events)) => verdict(events, position, attempt, reached)?,
+            // Nobody watches the packets.
+            (None, None) => (reached && expectation.layer == Layer::Nobody).then(|| decision(expectation)),
+        };
+        Ok((observation, decided))
     }
 
     /// What the filter of the pod that was asked wrote down about the request.

@@ -13,7 +13,7 @@ use crate::world::World;
 use crate::world::topology::{APP_PORT, HOST_MAC, WORKLOADS, Workload, workload};
 
 /// Between two denied packets: short enough to hit any gap in enforcement.
-const PAUSE: Duration = Duration::from_micros(500);
+const PAUSE: Duration = Duration::from_millis(1);
 /// How long packets may be on their way.
 const FLIGHT: Duration = Duration::from_millis(250);
 /// How long both sides may take to get going.
