@@ -53,8 +53,8 @@ pub(crate) struct Passage {
     pub(crate) points: Vec<Point>,
     /// What the kernel lets pass and the filter may not.
     pub(crate) residual: Vec<Residual>,
-    /// What was assumed.
-    pub(crate) notes: Vec<String>,
+    /// Ends of which the inventory has no address. The kernel is asked as if each were at one that no rule names.
+    pub(crate) without_address: Vec<String>,
 }
 
 /// An HTTP request.
@@ -191,8 +191,10 @@ impl Passage {
                 Answer::Absent { .. } => None,
             })
         };
-        let (point, decisive) =
-            judged().find(|(_, judged)| !judged.allows()).or_else(|| judged().last()).ok_or_else(|| {
+        let (point, decisive) = judged()
+            .find(|(_, judged)| !judged.allows())
+            .or_else(|| judged().next_back())
+            .ok_or_else(|| {
                 anyhow!(
                     "neither `{}` nor `{}` is a workload of the inventory, so nobody judges this connection",
                     from.name,
@@ -203,18 +205,11 @@ impl Passage {
             Decider { layer: point.layer, end: point.end, id: decisive.id.clone(), at: decisive.at.clone() };
         let verdict = decisive.verdict;
         let residual = residual::residual(&points, pair, documents);
-        let unplaced: Vec<_> = [from, to]
+        let without_address = [from, to]
             .into_iter()
             .filter(|party| party.addresses.is_empty())
-            .map(|party| party.name.as_str())
+            .map(|party| party.name.clone())
             .collect();
-        let notes = match unplaced.as_slice() {
-            [] => Vec::new(),
-            names => vec![format!(
-                "the inventory has no address of {}; the kernel is asked as if there were one that no rule names",
-                names.join(" and ")
-            )],
-        };
         Ok(Self {
             from: from.name.clone(),
             to: to.name.clone(),
@@ -225,7 +220,7 @@ impl Passage {
             decided_by,
             points,
             residual,
-            notes,
+            without_address,
         })
     }
 

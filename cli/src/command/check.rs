@@ -22,7 +22,7 @@ meant, such as a selector that selects no workload. Every diagnostic has a code,
     after_long_help = "\
 Examples:
   Check Bookinfo's policy against its manifest and the addresses of its workloads:
-    bookend check -f examples/bookinfo/policy.yaml -i examples/bookinfo/bookinfo.yaml examples/bookinfo/inventory.yaml
+    bookend check -f examples/bookinfo
 
   Check what a cluster runs:
     kubectl get deployments,services,namespaces -A -o yaml | bookend check -f policy.yaml -i -
@@ -141,10 +141,8 @@ struct Meaning {
 fn explain(code: &str, format: Format) -> anyhow::Result<Exit> {
     let known = code.parse::<Code>().map_err(|()| {
         let (first, last) = (Code::ALL.first(), Code::ALL.last());
-        let range = first.zip(last).map_or(String::new(), |(a, b)| format!(" from `{a}` to `{b}`"));
-        anyhow!(
-            "there is no code `{code}`; codes are printed in brackets behind `error` and `warning`{range}"
-        )
+        let range = first.zip(last).map_or(String::new(), |(a, b)| format!(", from `{a}` to `{b}`"));
+        anyhow!("there is no code `{code}`; diagnostics print theirs in brackets{range}")
     })?;
     let meaning = Meaning {
         code: known.as_str(),

@@ -176,16 +176,13 @@ impl Simulate {
             if let Some(rule) = rule {
                 let _ = writeln!(text, "  rule     {rule}");
             }
-            if let Some(Response { status, headers, body, details, grpc_status }) = response {
+            if let Some(Response { status, headers, body, details, .. }) = response {
                 let _ = writeln!(text, "  status   {status}");
                 for (name, value) in headers {
                     let _ = writeln!(text, "  header   {name}: {value}");
                 }
                 let _ = writeln!(text, "  body     {}", body.trim_end());
                 let _ = writeln!(text, "  details  {details}");
-                if let Some(status) = grpc_status {
-                    let _ = writeln!(text, "  grpc     {status}");
-                }
             }
             if let Some(stopped) = stopped {
                 let _ = writeln!(text, "  {stopped}");

@@ -20,9 +20,21 @@ pub(super) fn render(passages: &[Passage]) -> String {
     }
     let answers: Vec<_> =
         groups.iter().map(|(members, body)| format!("{}\n{body}", title(members))).collect();
-    let notes: BTreeSet<&String> = passages.iter().flat_map(|passage| &passage.notes).collect();
-    let notes: String = notes.iter().map(|note| format!("\nNote: {note}.\n")).collect();
-    answers.join("\n") + &notes
+    answers.join("\n") + &note(passages)
+}
+
+/// What was assumed.
+fn note(passages: &[Passage]) -> String {
+    let names: BTreeSet<&str> =
+        passages.iter().flat_map(|passage| &passage.without_address).map(String::as_str).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    let names = names.into_iter().collect::<Vec<_>>().join(", ");
+    format!(
+        "\nNote: the inventory has no address of {names}.\n\
+         The kernel is asked as if they were at addresses that no rule names.\n"
+    )
 }
 
 fn title(members: &[&Passage]) -> String {

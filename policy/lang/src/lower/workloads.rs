@@ -79,8 +79,10 @@ fn merge(documents: Vec<WorkloadDocument>, report: &mut Report) -> BTreeMap<Name
             ("proxy", differ(&first.proxied, &document.proxied)),
         ];
         if let Some((what, _)) = contradiction.iter().find(|(_, differ)| *differ) {
-            let message =
-                format!("the workload `{}` in namespace `{}` has another {what} elsewhere", key.1, key.0);
+            let message = format!(
+                "two documents disagree about the {what} of the workload `{}` in namespace `{}`",
+                key.1, key.0
+            );
             let cure = format!("say the {what} once");
             let related = (first.name.span, "first described here");
             report.add_related(Code::DuplicateWorkload, document.name.span, message, cure, related);
