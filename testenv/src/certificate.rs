@@ -43,17 +43,24 @@ impl Authority {
 
     /// Issues a certificate whose only name is `spiffe_id`, valid for both ends of a connection.
     pub fn issue(&self, spiffe_id: &str) -> Result<Identity> {
+        self.issue_to_all(&[spiffe_id])
+    }
+
+    /// Issues a certificate whose only names are `spiffe_ids`, which is more than Istio ever issues.
+    pub fn issue_to_all(&self, spiffe_ids: &[&str]) -> Result<Identity> {
         let mut params = CertificateParams::default();
         // Istio leaves the subject empty; the SPIFFE id is the only name.
         params.distinguished_name = rcgen::DistinguishedName::new();
-        let name = Ia5String::try_from(spiffe_id).doing(format!("use `{spiffe_id}` as a URI"))?;
-        params.subject_alt_names = vec![SanType::URI(name)];
+        for spiffe_id in spiffe_ids {
+            let name = Ia5String::try_from(*spiffe_id).doing(format!("use `{spiffe_id}` as a URI"))?;
+            params.subject_alt_names.push(SanType::URI(name));
+        }
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate().doing("make a key")?;
         let certificate =
-            params.signed_by(&key, &self.issuer).doing(format!("sign the certificate of `{spiffe_id}`"))?;
+            params.signed_by(&key, &self.issuer).doing(format!("sign the certificate of {spiffe_ids:?}"))?;
         Ok(Identity { certificate: certificate.pem(), key: key.serialize_pem() })
     }
 }

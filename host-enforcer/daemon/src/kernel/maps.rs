@@ -185,6 +185,11 @@ impl Maps {
         for key in old.blocks.keys() {
             gone(self.blocks.remove(&trie_key(key))).map_err(table("blocks"))?;
         }
+        Ok(())
+    }
+
+    /// Forgets all connections.
+    pub(super) fn forget(&mut self) -> Result<(), KernelError> {
         let flows = self.flows.keys().collect::<Result<Vec<_>, _>>().map_err(table("flows"))?;
         for key in flows {
             gone(self.flows.remove(&key)).map_err(table("flows"))?;
@@ -192,7 +197,7 @@ impl Maps {
         Ok(())
     }
 
-    /// Makes the tables hold what `tables` does, and no connections.
+    /// Makes the tables hold what `tables` does. Connections stay as they are.
     pub(super) fn replace(&mut self, tables: &PlainTables) -> Result<(), KernelError> {
         self.clear()?;
         let mut contents: BTreeMap<u64, PolicyContents> = BTreeMap::new();

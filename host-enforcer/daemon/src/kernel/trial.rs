@@ -50,6 +50,15 @@ impl Trial {
     /// # Errors
     /// If a table is full.
     pub fn replace(&mut self, tables: &PlainTables) -> Result<(), KernelError> {
+        self.maps.forget()?;
+        self.maps.replace(tables)
+    }
+
+    /// Makes the tables hold what `tables` does, and keeps the connections of earlier runs.
+    ///
+    /// # Errors
+    /// If a table is full.
+    pub fn change(&mut self, tables: &PlainTables) -> Result<(), KernelError> {
         self.maps.replace(tables)
     }
 
@@ -59,6 +68,14 @@ impl Trial {
     /// If the table cannot be read.
     pub fn counters(&self) -> Result<BTreeMap<Reason, Counter>, KernelError> {
         self.maps.counters()
+    }
+
+    /// Packets and bytes by rule, over all CPUs.
+    ///
+    /// # Errors
+    /// If the table cannot be read.
+    pub fn rules(&self) -> Result<BTreeMap<u64, Counter>, KernelError> {
+        self.maps.rules()
     }
 
     /// Runs the program for `direction` on `frame`, `repeat` times.

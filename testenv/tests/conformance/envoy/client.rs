@@ -1,0 +1,148 @@
+//! A client that sends requests byte for byte, over mTLS or plaintext, from an address of its choice.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use bookend_testenv::certificate::Identity;
+use bookend_testenv::http::Response;
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, setsockopt, socket, sockopt,
+};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Who asks whom.
+pub(super) struct Client<'c> {
+    /// The source address.
+    pub(super) from: IpAddr,
+    /// The destination.
+    pub(super) to: SocketAddr,
+    /// The certificate; plaintext without one.
+    pub(super) identity: Option<&'c Identity>,
+}
+
+impl Client<'_> {
+    /// Sends one request and reads the answer; nothing if the connection is closed instead. A request without a path
+    /// is for the destination as a whole, as CONNECT is.
+    pub(super) fn ask(&self, method: &[u8], path: Option<&[u8]>) -> anyhow::Result<Option<Response>> {
+        let authority = self.to.to_string();
+        let target = path.unwrap_or(authority.as_bytes());
+        let length = if path.is_some() { "content-length: 0\r\n" } else { "" };
+        let rest = format!(" HTTP/1.1\r\nhost: {authority}\r\n{length}connection: close\r\n\r\n");
+        let request = [method, b" ", target, rest.as_bytes()].concat();
+        let stream = self.connect().with_context(|| format!("cannot connect to {}", self.to))?;
+        let answer = match self.identity {
+            None => exchange(stream, &request)?,
+            Some(identity) => {
+                let name = ServerName::from(self.to.ip());
+                let connection = ClientConnection::new(Arc::new(configuration(identity)?), name)?;
+                exchange(StreamOwned::new(connection, stream), &request)?
+            }
+        };
+        if answer.is_empty() {
+            return Ok(None);
+        }
+        parse(&answer).context("an answer that is not HTTP").map(Some)
+    }
+
+    fn connect(&self) -> anyhow::Result<TcpStream> {
+        let family = if self.from.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+        let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+        setsockopt(&socket, sockopt::ReuseAddr, &true)?;
+        bind(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(self.from, 0)))
+            .with_context(|| format!("cannot bind to {}", self.from))?;
+        connect(socket.as_raw_fd(), &SockaddrStorage::from(self.to))?;
+        let stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(LIMIT))?;
+        stream.set_write_timeout(Some(LIMIT))?;
+        Ok(stream)
+    }
+}
+
+/// Writes everything and reads until the end.
+fn exchange(mut stream: impl Read + Write, request: &[u8]) -> anyhow::Result<Vec<u8>> {
+    stream.write_all(request)?;
+    stream.flush()?;
+    let mut answer = Vec::new();
+    match stream.read_to_end(&mut answer) {
+        // Envoy does not always say goodbye.
+        Err(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => {}
+        other => drop(other?),
+    }
+    Ok(answer)
+}
+
+/// Status, headers and body of an answer that ended.
+fn parse(bytes: &[u8]) -> Option<Response> {
+    let head = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let text = String::from_utf8_lossy(bytes.get(..head)?);
+    let mut lines = text.split("\r\n");
+    let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+    let headers = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
+    Some(Response { status, headers, body: bytes.get(head + 4..)?.to_vec() })
+}
+
+fn configuration(identity: &Identity) -> anyhow::Result<ClientConfig> {
+    let provider = Arc::new(ring::default_provider());
+    let certificate = CertificateDer::from_pem_slice(identity.certificate.as_bytes())?;
+    let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes())?;
+    Ok(ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyServer(provider)))
+        .with_client_auth_cert(vec![certificate], key)?)
+}
+
+/// Takes every server for the right one: there is no other in its namespace, and only the server's view of the client
+/// is in question.
+#[derive(Debug)]
+struct AnyServer(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyServer {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

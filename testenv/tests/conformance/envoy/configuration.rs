@@ -1,0 +1,194 @@
+//! The configuration of an Envoy that answers for itself, behind the filter.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use bookend_engine::Workload;
+use bookend_testenv::envoy::{PEER_ADDRESS_KEY, PEER_URI_SANS_KEY};
+use bookend_testing::World;
+use serde_json::{Value, json};
+
+const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+
+/// The bootstrap of the proxy of `workload`, which listens at `endpoints`.
+pub(super) fn bootstrap(
+    workload: &Workload,
+    endpoints: &[SocketAddr],
+    admin: SocketAddr,
+    directory: &Path,
+) -> Value {
+    let identity = &workload.identity;
+    let (first, rest) = endpoints.split_first().map_or((admin, &[][..]), |(first, rest)| (*first, rest));
+    json!({
+        "node": {
+            "id": workload.name,
+            "cluster": workload.name,
+            "metadata": {
+                "NAMESPACE": identity.namespace,
+                "SERVICE_ACCOUNT": identity.service_account,
+                "LABELS": identity.labels,
+            },
+        },
+        "admin": { "address": address(admin) },
+        "layered_runtime": { "layers": [{ "name": "static", "static_layer": {
+            "overload": { "global_downstream_max_connections": 100_000 },
+        } }] },
+        "static_resources": { "listeners": [{
+            "name": "inbound",
+            "address": address(first),
+            "additional_addresses": rest.iter().map(|e| json!({ "address": address(*e) })).collect::<Vec<_>>(),
+            "listener_filters": [{
+                "name": "envoy.filters.listener.tls_inspector",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
+                },
+            }],
+            "filter_chains": [
+                {
+                    "filter_chain_match": { "transport_protocol": "tls" },
+                    "transport_socket": tls(directory),
+                    "filters": [manager(directory)],
+                },
+                {
+                    "filter_chain_match": { "transport_protocol": "raw_buffer" },
+                    "filters": [manager(directory)],
+                },
+            ],
+        }] },
+    })
+}
+
+fn address(at: SocketAddr) -> Value {
+    json!({ "socket_address": { "address": at.ip().to_string(), "port_value": at.port() } })
+}
+
+fn tls(directory: &Path) -> Value {
+    let file = |name: &str| json!({ "filename": directory.join(name) });
+    json!({
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+            "require_client_certificate": true,
+            "common_tls_context": {
+                "tls_certificates": [{
+                    "certificate_chain": file("certificate.pem"),
+                    "private_key": file("key.pem"),
+                }],
+                "validation_context": { "trusted_ca": file("authority.pem") },
+            },
+        },
+    })
+}
+
+/// Requests reach the filter as they are sent, and whatever it lets pass is answered with the rule it names.
+fn manager(directory: &Path) -> Value {
+    let fact = |key: &str, format: &str| {
+        json!({
+            "object_key": key,
+            "factory_key": "envoy.string",
+            "format_string": { "text_format_source": { "inline_string": format }, "omit_empty_values": true },
+            "read_only": true,
+            "skip_if_empty": true,
+        })
+    };
+    json!({
+        "name": "envoy.filters.network.http_connection_manager",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "stat_prefix": "inbound",
+            // Close at once; otherwise Envoy waits a second for the client to do so first.
+            "delayed_close_timeout": "0s",
+            "normalize_path": false,
+            "merge_slashes": false,
+            "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
+            "use_remote_address": false,
+            "upgrade_configs": [{ "upgrade_type": "CONNECT" }],
+            "http_protocol_options": { "allow_absolute_url": false, "allow_custom_methods": true },
+            "http_filters": [
+                {
+                    "name": "bookend.facts",
+                    "typed_config": {
+                        "@type": "type.googleapis.com/envoy.extensions.filters.http.set_filter_state.v3.Config",
+                        "on_request_headers": [
+                            fact(PEER_ADDRESS_KEY, "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
+                            fact(PEER_URI_SANS_KEY, "%DOWNSTREAM_PEER_URI_SAN%"),
+                        ],
+                    },
+                },
+                {
+                    "name": "bookend",
+                    "config_discovery": {
+                        "config_source": {
+                            "resource_api_version": "V3",
+                            "initial_fetch_timeout": "0s",
+                            "path_config_source": {
+                                "path": directory.join("filter/filter.json"),
+                                "watched_directory": { "path": directory.join("filter") },
+                            },
+                        },
+                        "type_urls": [WASM],
+                    },
+                },
+                {
+                    "name": "envoy.filters.http.router",
+                    "typed_config": {
+                        "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
+                    },
+                },
+            ],
+            "route_config": {
+                "response_headers_to_add": [{ "header": {
+                    "key": "x-bookend-rule",
+                    "value": "%FILTER_STATE(wasm.bookend.rule:PLAIN)%",
+                } }],
+                "virtual_hosts": [{
+                    "name": "all",
+                    "domains": ["*"],
+                    "routes": [
+                        { "match": { "connect_matcher": {} }, "direct_response": { "status": 200 } },
+                        { "match": { "prefix": "" }, "direct_response": { "status": 200 } },
+                    ],
+                }],
+            },
+        },
+    })
+}
+
+/// Writes the filter's configuration where Envoy watches for it, in one step.
+pub(super) fn write_filter(
+    directory: &Path,
+    version: u64,
+    module: &Path,
+    world: &World,
+) -> anyhow::Result<()> {
+    let resource = json!({
+        "version_info": version.to_string(),
+        "resources": [{
+            "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+            "name": "bookend",
+            "typed_config": {
+                "@type": WASM,
+                "config": {
+                    "name": "bookend",
+                    "root_id": "bookend",
+                    "failure_policy": "FAIL_CLOSED",
+                    "vm_config": {
+                        "vm_id": "bookend",
+                        "runtime": "envoy.wasm.runtime.v8",
+                        "code": { "local": { "filename": module } },
+                    },
+                    "configuration": {
+                        "@type": "type.googleapis.com/google.protobuf.StringValue",
+                        "value": String::from_utf8(world.configuration.to_json()?)?,
+                    },
+                },
+            },
+        }],
+    });
+    let watched = directory.join("filter");
+    std::fs::create_dir_all(&watched)?;
+    let next = watched.join("next");
+    std::fs::write(&next, resource.to_string())?;
+    std::fs::rename(&next, watched.join("filter.json"))?;
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! The conformance corpus on what is shipped: the module in wasmtime and in Envoy, the programs in the kernel. A
+//! test fails, and says why, where its vehicle cannot run.
+
+#![expect(clippy::unwrap_used, reason = "a vehicle that cannot run is a failed test")]
+
+mod artifact;
+mod envoy;
+mod harness;
+mod kernel;
+
+use bookend_engine::Verdict;
+use bookend_testing::{Answer, Corpus, Vehicle, run};
+
+#[track_caller]
+fn check(mut vehicle: impl Vehicle) {
+    let report = run(&Corpus::load().unwrap(), &mut vehicle);
+    println!("{report}");
+    assert!(report.verdict().is_ok(), "{report}");
+}
+
+/// The answer of a filter that refused a request with this body.
+fn refusal(body: &[u8]) -> anyhow::Result<Answer> {
+    let text = String::from_utf8_lossy(body);
+    match text.trim_end().strip_prefix("denied by bookend: ") {
+        Some(id) => Ok(Answer::new(Verdict::Deny, id)),
+        None => anyhow::bail!("`{text}` is no refusal of the filter"),
+    }
+}
+
+#[test]
+fn the_module_in_wasmtime_keeps_what_the_corpus_promises() {
+    check(harness::Harness::new().unwrap());
+}
+
+#[test]
+fn the_programs_in_the_kernel_keep_what_the_corpus_promises() {
+    check(kernel::Kernel::new().unwrap());
+}
+
+#[test]
+fn the_module_in_envoy_keeps_what_the_corpus_promises() {
+    check(envoy::Envoy::new(&Corpus::load().unwrap()).unwrap());
+}
