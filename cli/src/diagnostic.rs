@@ -71,7 +71,7 @@ fn line_around(bytes: &[u8], offset: usize) -> Option<(&str, usize)> {
     let (before, after) = bytes.split_at_checked(offset)?;
     let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
     let end = after.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |length| offset + length);
-    let line = str::from_utf8(bytes.get(start..end)?).ok()?;
+    let line = str::from_utf8(bytes.get(start..end)?).ok()?.trim_end_matches('\r');
     (!line.trim().is_empty() && line.len() <= MAX_LINE).then_some((line, offset - start))
 }
 

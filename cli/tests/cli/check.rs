@@ -41,6 +41,7 @@ refused! {
     a_binary_file_is_not_text: "not-text.yaml";
     an_unclosed_quote_is_not_yaml: "not-yaml.yaml";
     everything_that_is_wrong_is_said_at_once: "several.yaml";
+    columns_count_characters_whatever_the_script: "unicode.yaml";
     a_misspelt_field_is_never_ignored: "unknown-field.yaml";
     a_label_operator_is_one_of_four: "unknown-operator.yaml";
     a_version_that_does_not_exist_is_refused: "wrong-api-version.yaml";

@@ -58,7 +58,8 @@ impl<'n> Fields<'n> {
                 .known
                 .iter()
                 .map(|known| (strsim::damerau_levenshtein(known, &entry.key), *known))
-                .filter(|(distance, _)| *distance <= 2)
+                // Of a short key at least half must be right: two changes make any two letters of any other.
+                .filter(|(distance, _)| *distance <= 2 && distance * 2 <= entry.key.chars().count())
                 .min();
             let cure = match similar {
                 Some((_, known)) => format!("did you mean `{known}`?"),
