@@ -1,16 +1,21 @@
 //! A part of a rule that is either absent or a list of alternatives.
 
 use alloc::vec::Vec;
-use serde::{Deserialize, Serialize};
+use core::{fmt, marker::PhantomData};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error, SeqAccess, Visitor, value::SeqAccessDeserializer},
+};
 
 use crate::Truth;
 
 /// A condition list of a rule: absent (everything satisfies it) or at least one alternative.
 ///
 /// Absent and empty are different things: an empty list is refused wherever one is built, because it would
-/// widen a rule in one reading and void it in the other.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Option<Vec<T>>", into = "Option<Vec<T>>", bound(serialize = "T: Clone + Serialize"))]
+/// widen a rule in one reading and void it in the other. When a clause is read from a configuration, absent is written
+/// `null`: a key that is missing is refused, because a lost key must not widen a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "Option<Vec<T>>", bound(serialize = "T: Clone + Serialize"))]
 pub enum Clause<T> {
     /// The rule does not have this condition.
     Any,
@@ -58,11 +63,29 @@ impl<T> Clause<T> {
     }
 }
 
-impl<T> TryFrom<Option<Vec<T>>> for Clause<T> {
-    type Error = EmptyClause;
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Clause<T> {
+    /// Not by way of `Option`, which serde also makes of a key that is missing.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Written<T>(PhantomData<T>);
 
-    fn try_from(list: Option<Vec<T>>) -> Result<Self, EmptyClause> {
-        list.map_or(Ok(Self::Any), Self::one_of)
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Written<T> {
+            type Value = Clause<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("null or a list")
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+                Ok(Clause::Any)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+                let list = Vec::deserialize(SeqAccessDeserializer::new(list))?;
+                Clause::one_of(list).map_err(Error::custom)
+            }
+        }
+
+        deserializer.deserialize_any(Written(PhantomData))
     }
 }
 
@@ -71,6 +94,90 @@ impl<T> From<Clause<T>> for Option<Vec<T>> {
         match clause {
             Clause::Any => None,
             Clause::OneOf(Alternatives(list)) => Some(list),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Configuration, LabelExpression};
+    use alloc::{string::ToString, vec};
+    use serde_json::{Value, json};
+
+    fn rule() -> Value {
+        let selector = json!({
+            "namespace": "a", "labels": {}, "expressions": [{"operator": "NotIn", "key": "k", "values": ["v"]}],
+            "serviceAccounts": null,
+        });
+        json!({
+            "id": "a/p/r", "action": "allow", "namespace": "a",
+            "from": [{"workloads": selector}], "to": [{"block": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}}],
+            "ports": [{"protocol": "TCP", "first": 1, "last": 2}], "http": [{"methods": ["GET"], "paths": null}],
+        })
+    }
+
+    fn read(rule: Value) -> Result<Configuration, alloc::string::String> {
+        let identity = json!({"namespace": "a", "serviceAccount": "s", "labels": {}, "proxied": true});
+        let configuration = json!({
+            "revision": "r",
+            "program": {"rules": [rule], "isolations": []},
+            "inventory": {
+                "trustDomain": "t", "trustAddresses": false,
+                "workloads": [{"name": "w", "identity": identity, "instances": []}],
+            },
+        });
+        Configuration::from_json(configuration.to_string().as_bytes()).map_err(|error| error.to_string())
+    }
+
+    /// The paths to every key inside `value`.
+    fn keys(value: &Value, path: &str, found: &mut Vec<(alloc::string::String, alloc::string::String)>) {
+        match value {
+            Value::Object(fields) => fields.iter().for_each(|(key, value)| {
+                found.push((path.to_string(), key.clone()));
+                keys(value, &alloc::format!("{path}/{key}"), found);
+            }),
+            Value::Array(items) => items
+                .iter()
+                .enumerate()
+                .for_each(|(index, item)| keys(item, &alloc::format!("{path}/{index}"), found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn a_lost_key_never_widens_a_rule() {
+        read(rule()).unwrap();
+        let mut found = vec![];
+        keys(&rule(), "", &mut found);
+        assert!(found.len() > 20, "{found:?}");
+        for (path, key) in found {
+            let mut poorer = rule();
+            poorer.pointer_mut(&path).unwrap().as_object_mut().unwrap().remove(&key);
+            assert!(read(poorer).is_err(), "without {path}/{key}");
+        }
+    }
+
+    #[test]
+    fn a_label_expression_is_refused_without_values() {
+        for operator in ["In", "NotIn"] {
+            let values = |values: Value| {
+                serde_json::from_value::<LabelExpression>(
+                    json!({"operator": operator, "key": "k", "values": values}),
+                )
+            };
+            assert!(values(json!(["v"])).is_ok());
+            assert!(values(json!(null)).is_err());
+            assert!(values(json!([])).is_err());
+        }
+    }
+
+    #[test]
+    fn null_is_absent_and_an_empty_list_is_refused() {
+        assert_eq!(serde_json::from_str::<Clause<u8>>("null").unwrap(), Clause::Any);
+        assert_eq!(serde_json::from_str::<Clause<u8>>("[1]").unwrap(), Clause::one_of(vec![1]).unwrap());
+        for wrong in ["[]", "{}", "1", "[null]", "false"] {
+            assert!(serde_json::from_str::<Clause<u8>>(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Label expressions, as Kubernetes `matchExpressions`.
 
 use alloc::string::String;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 use crate::{Clause, Labels};
 
@@ -17,6 +17,7 @@ pub enum LabelExpression {
         /// The label's key.
         key: String,
         /// At least one value.
+        #[serde(deserialize_with = "some_values")]
         values: Clause<String>,
     },
     /// The label is absent or has none of these values.
@@ -24,6 +25,7 @@ pub enum LabelExpression {
         /// The label's key.
         key: String,
         /// At least one value.
+        #[serde(deserialize_with = "some_values")]
         values: Clause<String>,
     },
     /// The label is there, whatever its value.
@@ -48,6 +50,12 @@ impl LabelExpression {
             Self::DoesNotExist { key } => !labels.contains_key(key),
         }
     }
+}
+
+/// Reads values, which `In` and `NotIn` must have: `NotIn` nothing would hold for everybody.
+fn some_values<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Clause<String>, D::Error> {
+    let values = Clause::deserialize(deserializer)?;
+    if values.is_any() { Err(D::Error::custom("the label expression has no values")) } else { Ok(values) }
 }
 
 fn among(values: &Clause<String>, value: &str) -> bool {

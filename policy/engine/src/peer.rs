@@ -33,10 +33,8 @@ pub struct Selector {
     /// The namespace.
     pub namespace: String,
     /// Labels the workload must have, with these values.
-    #[serde(default)]
     pub labels: Labels,
     /// Expressions over its labels, all of which must hold.
-    #[serde(default)]
     pub expressions: Vec<LabelExpression>,
     /// Service accounts, one of which it must run under.
     pub service_accounts: Clause<String>,
@@ -90,7 +88,6 @@ pub struct Block {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RawBlock {
     cidr: IpNet,
-    #[serde(default)]
     except: Vec<IpNet>,
 }
 

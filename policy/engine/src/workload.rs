@@ -17,7 +17,6 @@ pub struct WorkloadIdentity {
     /// Its service account; `default` where none is named, as in Kubernetes.
     pub service_account: String,
     /// Its labels.
-    #[serde(default)]
     pub labels: Labels,
     /// Whether its inbound TCP passes an Envoy that runs the Bookend filter.
     #[serde(default)]

@@ -12,19 +12,23 @@ pub(crate) const CONFIGURATION: &str = r#"{
     "rules": [
       {
         "id": "default/bookinfo/reviews-reads-ratings", "action": "allow", "namespace": "default",
-        "from": [{"workloads": {"namespace": "default", "labels": {"app": "reviews"}, "serviceAccounts": null}}],
-        "to": [{"workloads": {"namespace": "default", "labels": {"app": "ratings"}, "serviceAccounts": null}}],
+        "from": [{"workloads": {
+          "namespace": "default", "labels": {"app": "reviews"}, "expressions": [], "serviceAccounts": null}}],
+        "to": [{"workloads": {
+          "namespace": "default", "labels": {"app": "ratings"}, "expressions": [], "serviceAccounts": null}}],
         "ports": [{"protocol": "TCP", "first": 9080, "last": 9080}],
         "http": [{"methods": ["GET"], "paths": ["/ratings/{id}"]}]
       },
       {
         "id": "default/bookinfo/no-admin", "action": "deny", "namespace": "default", "from": null,
-        "to": [{"workloads": {"namespace": "default", "labels": {"app": "ratings"}, "serviceAccounts": null}}],
+        "to": [{"workloads": {
+          "namespace": "default", "labels": {"app": "ratings"}, "expressions": [], "serviceAccounts": null}}],
         "ports": null, "http": [{"methods": null, "paths": ["/admin/{**}"]}]
       }
     ],
     "isolations": [{
-      "id": "default/bookinfo/isolate[0]", "workloads": {"namespace": "default", "serviceAccounts": null},
+      "id": "default/bookinfo/isolate[0]",
+      "workloads": {"namespace": "default", "labels": {}, "expressions": [], "serviceAccounts": null},
       "egress": true, "ingress": true
     }]
   },
