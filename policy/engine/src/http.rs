@@ -24,7 +24,12 @@ impl HttpMatch {
 
     /// Whether the method condition holds.
     pub fn method_holds(&self, request: &Request<'_>) -> Truth {
-        self.methods.holds(|method| request.method().map_or(Truth::Unknown, |m| (m == method).into()))
+        self.methods.holds(|method| match request.method() {
+            Some(actual) if actual == method => Truth::Yes,
+            // Some servers put methods into capitals before they look at them.
+            Some(actual) if !actual.eq_ignore_ascii_case(method) => Truth::No,
+            _ => Truth::Unknown,
+        })
     }
 
     /// Whether the path condition holds.
@@ -33,5 +38,23 @@ impl HttpMatch {
             Ok(path) => pattern.matches(path).into(),
             Err(_) => Truth::Unknown,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn a_method_in_other_case_is_in_doubt() {
+        let http = HttpMatch { methods: Clause::one_of(vec!["DELETE".into()]).unwrap(), paths: Clause::Any };
+        let holds = |method: Option<&[u8]>| http.method_holds(&Request::new(method, Some(b"/")));
+        assert_eq!(holds(Some(b"DELETE")), Truth::Yes);
+        assert_eq!(holds(Some(b"delete")), Truth::Unknown);
+        assert_eq!(holds(Some(b"Delete")), Truth::Unknown);
+        assert_eq!(holds(Some(b"GET")), Truth::No);
+        assert_eq!(holds(Some(b"\xff")), Truth::Unknown);
+        assert_eq!(holds(None), Truth::Unknown);
     }
 }

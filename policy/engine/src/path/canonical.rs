@@ -42,6 +42,9 @@ pub enum PathDoubt {
     /// A `.` or `..` segment, encoded or not (RFC 3986, 5.2.4).
     #[error("the path holds a dot segment")]
     DotSegment,
+    /// A segment that starts or ends in white space, which some servers trim (CVE-2016-5007).
+    #[error("the path holds white space at an end of a segment")]
+    Space,
 }
 
 impl CanonicalPath {
@@ -65,6 +68,13 @@ impl CanonicalPath {
         }
         if segments.split('/').any(|s| s == "." || s == "..") {
             return Err(PathDoubt::DotSegment);
+        }
+        // U+0080 to U+009F: they pass as bytes and are control characters once decoded.
+        if text.chars().any(char::is_control) {
+            return Err(PathDoubt::Control);
+        }
+        if segments.split('/').any(|s| s.trim() != s) {
+            return Err(PathDoubt::Space);
         }
         Ok(Self(text))
     }
@@ -122,6 +132,7 @@ mod tests {
             ("/a/", "/a/"),
             ("/caf%C3%A9", "/café"),
             ("/a%20b", "/a b"),
+            ("/a+b", "/a+b"),
             ("/...", "/..."),
             ("/.well-known/x", "/.well-known/x"),
         ] {
@@ -145,6 +156,15 @@ mod tests {
             (b"/a\\b", Backslash),
             (b"/a%00", Control),
             (b"/a\x7f", Control),
+            (b"/a%0a", Control),
+            (b"/a%C2%85b", Control),
+            (b"/a\xc2\x9f", Control),
+            (b"/a%20", Space),
+            (b"/%20a", Space),
+            (b"/a /b", Space),
+            (b"/a%20/", Space),
+            (b"/a%C2%A0", Space),
+            (b"/a%E3%80%80", Space),
             (b"/a;x=1", Parameter),
             (b"/..;/a", Parameter),
             (b"/%", BrokenEncoding),
