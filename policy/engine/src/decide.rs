@@ -167,8 +167,8 @@ fn attempt(rule: &Rule, end: End, connection: &Connection<'_>, exchange: Exchang
     let mut doubt: Option<Condition> = None;
     let governed = governs(rule, connection.at(end));
     let conditions = [
-        (Condition::From, rule.from.holds(|peer| peer.holds(&connection.source)).and(governed)),
-        (Condition::To, rule.to.holds(|peer| peer.holds(&connection.destination)).and(governed)),
+        (Condition::From, rule.from.means(&connection.source).and(governed)),
+        (Condition::To, rule.to.means(&connection.destination).and(governed)),
         (Condition::Ports, ports_hold(rule, connection)),
     ];
     for (condition, truth) in conditions {

@@ -26,6 +26,20 @@ impl PeerMatch {
     }
 }
 
+impl Clause<PeerMatch> {
+    /// Whether `endpoint` is among these peers. Where it may be one of several workloads, each is tried against all
+    /// peers, so that peers which together mean all of them leave no doubt (S22).
+    pub fn means(&self, endpoint: &Endpoint<'_>) -> Truth {
+        let meant = |endpoint: &Endpoint<'_>| self.holds(|peer| peer.holds(endpoint));
+        match &endpoint.identity {
+            Identity::Candidates(list) => Truth::agreed(list.iter().map(|workload| {
+                meant(&Endpoint { identity: Identity::Workload(workload), location: endpoint.location })
+            })),
+            _ => meant(endpoint),
+        }
+    }
+}
+
 /// Selects workloads; every part that is present must hold (S11).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
