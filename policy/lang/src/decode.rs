@@ -38,15 +38,7 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
         );
     };
     match (version.rsplit_once('/').map_or("", |(group, _)| group), kind.value.as_str()) {
-        ("", "List") => {
-            let Some(items) = fields.get("items") else { return };
-            match &items.value {
-                Value::Sequence(items) => {
-                    items.iter().for_each(|item| self::document(item, report, documents))
-                }
-                _ => fields::wrong_type(items, "items", "a list", report),
-            }
-        }
+        ("", "List") => list(fields, report, documents),
         (_, "Policy") if version != API_VERSION => wrong_version(API_VERSION, report),
         (_, "Inventory") if version != API_VERSION => wrong_version(API_VERSION, report),
         ("bookend.dev", "Policy") => documents.extend(policy::policy(fields, report).map(Document::Policy)),
@@ -69,6 +61,13 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
         ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet") => {
             documents.extend(manifest::controller(fields, report).map(Document::Workload));
         }
+        (group, name)
+            if name.strip_suffix("List").is_some_and(|item| is_read(item) || is_policy(group, item)) =>
+        {
+            let message = format!("a `{name}` is not read, because its items do not say what they are");
+            let cure = "write `kind: List` and `apiVersion: v1`, as `kubectl get -o yaml` does";
+            report.add(Code::UnknownKind, kind.span, message, cure);
+        }
         (group, name) if is_policy(group, name) => {
             let message = format!("policies of kind `{name}` in `{version}` are not understood");
             let cure = "express it as a Bookend `Policy`, or leave the document out";
@@ -85,10 +84,34 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
     }
 }
 
+/// Reads the items of a `List`. One without any says as little as an empty file, and is refused as that is.
+fn list(mut fields: Fields<'_>, report: &mut Report, documents: &mut Vec<Document>) {
+    // `kubectl` adds it; it says nothing.
+    fields.get("metadata");
+    let (items, place) = (fields.required("items", report), fields.place());
+    fields.finish(report);
+    let Some(items) = items else { return };
+    match &items.value {
+        Value::Sequence(items) if items.is_empty() => {
+            report.add(Code::NoDocument, place, "the list holds no document", "leave the list out");
+        }
+        Value::Sequence(items) => items.iter().for_each(|item| document(item, report, documents)),
+        _ => fields::wrong_type(items, "items", "a list", report),
+    }
+}
+
+/// Whether documents of a kind matter here.
+fn is_read(kind: &str) -> bool {
+    matches!(kind, "Policy" | "Inventory" | "Pod" | "Namespace" | "Service")
+        || matches!(kind, "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
+}
+
 /// Whether a kind of another system decides about traffic, so that ignoring it would change what is allowed.
 fn is_policy(group: &str, kind: &str) -> bool {
     let groups = ["networking.k8s.io", "policy.networking.k8s.io", "security.istio.io", "cilium.io"];
     kind.ends_with("Policy") && groups.contains(&group)
+        || kind.ends_with("NetworkPolicy")
+        || kind.ends_with("AuthorizationPolicy")
         || group.ends_with("projectcalico.org")
         || matches!(kind, "PeerAuthentication" | "RequestAuthentication")
 }

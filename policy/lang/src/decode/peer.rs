@@ -1,5 +1,7 @@
 //! Peers: `workloads` and `cidr`.
 
+use core::net::IpAddr;
+
 use super::{
     fields::{Fields, clause, string},
     name,
@@ -108,8 +110,12 @@ fn net(node: &Node, what: &str, report: &mut Report) -> Option<Spanned<IpNet>> {
         report.add(Code::BadCidr, text.span, format!("`{}` {cause}", text.value), cure);
         None
     };
-    let Ok(net) = text.value.parse::<IpNet>() else {
-        if let Ok(address) = text.value.parse::<core::net::IpAddr>() {
+    // What `IpNet` reads beyond this has leading zeros, which elsewhere mean octal numbers.
+    let plain = text.value.split_once('/').is_some_and(|(address, length)| {
+        address.parse::<IpAddr>().is_ok() && (length == "0" || !length.starts_with('0'))
+    });
+    let Some(net) = text.value.parse::<IpNet>().ok().filter(|_| plain) else {
+        if let Ok(address) = text.value.parse::<IpAddr>() {
             return bad(report, "has no prefix length", format!("write `{}`", IpNet::from(address)));
         }
         return bad(

@@ -43,19 +43,19 @@ fn number(node: &Node, report: &mut Report) -> Option<u16> {
         wrong_type(node, "port", "a number", report);
         return None;
     };
-    let Some(number) = scalar.integer() else {
+    if scalar.kind() != "number" {
         wrong_type(node, "port", "a number", report);
         return None;
-    };
-    match u16::try_from(number) {
-        Ok(port @ 1..) => Some(port),
+    }
+    match scalar.integer().and_then(|number| u16::try_from(number).ok()) {
+        Some(port @ 1..) => Some(port),
         _ => {
-            report.add(
-                Code::BadPort,
-                node.span,
-                format!("`{number}` is not a port"),
-                "write a number from 1 to 65535",
-            );
+            let message = format!("`{}` is not a port", scalar.text);
+            let cure = match scalar.text.len() > 1 && scalar.text.starts_with('0') {
+                true => "write a number from 1 to 65535, in decimal digits without a leading zero",
+                false => "write a number from 1 to 65535",
+            };
+            report.add(Code::BadPort, node.span, message, cure);
             None
         }
     }

@@ -62,9 +62,12 @@ impl Scalar {
         }
     }
 
-    /// The value of a whole number written in decimal digits.
+    /// The value of a whole number written in decimal digits. One with a leading zero has none: to YAML 1.1, which
+    /// Kubernetes reads, it is octal.
     pub(crate) fn integer(&self) -> Option<i64> {
-        (self.plain && self.kind() == "number").then(|| self.text.parse().ok()).flatten()
+        let digits = self.text.trim_start_matches(['+', '-']);
+        let octal = digits.len() > 1 && digits.starts_with('0');
+        (self.kind() == "number" && !octal).then(|| self.text.parse().ok()).flatten()
     }
 
     pub(crate) fn boolean(&self) -> Option<bool> {

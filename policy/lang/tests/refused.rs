@@ -1,0 +1,76 @@
+//! What would silently change a verdict is refused, or read so that it denies.
+
+use bookend_lang::{Code, Source, compile};
+
+const POLICY: &str = "{apiVersion: bookend.dev/v1alpha1, kind: Policy, metadata: {name: p}, \
+                      spec: {isolate: [{workloads: {}}]}}";
+
+/// The codes of what is wrong with `documents`.
+fn refused(documents: &str) -> Vec<Code> {
+    let Err(refused) = compile(&[Source::new("x", documents)]) else { return Vec::new() };
+    refused.diagnostics.iter().map(|diagnostic| diagnostic.code).collect()
+}
+
+/// The codes of what is wrong with a rule that holds `fields`.
+fn rule(fields: &str) -> Vec<Code> {
+    refused(&format!(
+        "{{apiVersion: bookend.dev/v1alpha1, kind: Policy, metadata: {{name: p}}, \
+         spec: {{allow: [{{name: r, {fields}}}]}}}}"
+    ))
+}
+
+#[test]
+fn a_list_whose_items_are_misspelt_is_not_an_empty_one() {
+    assert_eq!(refused(&format!("{{apiVersion: v1, kind: List, items: [{POLICY}]}}")), []);
+    assert_eq!(
+        refused(&format!("{{apiVersion: v1, kind: List, itmes: [{POLICY}]}}")),
+        [Code::MissingField, Code::UnknownField]
+    );
+    assert_eq!(refused("{apiVersion: v1, kind: List, items: []}"), [Code::NoDocument]);
+    assert_eq!(refused("{apiVersion: v1, kind: List, items: null}"), [Code::WrongType]);
+    let nested =
+        format!("{{apiVersion: v1, kind: List, items: [{{apiVersion: v1, kind: List, itms: [{POLICY}]}}]}}");
+    assert_eq!(refused(&nested), [Code::MissingField, Code::UnknownField]);
+}
+
+#[test]
+fn a_list_of_one_kind_is_not_passed_over() {
+    for (version, kind) in [
+        ("v1", "PodList"),
+        ("apps/v1", "DeploymentList"),
+        ("bookend.dev/v1alpha1", "PolicyList"),
+        ("networking.k8s.io/v1", "NetworkPolicyList"),
+        ("security.istio.io/v1", "AuthorizationPolicyList"),
+    ] {
+        let document = format!("{{apiVersion: {version}, kind: {kind}, items: []}}");
+        assert_eq!(refused(&document), [Code::UnknownKind], "{kind}");
+    }
+    assert_eq!(refused("{apiVersion: v1, kind: ConfigMapList, items: []}"), []);
+}
+
+#[test]
+fn a_policy_of_another_system_is_not_passed_over_whatever_its_group() {
+    for (version, kind) in [
+        ("extensions/v1beta1", "NetworkPolicy"),
+        ("crd.antrea.io/v1beta1", "ClusterNetworkPolicy"),
+        ("policy.linkerd.io/v1alpha1", "AuthorizationPolicy"),
+        ("cilium.io/v2", "CiliumClusterwideNetworkPolicy"),
+    ] {
+        let document = format!("{{apiVersion: {version}, kind: {kind}, metadata: {{name: a}}}}");
+        assert_eq!(refused(&document), [Code::UnknownKind], "{kind}");
+    }
+}
+
+#[test]
+fn a_number_that_may_be_octal_is_neither_port_nor_address() {
+    for port in ["010", "00", "+010", "0x50", "0o17", "1e3", "80.0", "-1", "0"] {
+        assert_eq!(rule(&format!("ports: [{port}]")), [Code::BadPort], "{port}");
+    }
+    assert_eq!(rule("ports: [80]"), []);
+    for block in ["010.0.0.0/8", "10.0.0.00/8", "10.0.0.0/08", "::/00", "10.0.0.0/+8", "fe80::%1/64"] {
+        assert_eq!(rule(&format!("to: [{{cidr: \"{block}\"}}]")), [Code::BadCidr], "{block}");
+    }
+    for block in ["0.0.0.0/0", "::/0", "10.0.0.0/8"] {
+        assert_eq!(rule(&format!("to: [{{cidr: \"{block}\"}}]")), [], "{block}");
+    }
+}
