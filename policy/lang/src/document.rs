@@ -72,7 +72,7 @@ pub(crate) struct WorkloadsDocument {
 #[derive(Clone, Debug)]
 pub(crate) struct InventoryDocument {
     pub(crate) trust_domain: Option<Spanned<String>>,
-    pub(crate) trust_addresses: Option<bool>,
+    pub(crate) trust_addresses: Option<Spanned<bool>>,
     pub(crate) workloads: Vec<WorkloadDocument>,
 }
 
@@ -84,17 +84,27 @@ pub(crate) struct WorkloadDocument {
     pub(crate) service_account: Option<String>,
     pub(crate) labels: Option<Labels>,
     pub(crate) proxied: Option<bool>,
-    /// Whether Istio injects its proxy where the namespace says so: pods, but not VMs and hosts.
-    pub(crate) injectable: bool,
+    pub(crate) injection: Injection,
     pub(crate) instances: Vec<Spanned<Instance>>,
+}
+
+/// What Istio's injector does with a workload of which nobody says whether it has a proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Injection {
+    /// It leaves the workload alone, or it is in doubt whether all inbound TCP passes what it injects.
+    Never,
+    /// It injects where the namespace asks for it.
+    ByNamespace,
+    /// The workload asks for it; the namespace may refuse.
+    Asked,
 }
 
 /// `kind: Namespace`.
 #[derive(Clone, Debug)]
 pub(crate) struct NamespaceDocument {
     pub(crate) name: Spanned<String>,
-    /// Whether Istio injects its proxy there: the label `istio-injection: enabled`, or a revision.
-    pub(crate) injected: bool,
+    /// Whether it asks for Istio's proxy or refuses it: the label `istio-injection`, or a revision.
+    pub(crate) injected: Option<bool>,
 }
 
 /// A Kubernetes Service: a name for workloads.

@@ -1,4 +1,5 @@
 //! What would silently change a verdict is refused, or read so that it denies.
+#![expect(clippy::unwrap_used, reason = "functions shared by tests fail as tests do")]
 
 use bookend_lang::{Code, Source, compile};
 
@@ -17,6 +18,13 @@ fn rule(fields: &str) -> Vec<Code> {
         "{{apiVersion: bookend.dev/v1alpha1, kind: Policy, metadata: {{name: p}}, \
          spec: {{allow: [{{name: r, {fields}}}]}}}}"
     ))
+}
+
+/// Whether the only workload of `documents` has a proxy.
+fn proxied(documents: &[&str]) -> bool {
+    let compiled = compile(&[Source::new("x", documents.join("\n---\n"))]).unwrap();
+    let [workload] = compiled.inventory.workloads.as_slice() else { unreachable!("one workload") };
+    workload.identity.proxied
 }
 
 #[test]
@@ -73,4 +81,67 @@ fn a_number_that_may_be_octal_is_neither_port_nor_address() {
     for block in ["0.0.0.0/0", "::/0", "10.0.0.0/8"] {
         assert_eq!(rule(&format!("to: [{{cidr: \"{block}\"}}]")), [], "{block}");
     }
+}
+
+#[test]
+fn trust_in_addresses_is_not_decided_by_the_file_that_trusts_more() {
+    let inventory = |name: &str, spec: &str| {
+        format!(
+            "{{apiVersion: bookend.dev/v1alpha1, kind: Inventory, metadata: {{name: {name}}}, spec: {spec}}}"
+        )
+    };
+    let both = |a: &str, b: &str| refused(&format!("{}\n---\n{}", inventory("a", a), inventory("b", b)));
+    let (yes, no) = ("{trustAddresses: true}", "{trustAddresses: false}");
+    assert_eq!(both(yes, no), [Code::DuplicateObject]);
+    assert_eq!(both(no, yes), [Code::DuplicateObject]);
+    assert_eq!(both(yes, yes), []);
+    assert_eq!(both("{trustDomain: a}", "{trustDomain: b}"), [Code::DuplicateObject]);
+}
+
+#[test]
+fn a_proxy_is_believed_in_only_where_all_inbound_traffic_passes_it() {
+    let namespace = |value: &str| {
+        format!(
+            "{{apiVersion: v1, kind: Namespace, metadata: {{name: default, labels: {{istio-injection: {value}}}}}}}"
+        )
+    };
+    let (enabled, disabled) = (namespace("enabled"), namespace("disabled"));
+    let pod = |metadata: &str, spec: &str| {
+        format!("{{apiVersion: v1, kind: Pod, metadata: {{name: a{metadata}}}, spec: {{{spec}}}}}")
+    };
+    let labelled = |value: &str| pod(&format!(", labels: {{sidecar.istio.io/inject: \"{value}\"}}"), "");
+    let annotated = |key: &str, value: &str| pod(&format!(", annotations: {{{key}: \"{value}\"}}"), "");
+    let container = "containers: [{name: istio-proxy}]";
+
+    assert!(proxied(&[&pod("", ""), &enabled]));
+    assert!(!proxied(&[&pod("", ""), &disabled]));
+    assert!(!proxied(&[&pod("", "")]));
+    assert!(proxied(&[&pod("", container)]));
+    assert!(!proxied(&[&pod("", "hostNetwork: true"), &enabled]));
+    assert_eq!(refused(&pod("", "hostNetwork: yes")), [Code::WrongType]);
+
+    assert!(proxied(&[&labelled("true")]));
+    assert!(!proxied(&[&labelled("true"), &disabled]), "the namespace refuses");
+    assert!(!proxied(&[&labelled("false"), &enabled]));
+    assert!(!proxied(&[&labelled("no"), &enabled]), "versions differ");
+
+    assert!(!proxied(&[&annotated("sidecar.istio.io/inject", "true")]), "no webhook looks at the annotation");
+    assert!(proxied(&[&annotated("sidecar.istio.io/inject", "true"), &enabled]));
+    assert!(!proxied(&[&annotated("sidecar.istio.io/inject", "false"), &enabled]));
+
+    for (key, value) in [
+        ("traffic.sidecar.istio.io/excludeInboundPorts", "8080"),
+        ("traffic.sidecar.istio.io/includeInboundPorts", "80"),
+        ("traffic.sidecar.istio.io/includeInboundPorts", ""),
+        ("sidecar.istio.io/interceptionMode", "NONE"),
+    ] {
+        let around = annotated(key, value);
+        assert!(!proxied(&[&around, &enabled]), "{key}: {value}");
+        let around = pod(&format!(", annotations: {{{key}: \"{value}\"}}"), container);
+        assert!(!proxied(&[&around]), "{key}: {value}");
+        let knowing = "{apiVersion: bookend.dev/v1alpha1, kind: Inventory, metadata: {name: i}, \
+                       spec: {workloads: [{name: a, proxy: true}]}}";
+        assert!(proxied(&[&around, knowing]), "an inventory may know better");
+    }
+    assert!(proxied(&[&annotated("traffic.sidecar.istio.io/includeInboundPorts", "*"), &enabled]));
 }

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Code,
     diagnostic::Report,
-    document::{InventoryDocument, Spanned, WorkloadDocument},
+    document::{Injection, InventoryDocument, Spanned, WorkloadDocument},
     yaml::Node,
 };
 use bookend_engine::{Instance, Location};
@@ -22,7 +22,10 @@ pub(super) fn inventory(mut fields: Fields<'_>, report: &mut Report) -> Option<I
     fields.finish(report);
     let mut spec = spec?;
     let trust_domain = spec.get("trustDomain").map(|node| name::name(node, "trustDomain", 253, report));
-    let trust_addresses = spec.get("trustAddresses").map(|node| boolean(node, "trustAddresses", report));
+    let trust_addresses = spec.get("trustAddresses").map(|node| {
+        let value = boolean(node, "trustAddresses", report)?;
+        Some(Spanned { value, span: node.span })
+    });
     let workloads = clause(spec.get("workloads"), "workloads", report, workload);
     spec.finish(report);
     metadata?;
@@ -59,7 +62,7 @@ fn workload(node: &Node, report: &mut Report) -> Option<WorkloadDocument> {
         service_account: flip(account)?.map(|account| account.value),
         labels: flip(labels)?,
         proxied: flip(proxied)?,
-        injectable: false,
+        injection: Injection::Never,
         instances: instances?.alternatives().unwrap_or_default().to_vec(),
     })
 }

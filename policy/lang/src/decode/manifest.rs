@@ -1,14 +1,16 @@
 //! Kubernetes manifests, as `kubectl get -o yaml` prints them. They hold much that says nothing about who a
 //! workload is, so fields that are not asked for are left alone here; what is asked for must be sound.
 
+use std::collections::BTreeMap;
+
 use super::{
-    fields::{Fields, string, wrong_type},
+    fields::{Fields, boolean, string, wrong_type},
     inventory::address,
     name::{self, Metadata},
 };
 use crate::{
     diagnostic::Report,
-    document::{NamespaceDocument, Service, Spanned, WorkloadDocument},
+    document::{Injection, NamespaceDocument, Service, Spanned, WorkloadDocument},
     yaml::{Node, Value},
 };
 use bookend_engine::{Instance, Labels};
@@ -84,8 +86,10 @@ fn workload(
             None => "default".to_owned(),
             Some(node) => name::name(node, "serviceAccountName", 253, report)?.value,
         };
-    let host_network = present(&mut spec, "hostNetwork")
-        .is_some_and(|node| matches!(&node.value, Value::Scalar(scalar) if scalar.boolean() == Some(true)));
+    let host_network = match present(&mut spec, "hostNetwork") {
+        None => false,
+        Some(node) => boolean(node, "hostNetwork", report)?,
+    };
     let mut sidecar = false;
     for list in ["containers", "initContainers"] {
         let Some(node) = present(&mut spec, list) else { continue };
@@ -94,28 +98,61 @@ fn workload(
             sidecar |= container.get("name").is_some_and(|node| is(node, "istio-proxy"));
         }
     }
-    // Istio injects unless told otherwise by the label or, of old, the annotation.
-    let told = labels.get("sidecar.istio.io/inject").cloned().or_else(|| {
-        let Value::Mapping(entries) = &metadata.annotations?.value else { return None };
-        let entry = entries.iter().find(|entry| entry.key == "sidecar.istio.io/inject")?;
-        string(&entry.value, "sidecar.istio.io/inject", report).map(|text| text.value)
-    });
-    let proxied = match (sidecar, host_network, told.as_deref()) {
-        (true, _, _) => Some(true),
-        (_, true, _) | (_, _, Some("false")) => Some(false),
-        (_, _, Some("true")) => Some(true),
-        // The namespace's label decides.
-        _ => None,
-    };
+    let annotations = annotations(metadata.annotations, report)?;
+    let (proxied, injection) = proxy(sidecar, host_network, &labels, &annotations);
     Some(WorkloadDocument {
         namespace: metadata.namespace,
         name: metadata.name,
         service_account: Some(account),
         labels: Some(labels),
         proxied,
-        injectable: true,
+        injection,
         instances,
     })
+}
+
+/// Whether a pod has a proxy that all its inbound TCP passes, as far as the pod itself says.
+fn proxy(
+    sidecar: bool,
+    host_network: bool,
+    labels: &Labels,
+    annotations: &BTreeMap<&str, String>,
+) -> (Option<bool>, Injection) {
+    let annotation = |name: &str| annotations.get(name).map(String::as_str);
+    let bypassed = annotation("traffic.sidecar.istio.io/excludeInboundPorts")
+        .is_some_and(|ports| !ports.is_empty())
+        || annotation("traffic.sidecar.istio.io/includeInboundPorts").is_some_and(|ports| ports != "*")
+        || annotation("sidecar.istio.io/interceptionMode") == Some("NONE");
+    if bypassed {
+        // Some ports have no proxy before them, and a rule does not know which. An inventory may know better.
+        return (None, Injection::Never);
+    }
+    // The annotation was there before the label, and never asked for more than its namespace did.
+    const INJECT: &str = "sidecar.istio.io/inject";
+    match (labels.get(INJECT).map(String::as_str), annotation(INJECT)) {
+        _ if sidecar => (Some(true), Injection::Never),
+        _ if host_network => (Some(false), Injection::Never),
+        (Some("false"), _) | (None, Some("false")) => (Some(false), Injection::Never),
+        (Some("true"), _) => (None, Injection::Asked),
+        (Some(""), _) | (None, None | Some("" | "true")) => (None, Injection::ByNamespace),
+        // Versions of Istio differ about other words.
+        (Some(_), _) | (None, Some(_)) => (None, Injection::Never),
+    }
+}
+
+/// The annotations that say something about the proxy.
+fn annotations<'n>(node: Option<&'n Node>, report: &mut Report) -> Option<BTreeMap<&'n str, String>> {
+    let mut annotations = BTreeMap::new();
+    let Some(node) = node.filter(|node| !node.is_null()) else { return Some(annotations) };
+    let Value::Mapping(entries) = &node.value else {
+        wrong_type(node, "annotations", "a mapping", report);
+        return None;
+    };
+    for entry in entries.iter().filter(|entry| entry.key.contains("sidecar.istio.io/")) {
+        let text = string(&entry.value, &entry.key, report)?;
+        annotations.insert(entry.key.as_str(), text.value);
+    }
+    Some(annotations)
 }
 
 /// A Namespace.
@@ -126,8 +163,8 @@ pub(super) fn namespace(fields: &mut Fields<'_>, report: &mut Report) -> Option<
         Some(node) => name::labels(node, "labels", report)?,
     };
     let injected = match labels.get("istio-injection") {
-        Some(value) => value == "enabled",
-        None => labels.contains_key("istio.io/rev"),
+        Some(value) => Some(value == "enabled"),
+        None => labels.contains_key("istio.io/rev").then_some(true),
     };
     Some(NamespaceDocument { name: metadata.name, injected })
 }

@@ -1,11 +1,12 @@
 //! Workloads, from manifests and inventories, to one inventory.
 
+use core::fmt;
 use std::collections::BTreeMap;
 
 use crate::{
     Code, Span,
     diagnostic::Report,
-    document::{InventoryDocument, NamespaceDocument, Service, Spanned, WorkloadDocument},
+    document::{Injection, InventoryDocument, NamespaceDocument, Service, Spanned, WorkloadDocument},
 };
 use bookend_engine::{Inventory, Workload, WorkloadIdentity};
 
@@ -18,28 +19,12 @@ pub(crate) fn inventory(
     report: &mut Report,
 ) -> Inventory {
     let mut inventory = Inventory::default();
-    let mut named: Option<Spanned<String>> = None;
-    for document in settings {
-        inventory.trust_addresses |= document.trust_addresses.unwrap_or(false);
-        let Some(domain) = &document.trust_domain else { continue };
-        match &named {
-            Some(first) if first.value != domain.value => {
-                let message =
-                    format!("the trust domain is `{}` here and `{}` elsewhere", domain.value, first.value);
-                report.add_related(
-                    Code::DuplicateObject,
-                    domain.span,
-                    message,
-                    "keep one",
-                    (first.span, "the first one"),
-                );
-            }
-            _ => named = Some(domain.clone()),
-        }
+    let domains = settings.iter().filter_map(|document| document.trust_domain.as_ref());
+    if let Some(domain) = agreed(domains, "trust domain", report) {
+        inventory.trust_domain.clone_from(domain);
     }
-    if let Some(domain) = named {
-        inventory.trust_domain = domain.value;
-    }
+    let trusts = settings.iter().filter_map(|document| document.trust_addresses.as_ref());
+    inventory.trust_addresses = agreed(trusts, "value of `trustAddresses`", report).copied().unwrap_or(false);
     unique(namespaces.iter().map(|n| (("", n.name.value.as_str()), n.name.span)), "namespace", report);
     unique(
         services.iter().map(|s| ((s.value.namespace.as_str(), s.value.name.as_str()), s.span)),
@@ -48,8 +33,31 @@ pub(crate) fn inventory(
     );
     let merged = merge(workloads, report);
     refuse_shared_places(merged.values(), report);
-    inventory.workloads = merged.into_values().map(|document| workload(document, namespaces)).collect();
+    let namespaces = namespaces.iter().map(|n| (n.name.value.as_str(), n.injected)).collect();
+    inventory.workloads = merged.into_values().map(|document| workload(document, &namespaces)).collect();
     inventory
+}
+
+/// What all that say something about it agree on.
+fn agreed<'d, T: PartialEq + fmt::Display>(
+    said: impl Iterator<Item = &'d Spanned<T>>,
+    what: &str,
+    report: &mut Report,
+) -> Option<&'d T> {
+    let mut first: Option<&'d Spanned<T>> = None;
+    for document in said {
+        match first {
+            Some(first) if first.value != document.value => {
+                let message =
+                    format!("the {what} is `{}` here and `{}` elsewhere", document.value, first.value);
+                let related = (first.span, "the first one");
+                report.add_related(Code::DuplicateObject, document.span, message, "keep one", related);
+            }
+            Some(_) => {}
+            None => first = Some(document),
+        }
+    }
+    first.map(|first| &first.value)
 }
 
 fn unique<'a>(objects: impl Iterator<Item = ((&'a str, &'a str), Span)>, what: &str, report: &mut Report) {
@@ -91,7 +99,7 @@ fn merge(documents: Vec<WorkloadDocument>, report: &mut Report) -> BTreeMap<Name
         first.labels = first.labels.take().or(document.labels);
         first.service_account = first.service_account.take().or(document.service_account);
         first.proxied = first.proxied.or(document.proxied);
-        first.injectable |= document.injectable;
+        first.injection = first.injection.max(document.injection);
         first.instances.extend(document.instances);
     }
     merged
@@ -130,11 +138,15 @@ fn refuse_shared_places<'a>(workloads: impl Iterator<Item = &'a WorkloadDocument
     }
 }
 
-fn workload(document: WorkloadDocument, namespaces: &[NamespaceDocument]) -> Workload {
-    let WorkloadDocument { namespace, name, service_account, labels, proxied, injectable, instances } =
+fn workload(document: WorkloadDocument, namespaces: &BTreeMap<&str, Option<bool>>) -> Workload {
+    let WorkloadDocument { namespace, name, service_account, labels, proxied, injection, instances } =
         document;
-    let injected = || injectable && namespaces.iter().any(|n| n.name.value == namespace && n.injected);
-    let proxied = proxied.unwrap_or_else(injected);
+    let asked = namespaces.get(namespace.as_str()).copied().flatten();
+    let proxied = proxied.unwrap_or(match injection {
+        Injection::Never => false,
+        Injection::ByNamespace => asked == Some(true),
+        Injection::Asked => asked != Some(false),
+    });
     let identity = WorkloadIdentity {
         service_account: service_account.unwrap_or_else(|| "default".to_owned()),
         labels: labels.unwrap_or_default(),
