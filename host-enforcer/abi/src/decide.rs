@@ -3,16 +3,17 @@
 //! The same function runs in the kernel over its maps and everywhere else over plain ones. It is written for the
 //! verifier: one policy lookup, loops with constant bounds, no recursion, nothing that can panic.
 
+mod link;
 mod policy;
 
-use crate::event::{FROM_WORKLOAD, TO_WORKLOAD};
+use crate::event::FROM_WORKLOAD;
 use crate::flow;
 use crate::packet::{self, Kind, Packet};
 use crate::table::{
     ALLOW, BlockKey, Config, DENY, FlowKey, FlowValue, ICMPV6, Interface, NO_POLICY, NO_RULE, OUTSIDE,
     OwnedKey, PolicyHead, VerdictKey, VerdictValue,
 };
-use crate::{Address, Event, Reason, address};
+use crate::{Address, Event, Reason};
 
 /// The tables, as [`decide`] asks them. What each absence means is said in [`crate::table`].
 pub trait Tables {
@@ -77,8 +78,8 @@ impl Outcome {
     }
 }
 
-/// Judges one packet at one interface. `direction` is [`FROM_WORKLOAD`] or [`TO_WORKLOAD`], `now` nanoseconds of a
-/// monotonic clock.
+/// Judges one packet at one interface. `direction` is [`FROM_WORKLOAD`] or [`TO_WORKLOAD`](crate::TO_WORKLOAD), `now`
+/// nanoseconds of a monotonic clock.
 #[inline(always)]
 pub fn decide<T: Tables>(tables: &mut T, direction: u8, ifindex: u32, packet: &Packet, now: u64) -> Outcome {
     let Some(interface) = tables.interface(ifindex) else {
@@ -86,8 +87,8 @@ pub fn decide<T: Tables>(tables: &mut T, direction: u8, ifindex: u32, packet: &P
     };
     match packet.kind {
         Kind::Unparsed => Outcome::deny(Reason::MALFORMED),
-        Kind::Arp => arp(tables, direction, ifindex, packet),
-        Kind::Neighbor => neighbor(tables, direction, ifindex, packet),
+        Kind::Arp => link::arp(tables, direction, ifindex, packet),
+        Kind::Neighbor => link::neighbor(tables, direction, ifindex, packet, now),
         Kind::IcmpError => icmp_error(tables, direction, ifindex, packet, now),
         Kind::Tcp | Kind::Datagram | Kind::EchoRequest | Kind::EchoReply => {
             connection(tables, direction, ifindex, &interface, packet, now)
@@ -133,55 +134,6 @@ fn ends(direction: u8, packet: &Packet) -> (&Address, &Address, u16, u16) {
     } else {
         (&packet.destination, &packet.source, packet.destination_port, packet.source_port)
     }
-}
-
-/// A workload speaks ARP in its own name only; `0.0.0.0` is a probe (RFC 5227) and claims nothing.
-#[inline(always)]
-fn arp<T: Tables>(tables: &T, direction: u8, ifindex: u32, packet: &Packet) -> Outcome {
-    const REQUEST: u8 = 1;
-    let probe = packet.detail == REQUEST && packet.source == address::mapped([0; 4]);
-    if direction == TO_WORKLOAD || probe || tables.owns(&OwnedKey { ifindex, address: packet.source }) {
-        Outcome::pass(Reason::ARP)
-    } else {
-        Outcome::deny(Reason::ARP_FORBIDDEN)
-    }
-}
-
-/// A workload may ask for neighbors and routers, answer for itself and say which multicast it listens to (switches
-/// deliver solicitations by that); it is never a router.
-#[inline(always)]
-fn neighbor<T: Tables>(tables: &T, direction: u8, ifindex: u32, packet: &Packet) -> Outcome {
-    const LISTENER_QUERY: u8 = 130;
-    const LISTENER_REPORT: u8 = 131;
-    const LISTENER_DONE: u8 = 132;
-    const ROUTER_SOLICITATION: u8 = 133;
-    const ROUTER_ADVERTISEMENT: u8 = 134;
-    const SOLICITATION: u8 = 135;
-    const ADVERTISEMENT: u8 = 136;
-    const LISTENER_REPORT_2: u8 = 143;
-    let own = |address: &Address| {
-        address::is_link_local(address) || tables.owns(&OwnedKey { ifindex, address: *address })
-    };
-    let on_link = address::is_link_multicast(&packet.destination);
-    let nameless = address::is_unspecified(&packet.source);
-    let permitted = if direction == FROM_WORKLOAD {
-        match packet.detail {
-            SOLICITATION | ROUTER_SOLICITATION => nameless || own(&packet.source),
-            ADVERTISEMENT => own(&packet.source) && own(&packet.subject),
-            LISTENER_REPORT | LISTENER_DONE | LISTENER_REPORT_2 => {
-                on_link && (nameless || address::is_link_local(&packet.source))
-            }
-            _ => false,
-        }
-    } else {
-        match packet.detail {
-            SOLICITATION | ADVERTISEMENT | ROUTER_ADVERTISEMENT => on_link || own(&packet.destination),
-            // The host's own reports go out here as well.
-            LISTENER_QUERY | LISTENER_REPORT | LISTENER_DONE | LISTENER_REPORT_2 => on_link,
-            _ => false,
-        }
-    };
-    if permitted { Outcome::pass(Reason::ND) } else { Outcome::deny(Reason::ND_FORBIDDEN) }
 }
 
 /// An error about a connection that was allowed, sent to the end that sent the offending packet. The router that

@@ -10,6 +10,11 @@ pub const CLOSING: u8 = 2;
 pub const DATAGRAM: u8 = 3;
 /// ICMP echo.
 pub const ECHO: u8 = 4;
+/// Not a connection: an address that has been heard of by neighbor discovery, and so is on the workload's link.
+pub const NEIGHBOR: u8 = 5;
+
+/// In [`FlowKey::remote_port`](crate::table::FlowKey::remote_port): the entry is a [`NEIGHBOR`]. Not an initiator.
+pub const ON_LINK: u16 = 2;
 
 /// In [`FlowValue::flags`](crate::table::FlowValue::flags): the workload has sent FIN.
 pub const FIN_FROM_WORKLOAD: u8 = 1;
@@ -33,6 +38,8 @@ pub const fn timeout(state: u8) -> u64 {
         CLOSING => 30 * SECOND,
         DATAGRAM => 60 * SECOND,
         ECHO => 5 * SECOND,
+        // Refreshed by every answer; a workload that is cut short asks again by multicast.
+        NEIGHBOR => 600 * SECOND,
         _ => 0,
     }
 }

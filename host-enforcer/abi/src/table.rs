@@ -200,7 +200,8 @@ pub struct FlowKey {
     pub remote: Address,
     /// The workload's port; for ICMP echo the identifier; 0 for protocols without ports.
     pub local_port: u16,
-    /// The peer's port; for ICMP echo the [initiator](FlowValue::initiator); 0 for protocols without ports.
+    /// The peer's port; for ICMP echo the [initiator](FlowValue::initiator); for an address on the link
+    /// [`ON_LINK`](crate::flow::ON_LINK); 0 for protocols without ports.
     pub remote_port: u16,
 }
 

@@ -2,10 +2,11 @@ mod connection;
 mod neighbor;
 
 use super::*;
-use crate::craft;
+use crate::event::TO_WORKLOAD;
 use crate::packet::{ACK, FIN, RST, SYN, parse};
 use crate::plain::PlainTables;
 use crate::table::{ICMP, OTHER_PROTOCOL, TCP, UDP};
+use crate::{address, craft};
 use std::net::IpAddr;
 
 const IFINDEX: u32 = 7;

@@ -49,6 +49,46 @@ fn arp_is_spoken_in_ones_own_name() {
 }
 
 #[test]
+fn nobody_is_talked_out_of_an_address_by_a_probe_for_it() {
+    let mut world = World::new();
+    drops(world.judge(FROM_WORKLOAD, &craft::arp(1, [0; 4], [10, 0, 0, 2])), Reason::ARP_FORBIDDEN);
+    let mut probe = |target: &str| {
+        let message = craft::icmp(135, [0; 4], &address(target));
+        world.judge(FROM_WORKLOAD, &craft::frame(ip("::"), ip("ff02::1:ff00:2"), ICMPV6, &message))
+    };
+    drops(probe("fd00::2"), Reason::ND_FORBIDDEN);
+    passes(probe("fd00::1"), Reason::ND, 0);
+}
+
+#[test]
+fn neighbor_discovery_carries_nothing_beyond_the_link() {
+    let mut world = World::new();
+    let judge = |world: &mut World, direction, source: &str, destination: &str, kind: u8, target: &str| {
+        let message = craft::icmp(kind, [0; 4], &address(target));
+        world.judge(direction, &craft::frame(ip(source), ip(destination), ICMPV6, &message))
+    };
+    let (own, other) = ("fd00::1", "2001:db8::1");
+    for (kind, target) in [(135, other), (136, own), (133, "::")] {
+        drops(judge(&mut world, FROM_WORKLOAD, own, other, kind, target), Reason::ND_FORBIDDEN);
+        passes(judge(&mut world, FROM_WORKLOAD, own, "fe80::9", kind, target), Reason::ND, 0);
+        passes(judge(&mut world, FROM_WORKLOAD, own, "ff02::1", kind, target), Reason::ND, 0);
+    }
+    // Whoever was heard asking or answering there is on the link.
+    passes(judge(&mut world, TO_WORKLOAD, other, "ff02::1:ff00:1", 135, own), Reason::ND, 0);
+    passes(judge(&mut world, TO_WORKLOAD, "fe80::9", own, 136, "fd00::2"), Reason::ND, 0);
+    passes(judge(&mut world, FROM_WORKLOAD, own, other, 136, own), Reason::ND, 0);
+    passes(judge(&mut world, FROM_WORKLOAD, own, "fd00::2", 135, "fd00::2"), Reason::ND, 0);
+    drops(judge(&mut world, FROM_WORKLOAD, own, "fd00::3", 135, "fd00::3"), Reason::ND_FORBIDDEN);
+    // That opens nothing else to it, and does not last.
+    drops(
+        world.judge(FROM_WORKLOAD, &craft::frame(ip(own), ip(other), TCP, &craft::tcp(5000, 80, SYN))),
+        Reason::ISOLATION,
+    );
+    world.now += 601 * SECOND;
+    drops(judge(&mut world, FROM_WORKLOAD, own, other, 136, own), Reason::ND_FORBIDDEN);
+}
+
+#[test]
 fn a_workload_answers_for_itself_and_is_never_a_router() {
     let mut world = World::new();
     let mut from = |source: &str, kind: u8, target: &str| {

@@ -1,0 +1,134 @@
+//! What a workload and its link say to each other: ARP, neighbor discovery, multicast listener discovery.
+
+use super::{Outcome, Tables, is_live};
+use crate::event::TO_WORKLOAD;
+use crate::packet::Packet;
+use crate::table::{FlowKey, FlowValue, ICMPV6, OwnedKey};
+use crate::{Address, Reason, address, flow};
+
+const LISTENER_QUERY: u8 = 130;
+const LISTENER_REPORT: u8 = 131;
+const LISTENER_DONE: u8 = 132;
+const ROUTER_SOLICITATION: u8 = 133;
+const ROUTER_ADVERTISEMENT: u8 = 134;
+const SOLICITATION: u8 = 135;
+const ADVERTISEMENT: u8 = 136;
+const LISTENER_REPORT_2: u8 = 143;
+
+/// A workload speaks ARP in its own name only. A probe from `0.0.0.0` (RFC 5227) claims its target: whoever is asked
+/// takes it for a rival.
+#[inline(always)]
+pub(super) fn arp<T: Tables>(tables: &T, direction: u8, ifindex: u32, packet: &Packet) -> Outcome {
+    const REQUEST: u8 = 1;
+    let probe = packet.detail == REQUEST && packet.source == address::mapped([0; 4]);
+    let claimed = if probe { packet.destination } else { packet.source };
+    if direction == TO_WORKLOAD || tables.owns(&OwnedKey { ifindex, address: claimed }) {
+        Outcome::pass(Reason::ARP)
+    } else {
+        Outcome::deny(Reason::ARP_FORBIDDEN)
+    }
+}
+
+/// A workload may ask for neighbors and routers, answer for itself and say which multicast it listens to (switches
+/// deliver solicitations by that); it is never a router.
+#[inline(always)]
+pub(super) fn neighbor<T: Tables>(
+    tables: &mut T,
+    direction: u8,
+    ifindex: u32,
+    packet: &Packet,
+    now: u64,
+) -> Outcome {
+    let permitted = if direction == TO_WORKLOAD {
+        hears(tables, ifindex, packet, now)
+    } else {
+        says(tables, ifindex, packet, now)
+    };
+    if permitted { Outcome::pass(Reason::ND) } else { Outcome::deny(Reason::ND_FORBIDDEN) }
+}
+
+#[inline(always)]
+fn own<T: Tables>(tables: &T, ifindex: u32, address: &Address) -> bool {
+    address::is_link_local(address) || tables.owns(&OwnedKey { ifindex, address: *address })
+}
+
+/// What the workload may send.
+#[inline(always)]
+fn says<T: Tables>(tables: &T, ifindex: u32, packet: &Packet, now: u64) -> bool {
+    let nameless = address::is_unspecified(&packet.source);
+    let named = own(tables, ifindex, &packet.source);
+    match packet.detail {
+        // Without a source it claims its target (duplicate address detection, RFC 4862, 5.4.3).
+        SOLICITATION if nameless => {
+            own(tables, ifindex, &packet.subject) && stays(tables, ifindex, packet, now)
+        }
+        SOLICITATION => named && stays(tables, ifindex, packet, now),
+        ROUTER_SOLICITATION => (nameless || named) && stays(tables, ifindex, packet, now),
+        ADVERTISEMENT => {
+            named && own(tables, ifindex, &packet.subject) && stays(tables, ifindex, packet, now)
+        }
+        LISTENER_REPORT | LISTENER_DONE | LISTENER_REPORT_2 => {
+            address::is_link_multicast(&packet.destination)
+                && (nameless || address::is_link_local(&packet.source))
+        }
+        _ => false,
+    }
+}
+
+/// What the workload may receive. Who told it of an address on its link is remembered.
+#[inline(always)]
+fn hears<T: Tables>(tables: &mut T, ifindex: u32, packet: &Packet, now: u64) -> bool {
+    let on_link = address::is_link_multicast(&packet.destination);
+    match packet.detail {
+        SOLICITATION | ADVERTISEMENT | ROUTER_ADVERTISEMENT => {
+            if !on_link && !own(tables, ifindex, &packet.destination) {
+                return false;
+            }
+            let spoken_for = if packet.detail == ADVERTISEMENT { &packet.subject } else { &packet.source };
+            if packet.detail != ROUTER_ADVERTISEMENT && !needs_no_proof(spoken_for) {
+                let neighbor = FlowValue { last_seen: now, state: flow::NEIGHBOR, ..FlowValue::default() };
+                // If there is no room the workload finds its neighbor again by multicast.
+                let _ = tables.insert_flow(&on_link_key(ifindex, spoken_for), &neighbor);
+            }
+            true
+        }
+        // The host's own reports go out here as well.
+        LISTENER_QUERY | LISTENER_REPORT | LISTENER_DONE | LISTENER_REPORT_2 => on_link,
+        _ => false,
+    }
+}
+
+/// Whether the packet goes no further than the link. Only its receiver checks that it came through no router
+/// (RFC 4861, 7.1); routers forward it like any other, so to an address beyond the link it would carry data past the
+/// policy.
+#[inline(always)]
+fn stays<T: Tables>(tables: &T, ifindex: u32, packet: &Packet, now: u64) -> bool {
+    let destination = &packet.destination;
+    if address::is_link_multicast(destination) || address::is_link_local(destination) {
+        return true;
+    }
+    match tables.flow(&on_link_key(ifindex, destination)) {
+        Some(slot) => is_live(&tables.read_flow(&slot), now),
+        None => false,
+    }
+}
+
+/// Addresses a workload may answer without having heard of them, or never.
+#[inline(always)]
+fn needs_no_proof(address: &Address) -> bool {
+    let [first, ..] = *address;
+    address::is_link_local(address) || address::is_unspecified(address) || first == 0xff
+}
+
+/// The entry of `flows` that says that `address` is on the link. No connection has it: of ICMPv6, only echo is one.
+#[inline(always)]
+fn on_link_key(ifindex: u32, address: &Address) -> FlowKey {
+    FlowKey {
+        ifindex,
+        protocol: ICMPV6 as u32,
+        local: address::UNSPECIFIED,
+        remote: *address,
+        local_port: 0,
+        remote_port: flow::ON_LINK,
+    }
+}
