@@ -239,8 +239,14 @@ fn connection<T: Tables>(
         }
         return outcome;
     }
+    // Nor may it change who opened this one: a peer that may open connections here could otherwise have the one it
+    // was sent judged as its own, and so keep it after a change that denies it.
+    if live && known.initiator != initiator {
+        outcome.report = config.flags & Config::ALLOW_EVENTS != 0;
+        return outcome;
+    }
 
-    let renewed = live && known.initiator == initiator && !(packet.is_syn() && known.state == flow::CLOSING);
+    let renewed = live && !(packet.is_syn() && known.state == flow::CLOSING);
     if !renewed {
         known = FlowValue { initiator, state: first_state(packet.kind), ..FlowValue::default() };
     }

@@ -75,6 +75,24 @@ fn a_denied_syn_ends_the_connection_it_repeats() {
 }
 
 #[test]
+fn a_peer_cannot_make_a_connection_it_was_sent_its_own() {
+    for reset in [false, true] {
+        let mut world = World::connected();
+        world.allow(INGRESS, TCP, 5000, 16, 60);
+        if reset {
+            passes(world.receive(FRIEND, TCP, &craft::tcp(80, 5000, RST)), Reason::ESTABLISHED, 1);
+        }
+        // Allowed by itself, and simultaneous open needs it.
+        passes(world.receive(FRIEND, TCP, &craft::tcp(80, 5000, SYN)), Reason::RULE, 60);
+        passes(world.send(FRIEND, TCP, &craft::tcp(5000, 80, ACK)), Reason::ESTABLISHED, 1);
+        world.isolate();
+        world.allow(INGRESS, TCP, 5000, 16, 60);
+        drops(world.send(FRIEND, TCP, &craft::tcp(5000, 80, ACK)), Reason::ISOLATION);
+        drops(world.receive(FRIEND, TCP, &craft::tcp(80, 5000, ACK)), Reason::NO_CONNECTION);
+    }
+}
+
+#[test]
 fn silent_connections_expire() {
     let after = |seconds: u64, mut world: World| {
         world.now += seconds * SECOND;
