@@ -5,13 +5,43 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{Code, diagnostic::Report, lower::RulePlace};
 use bookend_engine::{
     Action, Connection, End, Endpoint, Exchange, Identity, Inventory, Location, NoTrace, PeerMatch, Program,
-    Protocol, Rule, Verdict, WorkloadIdentity, decide,
+    Protocol, Rule, Selector, Verdict, WorkloadIdentity, decide,
 };
 
-/// How many pairs of workloads one rule is tried on.
+/// How many pairs of workloads one rule is tried on at most.
 const MAX_PAIRS: usize = 10_000;
 
-/// Adds the warnings. Without any workloads there is nothing to compare with.
+/// How often a selector is compared with a workload, and a rule with a connection, at most. Both grow with the product
+/// of what the documents hold, and whoever enforces them waits; warnings are not worth more than a few seconds.
+const MAX_EFFORT: usize = 20_000_000;
+
+/// The workloads, as policies see them, by namespace.
+struct Identities<'w> {
+    all: BTreeMap<&'w str, BTreeSet<&'w WorkloadIdentity>>,
+    /// How many comparisons are left.
+    effort: usize,
+}
+
+impl<'w> Identities<'w> {
+    /// Those that a selector may mean; none, once too much was compared.
+    fn near(&mut self, selector: &Selector) -> Option<&BTreeSet<&'w WorkloadIdentity>> {
+        let near = self.all.get(selector.namespace.as_str());
+        self.effort = self.effort.checked_sub(near.map_or(0, BTreeSet::len))?;
+        Some(near.unwrap_or(const { &BTreeSet::new() }))
+    }
+
+    /// Those that a rule names by selectors at `end`.
+    fn named(&mut self, rule: &Rule, end: End) -> Option<BTreeSet<&'w WorkloadIdentity>> {
+        let mut named = BTreeSet::new();
+        for peer in rule.peers(end).alternatives().unwrap_or_default() {
+            let PeerMatch::Workloads(selector) = peer else { continue };
+            named.extend(self.near(selector)?.iter().copied().filter(|w| selector.selects(w)));
+        }
+        Some(named)
+    }
+}
+
+/// Adds the warnings, as many as can be found in reasonable time. Without any workloads there is nothing to compare with.
 pub(crate) fn check(
     program: &Program,
     inventory: &Inventory,
@@ -21,24 +51,35 @@ pub(crate) fn check(
     if inventory.workloads.is_empty() {
         return;
     }
-    let identities: BTreeSet<&WorkloadIdentity> = inventory.workloads.iter().map(|w| &w.identity).collect();
-    for place in places.values() {
-        for (selector, span) in &place.selectors {
-            if !identities.iter().any(|identity| selector.selects(identity)) {
-                let message = "no workload of the inventory is selected";
-                report.add(Code::SelectsNothing, *span, message, "check the labels and the namespace");
-            }
+    let mut identities = Identities { all: BTreeMap::new(), effort: MAX_EFFORT };
+    for workload in &inventory.workloads {
+        let identity = &workload.identity;
+        identities.all.entry(identity.namespace.as_str()).or_default().insert(identity);
+    }
+    for (selector, span) in places.values().flat_map(|place| &place.selectors) {
+        let Some(near) = identities.near(selector) else { return };
+        if !near.iter().any(|identity| selector.selects(identity)) {
+            let message = "no workload of the inventory is selected";
+            report.add(Code::SelectsNothing, *span, message, "check the labels and the namespace");
         }
     }
+    let bare = identities.all.values().flatten().find(|w| !w.proxied).copied();
+    let pairs =
+        (MAX_EFFORT / program.rules().len().saturating_mul(program.rules().len()).max(1)).min(MAX_PAIRS);
     for rule in program.rules() {
         let Some(place) = places.get(&rule.id) else { continue };
-        if let (Some(span), Some(bare)) = (place.http, unproxied(rule, &identities)) {
+        let (Some(sources), Some(destinations)) =
+            (identities.named(rule, End::Source), identities.named(rule, End::Destination))
+        else {
+            return;
+        };
+        if let (Some(span), Some(bare)) = (place.http, unproxied(rule, &destinations, bare)) {
             let message = format!(
                 "nobody can enforce these conditions toward {bare}: no Bookend filter stands before it"
             );
             report.add(Code::NoProxy, span, message, "give the destination a proxy, or drop the conditions");
         }
-        if let Some((source, destination, end)) = half_open(program, rule, &identities) {
+        if let Some((source, destination, end)) = half_open(program, rule, &sources, &destinations, pairs) {
             let message = format!(
                 "`{}` to `{}` is allowed here, but denied at the {}",
                 describe(source),
@@ -55,17 +96,19 @@ pub(crate) fn check(
     }
 }
 
-/// A destination of a rule that has no proxy in front.
-fn unproxied(rule: &Rule, identities: &BTreeSet<&WorkloadIdentity>) -> Option<String> {
-    let Some(peers) = rule.to.alternatives() else {
-        return identities.iter().find(|w| !w.proxied).map(|w| format!("`{}`", describe(w)));
-    };
-    peers.iter().find_map(|peer| match peer {
-        PeerMatch::Workloads(selector) => identities
-            .iter()
-            .find(|w| !w.proxied && selector.selects(w))
-            .map(|w| format!("`{}`", describe(w))),
-        PeerMatch::Block(block) => block.nets().next().map(|net| format!("addresses in `{net}`")),
+/// A destination of a rule that has no proxy in front: of one that names nobody, `bare`.
+fn unproxied(
+    rule: &Rule,
+    destinations: &BTreeSet<&WorkloadIdentity>,
+    bare: Option<&WorkloadIdentity>,
+) -> Option<String> {
+    let Some(peers) = rule.to.alternatives() else { return bare.map(|w| format!("`{}`", describe(w))) };
+    let named = destinations.iter().find(|w| !w.proxied).map(|w| format!("`{}`", describe(w)));
+    named.or_else(|| {
+        peers.iter().find_map(|peer| match peer {
+            PeerMatch::Workloads(_) => None,
+            PeerMatch::Block(block) => block.nets().next().map(|net| format!("addresses in `{net}`")),
+        })
     })
 }
 
@@ -73,32 +116,28 @@ fn unproxied(rule: &Rule, identities: &BTreeSet<&WorkloadIdentity>) -> Option<St
 fn half_open<'w>(
     program: &Program,
     rule: &Rule,
-    identities: &BTreeSet<&'w WorkloadIdentity>,
+    sources: &BTreeSet<&'w WorkloadIdentity>,
+    destinations: &BTreeSet<&'w WorkloadIdentity>,
+    pairs: usize,
 ) -> Option<(&'w WorkloadIdentity, &'w WorkloadIdentity, End)> {
     if rule.action != Action::Allow {
         return None;
     }
-    let meant = |end: End| -> Vec<&'w WorkloadIdentity> {
-        let Some(peers) = rule.peers(end).alternatives() else { return Vec::new() };
-        let selects = |w: &WorkloadIdentity| {
-            peers.iter().any(|peer| matches!(peer, PeerMatch::Workloads(selector) if selector.selects(w)))
-        };
-        identities.iter().copied().filter(|w| selects(w)).collect()
-    };
-    let (sources, destinations) = (meant(End::Source), meant(End::Destination));
     let (protocol, port) = rule
         .ports
         .alternatives()
         .and_then(|list| list.first())
         .map_or((Protocol::Tcp, 1), |range| (range.protocol(), range.first()));
+    let abroad = |w: &&WorkloadIdentity| w.namespace != rule.namespace;
+    let foreign: BTreeSet<_> = destinations.iter().copied().filter(abroad).collect();
     sources
         .iter()
-        .flat_map(|source| destinations.iter().map(move |destination| (*source, *destination)))
         // Where both ends lie in the rule's own namespace, the rule governs both.
-        .filter(|(source, destination)| {
-            source.namespace != rule.namespace || destination.namespace != rule.namespace
+        .flat_map(|source| {
+            let destinations = if abroad(source) { destinations } else { &foreign };
+            destinations.iter().map(move |destination| (*source, *destination))
         })
-        .take(MAX_PAIRS)
+        .take(pairs)
         .find_map(|(source, destination)| {
             let endpoint = |w| Endpoint { identity: Identity::Workload(w), location: Location::Elsewhere };
             let connection =
