@@ -95,15 +95,16 @@ pub fn compile(sources: &[Source]) -> Result<Compiled, Refused> {
     if !report.refuses() {
         check::check(&program, &inventory, &places, &mut report);
     }
-    report.diagnostics.sort_by_key(|diagnostic| (diagnostic.span, diagnostic.code));
-    if report.refuses() {
-        return Err(Refused { diagnostics: report.diagnostics });
+    let refuses = report.refuses();
+    let diagnostics = report.into_diagnostics();
+    if refuses {
+        return Err(Refused { diagnostics });
     }
     Ok(Compiled {
         program,
         inventory,
         services: services.into_iter().map(|service| service.value).collect(),
-        warnings: report.diagnostics,
+        warnings: diagnostics,
         places: places.into_iter().map(|(id, place)| (id, place.name)).collect(),
     })
 }

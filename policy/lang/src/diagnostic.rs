@@ -63,10 +63,16 @@ impl Diagnostic {
     }
 }
 
+/// How many diagnostics are kept; more would help nobody, and cost more than the documents.
+const MAX_DIAGNOSTICS: usize = 1000;
+
 /// Collects diagnostics while documents are read.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
-    pub(crate) diagnostics: Vec<Diagnostic>,
+    diagnostics: Vec<Diagnostic>,
+    refuses: bool,
+    /// How many were not kept.
+    left_out: usize,
 }
 
 impl Report {
@@ -77,13 +83,8 @@ impl Report {
         message: impl Into<String>,
         cure: impl Into<String>,
     ) {
-        self.diagnostics.push(Diagnostic {
-            code,
-            span,
-            message: message.into(),
-            cure: cure.into(),
-            related: None,
-        });
+        let (message, cure) = (message.into(), cure.into());
+        self.push(Diagnostic { code, span, message, cure, related: None });
     }
 
     pub(crate) fn add_related(
@@ -92,15 +93,62 @@ impl Report {
         span: Span,
         message: impl Into<String>,
         cure: impl Into<String>,
-        related: (Span, &str),
+        (place, why): (Span, &str),
     ) {
-        self.add(code, span, message, cure);
-        if let Some(last) = self.diagnostics.last_mut() {
-            last.related = Some((related.0, related.1.to_owned()));
+        let related = Some((place, why.to_owned()));
+        self.push(Diagnostic { code, span, message: message.into(), cure: cure.into(), related });
+    }
+
+    fn push(&mut self, diagnostic: Diagnostic) {
+        let error = diagnostic.severity() == Severity::Error;
+        // Whatever came before it, the first error is kept: it is why the documents are refused.
+        if !self.is_full() || error && !self.refuses {
+            self.diagnostics.push(diagnostic);
+        } else {
+            self.left_out += 1;
         }
+        self.refuses |= error;
+    }
+
+    /// Whether so much is wrong already that no more is kept.
+    pub(crate) fn is_full(&self) -> bool {
+        self.diagnostics.len() >= MAX_DIAGNOSTICS
     }
 
     pub(crate) fn refuses(&self) -> bool {
-        self.diagnostics.iter().any(|d| d.severity() == Severity::Error)
+        self.refuses
+    }
+
+    /// All that is kept, by place, and a last word about what is not, if it refuses anything.
+    pub(crate) fn into_diagnostics(mut self) -> Vec<Diagnostic> {
+        self.diagnostics.sort_by_key(|diagnostic| (diagnostic.span, diagnostic.code));
+        if let Some(last) = self.diagnostics.last().filter(|_| self.refuses && self.left_out > 0) {
+            let message = format!("there are {} more problems", self.left_out);
+            let cure = "mend these first".to_owned();
+            let word = Diagnostic { code: Code::TooMany, span: last.span, message, cure, related: None };
+            self.diagnostics.push(word);
+        }
+        self.diagnostics
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_behind_a_flood_of_warnings_still_refuses() {
+        let mut report = Report::default();
+        for _ in 0..2 * MAX_DIAGNOSTICS {
+            report.add(Code::Unread, Span::whole(0), "", "");
+        }
+        assert!(!report.refuses());
+        report.add(Code::NotYaml, Span::whole(0), "", "");
+        report.add(Code::NotYaml, Span::whole(0), "", "");
+        assert!(report.refuses());
+        let diagnostics = report.into_diagnostics();
+        assert_eq!(diagnostics.len(), MAX_DIAGNOSTICS + 2);
+        assert!(diagnostics.iter().any(|d| d.code == Code::NotYaml));
+        assert_eq!(diagnostics.last().map(|d| d.message.as_str()), Some("there are 1001 more problems"));
     }
 }

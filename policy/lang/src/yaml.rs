@@ -14,6 +14,9 @@ const MAX_DEPTH: usize = 64;
 /// How many keys a mapping may have.
 const MAX_ENTRIES: usize = 1000;
 
+/// How many values a source may hold. A listing of 10,000 pods that fits into a source has half as many.
+const MAX_NODES: usize = 2_000_000;
+
 /// Reads every document of a source. A source that is not well-formed as a whole gives none.
 pub(crate) fn read(index: usize, source: &Source, report: &mut Report) -> Vec<Node> {
     let whole = Span::whole(index);
@@ -36,6 +39,12 @@ pub(crate) fn read(index: usize, source: &Source, report: &mut Report) -> Vec<No
             return Vec::new();
         }
     };
+    // The parser holds every token of a flow collection until it ends, so they are counted before it starts.
+    let flow = source.bytes.iter().filter(|byte| matches!(byte, b',' | b':' | b'[' | b'{')).count();
+    if flow > MAX_NODES {
+        too_many(whole, report);
+        return Vec::new();
+    }
     let mut reader = Reader { lines: Lines::new(index, text), report };
     match reader.documents(text) {
         Some(documents) if documents.is_empty() => {
@@ -50,6 +59,11 @@ pub(crate) fn read(index: usize, source: &Source, report: &mut Report) -> Vec<No
         Some(documents) => documents,
         None => Vec::new(),
     }
+}
+
+fn too_many(span: Span, report: &mut Report) {
+    let message = format!("the source holds more than {MAX_NODES} values");
+    report.add(Code::TooMany, span, message, "split it into several files");
 }
 
 /// Turns the parser's positions, which count characters, into byte offsets.
@@ -110,6 +124,7 @@ impl Reader<'_, '_> {
     fn documents(&mut self, text: &str) -> Option<Vec<Node>> {
         let mut documents = Vec::new();
         let mut open: Vec<Open> = Vec::new();
+        let mut nodes = 0;
         for event in Parser::new_from_str(text) {
             let (event, span) = match event {
                 Ok(event) => event,
@@ -178,11 +193,14 @@ impl Reader<'_, '_> {
                 | Event::DocumentEnd => None,
             };
             if let Some(node) = finished {
+                nodes += 1;
+                if nodes > MAX_NODES {
+                    too_many(span, self.report);
+                    return None;
+                }
                 self.attach(node, &mut open, &mut documents);
             }
         }
-        // `---` before the first document, or after the last, gives an empty one.
-        documents.retain(|node| !node.is_null());
         Some(documents)
     }
 
@@ -215,6 +233,8 @@ impl Reader<'_, '_> {
 
     fn attach(&mut self, node: Node, open: &mut [Open], documents: &mut Vec<Node>) {
         match open.last_mut() {
+            // `---` before the first document, or after the last, gives an empty one.
+            None if node.is_null() => {}
             None => documents.push(node),
             Some(Open::Sequence(_, items)) => items.push(node),
             Some(Open::Mapping(_, _, key @ None)) => *key = Some(node),

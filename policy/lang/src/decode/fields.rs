@@ -57,6 +57,8 @@ impl<'n> Fields<'n> {
             let similar = self
                 .known
                 .iter()
+                // Comparing costs the product of both lengths, and keys may be long.
+                .filter(|known| known.len().abs_diff(entry.key.len()) <= 2)
                 .map(|known| (strsim::damerau_levenshtein(known, &entry.key), *known))
                 // Of a short key at least half must be right: two changes make any two letters of any other.
                 .filter(|(distance, _)| *distance <= 2 && distance * 2 <= entry.key.chars().count())
