@@ -109,7 +109,7 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
 /// The plan that `sources` ask for on the host whose interfaces they name, to replace `current`.
 ///
 /// # Errors
-/// Everything that is wrong; nothing of it may be applied.
+/// Everything that is wrong, tables that are too small included; nothing of it may be applied.
 pub fn plan(sources: &[Source], current: &Plan) -> Result<Planned, Vec<Complaint>> {
     let complaints = |diagnostics: &[Diagnostic]| -> Vec<Complaint> {
         diagnostics.iter().map(|diagnostic| Complaint::of_diagnostic(diagnostic, sources)).collect()
@@ -130,6 +130,34 @@ pub fn plan(sources: &[Source], current: &Plan) -> Result<Planned, Vec<Complaint
         .map(|known| known.identity.clone())
         .collect();
     let plan = Plan::build(&compiled.program, &compiled.inventory, &retained)
+        .and_then(|plan| plan.check_capacity(current).map(|()| plan))
         .map_err(|error| vec![Complaint::plain(error.to_string())])?;
     Ok(Planned { plan, warnings: complaints(&compiled.warnings) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bookend_abi::table::capacity;
+    use std::fmt::Write;
+
+    #[test]
+    fn a_plan_that_does_not_fit_is_refused_before_there_is_anything_to_fall_back_on() {
+        let policy = "apiVersion: bookend.dev/v1alpha1\nkind: Policy\nmetadata: { name: p, namespace: default }\n\
+                      spec: { isolate: [{ workloads: {} }] }\n";
+        let mut inventory = String::from(
+            "apiVersion: bookend.dev/v1alpha1\nkind: Inventory\nmetadata: { name: i }\nspec:\n  workloads:\n  \
+             - name: w\n    namespace: default\n    instances:\n",
+        );
+        for n in 0..=capacity::INTERFACES {
+            let (high, low) = (n / 256, n % 256);
+            writeln!(inventory, "    - {{ addresses: [10.0.{high}.{low}], interface: v{n} }}").unwrap();
+        }
+        let sources = [
+            Source::new("policy.yaml", policy.as_bytes()),
+            Source::new("inventory.yaml", inventory.as_bytes()),
+        ];
+        let complaints = plan(&sources, &Plan::default()).unwrap_err();
+        assert!(complaints[0].text.contains("kernel table `interfaces`, which holds"), "{complaints:?}");
+    }
 }
