@@ -43,6 +43,8 @@ struct Enforcer {
     ready_file: Option<PathBuf>,
     /// The ready file has been written.
     ready: bool,
+    /// A step failed, and what it was to bring about is not in force.
+    incomplete: bool,
 }
 
 /// Runs until a signal ends it. What is pinned stays in force afterwards.
@@ -95,6 +97,7 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
         failed: Vec::new(),
         ready_file: options.ready_file,
         ready: false,
+        incomplete: false,
     };
     match first {
         Ok(planned) => enforcer.put_in_force(planned),
@@ -164,6 +167,9 @@ impl Enforcer {
                     if watch.get_mut().renew() {
                         reload = Some(Instant::now() + SETTLE);
                     }
+                    if self.incomplete {
+                        self.retry(input);
+                    }
                     self.see();
                     self.tell_ready()?;
                     self.journal.tell_suppressed();
@@ -174,7 +180,7 @@ impl Enforcer {
 
     /// Creates the ready file, once every interface that is there is policed.
     fn tell_ready(&mut self) -> Result<(), Failure> {
-        if self.ready || !self.failed.is_empty() {
+        if self.ready || self.incomplete || !self.failed.is_empty() {
             return Ok(());
         }
         self.ready = true;
@@ -218,6 +224,7 @@ impl Enforcer {
         self.names.learn(&plan);
         match self.enforcement.apply(plan) {
             Ok(steps) => {
+                self.incomplete = false;
                 let sizes = self.enforcement.plan().sizes();
                 say(&format!(
                     "policy in force: {} interfaces, {} policies, {} verdicts ({steps} steps)",
@@ -272,11 +279,26 @@ impl Enforcer {
     fn recover(&mut self, error: &KernelError) {
         say(&format!("a change was not completed: {error}; trying again"));
         self.journal.refused(&[Complaint::plain(error.to_string())]);
+        self.incomplete = true;
         self.last = None;
+        self.read_back();
+    }
+
+    /// What was left undone, once more.
+    fn retry(&mut self, input: &Input) {
+        if self.read_back() {
+            self.reload(input);
+        }
+    }
+
+    /// Finds out what is in force; whether that could be done.
+    fn read_back(&mut self) -> bool {
         let interfaces = self.interfaces.get_ref();
-        if let Err(error) = self.enforcement.recover(|ifindex| interfaces.name(ifindex)) {
+        let read = self.enforcement.recover(|ifindex| interfaces.name(ifindex));
+        if let Err(error) = &read {
             say(&format!("cannot read the tables back: {error}; what is pinned stays in force"));
         }
+        read.is_ok()
     }
 }
 

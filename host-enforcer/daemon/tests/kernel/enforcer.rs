@@ -153,6 +153,19 @@ fn an_interface_that_appears_later_is_policed_at_once() {
 }
 
 #[test]
+fn a_step_that_failed_is_taken_again() {
+    let Some(mut world) = World::new() else { return };
+    world.enforce();
+    world.fill_interfaces();
+    world.plug_late();
+    until("the step fails", || world.said().contains("a change was not completed"));
+    assert!(world.status("text").contains("deny everything"));
+    until("it is taken again", || world.said().matches("policy in force").count() == 2);
+    assert!(!world.status("text").contains("deny everything"));
+    assert!(connects(&world.web, &world.store, store4(), 5432));
+}
+
+#[test]
 fn an_invalid_policy_at_the_start_touches_nothing() {
     let Some(mut world) = World::new() else { return };
     world.write("policy.yaml", "kind: Policy\n");

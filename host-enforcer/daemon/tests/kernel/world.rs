@@ -2,6 +2,8 @@
 
 use crate::namespace::Namespace;
 use crate::traffic::until;
+use aya::maps::{HashMap, Map, MapData};
+use bookend_abi::table::Interface;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -228,6 +230,18 @@ impl World {
     /// Whether anything is pinned.
     pub(crate) fn is_pinned(&self) -> bool {
         self.pins.exists()
+    }
+
+    /// Leaves no room in the table of interfaces, with entries of interfaces that do not exist.
+    pub(crate) fn fill_interfaces(&self) {
+        let map = Map::from_map_data(MapData::from_pin(self.pins.join("interfaces")).unwrap()).unwrap();
+        let mut map: HashMap<MapData, u32, [u8; size_of::<Interface>()]> = map.try_into().unwrap();
+        let nobody = 1_000_000..;
+        for ifindex in nobody {
+            if map.insert(ifindex, [0; _], 0).is_err() {
+                return;
+            }
+        }
     }
 
     /// Sends an Ethernet frame from the web workload through a packet socket, as its root can: past its own IP stack
