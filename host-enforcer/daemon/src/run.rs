@@ -55,6 +55,9 @@ pub async fn run(options: RunOptions) -> Result<(), Failure> {
     let pins = options.pins.pin_dir.clone();
     requirement::check(&pins)?;
     let _lock = requirement::lock(&pins)?;
+    if let Some(path) = &options.ready_file {
+        forget_ready(path)?;
+    }
     let ended = enforce(options, &pins).await;
     if ended.is_err() {
         Kernel::remove_empty(&pins);
@@ -299,6 +302,16 @@ impl Enforcer {
             say(&format!("cannot read the tables back: {error}; what is pinned stays in force"));
         }
         read.is_ok()
+    }
+}
+
+/// Removes the ready file of an enforcer that was killed: it says nothing of this one.
+fn forget_ready(path: &Path) -> Result<(), Failure> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(cannot(&format!("remove `{}`; name another with --ready-file", path.display()), &error))
+        }
+        _ => Ok(()),
     }
 }
 

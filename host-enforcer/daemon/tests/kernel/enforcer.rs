@@ -159,7 +159,6 @@ fn a_step_that_failed_is_taken_again() {
     world.fill_interfaces();
     world.plug_late();
     until("the step fails", || world.said().contains("a change was not completed"));
-    assert!(world.status("text").contains("deny everything"));
     until("it is taken again", || world.said().matches("policy in force").count() == 2);
     assert!(!world.status("text").contains("deny everything"));
     assert!(connects(&world.web, &world.store, store4(), 5432));
@@ -187,6 +186,14 @@ fn an_invalid_policy_at_a_restart_leaves_the_pinned_one_in_force() {
     assert!(never_connects(&world.web, &world.store, store4(), 80));
     world.write("policy.yaml", &closed());
     until("the good policy is taken", || never_connects(&world.web, &world.store, store4(), 5432));
+}
+
+#[test]
+fn an_enforcer_that_is_not_ready_does_not_leave_the_word_of_an_earlier_one() {
+    let Some(world) = World::new() else { return };
+    world.write("ready", "ready\n");
+    assert_eq!(world.attempt(&[], "nowhere.o").0, Some(1));
+    assert!(!world.path("ready").exists());
 }
 
 #[test]

@@ -176,6 +176,7 @@ impl World {
         let mut command = self.host.command(env!("CARGO_BIN_EXE_bookend-enforcer"));
         command.arg("run").arg("--policy").arg(self.path("policy.yaml"));
         command.arg("--inventory").arg(self.path("inventory.yaml")).args(["--object", object]);
+        command.arg("--ready-file").arg(self.path("ready"));
         if options.is_empty() {
             command.arg("--pin-dir").arg(&self.pins);
         }
