@@ -48,7 +48,9 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
         ("", "Pod" | "Namespace" | "Service" | "ServiceAccount") if version != "v1" => {
             wrong_version("v1", report)
         }
-        ("" | "apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet") if version != "apps/v1" => {
+        ("" | "apps" | "extensions", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
+            if version != "apps/v1" =>
+        {
             wrong_version("apps/v1", report);
         }
         ("", "Pod") => documents.extend(manifest::pod(fields, report).map(Document::Workload)),
@@ -62,7 +64,9 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
             documents.extend(manifest::controller(fields, report).map(Document::Workload));
         }
         (group, name)
-            if name.strip_suffix("List").is_some_and(|item| is_read(item) || is_policy(group, item)) =>
+            if name
+                .strip_suffix("List")
+                .is_some_and(|item| KINDS.contains(&item) || is_policy(group, item)) =>
         {
             let message = format!("a `{name}` is not read, because its items do not say what they are");
             let cure = "write `kind: List` and `apiVersion: v1`, as `kubectl get -o yaml` does";
@@ -78,6 +82,13 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
             report.add(Code::UnknownKind, kind.span, message, "the kinds are `Policy` and `Inventory`");
         }
         (_, name) => {
+            if let Some(known) =
+                KINDS.iter().find(|known| known.eq_ignore_ascii_case(name) && **known != name)
+            {
+                let message = format!("there is no kind `{name}` in `{version}`");
+                report.add(Code::UnknownKind, kind.span, message, format!("write `{known}`"));
+                return;
+            }
             let message = format!("a `{name}` in `{version}` says nothing about workloads or policy");
             report.add(Code::Unread, kind.span, message, "leave it out to silence this");
         }
@@ -100,11 +111,18 @@ fn list(mut fields: Fields<'_>, report: &mut Report, documents: &mut Vec<Documen
     }
 }
 
-/// Whether documents of a kind matter here.
-fn is_read(kind: &str) -> bool {
-    matches!(kind, "Policy" | "Inventory" | "Pod" | "Namespace" | "Service")
-        || matches!(kind, "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
-}
+/// The kinds of documents that matter here.
+const KINDS: [&str; 9] = [
+    "Policy",
+    "Inventory",
+    "Pod",
+    "Namespace",
+    "Service",
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "ReplicaSet",
+];
 
 /// Whether a kind of another system decides about traffic, so that ignoring it would change what is allowed.
 fn is_policy(group: &str, kind: &str) -> bool {

@@ -70,6 +70,23 @@ fn a_policy_of_another_system_is_not_passed_over_whatever_its_group() {
 }
 
 #[test]
+fn a_kind_in_other_case_is_not_passed_over() {
+    for (version, kind, code) in [
+        ("bookend.dev/v1alpha1", "policy", Code::UnknownKind),
+        ("Bookend.dev/v1alpha1", "policy", Code::UnknownKind),
+        ("Bookend.dev/v1alpha1", "Policy", Code::WrongApiVersion),
+        ("bookend.dev", "Policy", Code::WrongApiVersion),
+        ("example.org/v1", "Policy", Code::WrongApiVersion),
+        ("v1", "pod", Code::UnknownKind),
+        ("apps/v1", "deployment", Code::UnknownKind),
+        ("extensions/v1beta1", "Deployment", Code::WrongApiVersion),
+    ] {
+        let document = format!("{{apiVersion: {version}, kind: {kind}, metadata: {{name: a}}}}");
+        assert_eq!(refused(&document), [code], "{kind} in {version}");
+    }
+}
+
+#[test]
 fn a_number_that_may_be_octal_is_neither_port_nor_address() {
     for port in ["010", "00", "+010", "0x50", "0o17", "1e3", "80.0", "-1", "0"] {
         assert_eq!(rule(&format!("ports: [{port}]")), [Code::BadPort], "{port}");

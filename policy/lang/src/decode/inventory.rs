@@ -96,6 +96,7 @@ pub(super) fn address(node: &Node, report: &mut Report) -> Option<IpAddr> {
     let odd = address.is_unspecified()
         || address.is_multicast()
         || address.is_loopback()
+        || matches!(address, IpAddr::V4(v4) if v4.is_broadcast())
         || address.to_canonical() != address;
     if odd || Location::of(address) == Location::Unknown {
         report.add(
