@@ -164,10 +164,12 @@ impl Enforcer {
                 }
                 () = tokio::time::sleep_until(settled), if reload.is_some() => {
                     reload = None;
+                    watch.get_mut().reading();
                     self.reload(input);
                 }
                 _ = tick.tick() => {
-                    if watch.get_mut().renew() {
+                    let watch = watch.get_mut();
+                    if watch.renew() | watch.differs() {
                         reload = Some(Instant::now() + SETTLE);
                     }
                     if self.incomplete {
