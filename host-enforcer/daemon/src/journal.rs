@@ -16,14 +16,17 @@ use bookend_plan::Plan;
 use serde::Serialize;
 use std::io::Write;
 use std::net::IpAddr;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
 /// Verdicts told per second. Whoever is denied chooses how often: a scan must not fill the disk.
 const VERDICTS_PER_SECOND: u32 = 2_000;
+/// Lines that wait for a reader. Beyond them they are counted and dropped: policing does not wait.
+const WAITING: usize = 4_096;
 
 /// Where the lines go; nowhere, if nobody asked.
 pub struct Journal {
-    out: Option<Box<dyn Write>>,
+    out: Option<SyncSender<String>>,
     clock: Clock,
     /// The second that is being counted.
     second: Instant,
@@ -90,8 +93,20 @@ struct InterfaceLine<'a> {
 }
 
 impl Journal {
-    /// A journal that writes to `out`.
-    pub fn new(out: Option<Box<dyn Write>>) -> Self {
+    /// A journal that writes to `out`, in a thread of its own: whoever reads there may stop to.
+    pub fn new(out: Option<Box<dyn Write + Send>>) -> Self {
+        let out = out.map(|mut out| {
+            let (lines, waiting) = sync_channel::<String>(WAITING);
+            std::thread::spawn(move || {
+                for line in waiting {
+                    // Nobody reads any more: policing goes on without telling.
+                    if out.write_all(line.as_bytes()).and_then(|()| out.flush()).is_err() {
+                        return;
+                    }
+                }
+            });
+            lines
+        });
         Self { out, clock: Clock::new(), second: Instant::now(), told: 0, suppressed: 0 }
     }
 
@@ -110,9 +125,11 @@ impl Journal {
 
     /// Tells how many verdicts were suppressed, if any were.
     pub fn tell_suppressed(&mut self) {
-        if self.suppressed > 0 {
-            let verdicts = std::mem::take(&mut self.suppressed);
-            self.write(&SuppressedLine { kind: "suppressed", time: self.clock.now(), verdicts });
+        let verdicts = self.suppressed;
+        if verdicts > 0
+            && self.write(&SuppressedLine { kind: "suppressed", time: self.clock.now(), verdicts })
+        {
+            self.suppressed = 0;
         }
     }
 
@@ -140,7 +157,8 @@ impl Journal {
             bytes: event.length,
             policy: (event.policy != NO_POLICY).then(|| hexadecimal(event.policy)),
         };
-        self.write(&line);
+        let told = self.write(&line);
+        self.suppressed += u64::from(!told);
     }
 
     /// Tells that `plan` is in force.
@@ -186,13 +204,18 @@ impl Journal {
         self.write(&line);
     }
 
-    fn write(&mut self, line: &impl Serialize) {
-        let Some(out) = &mut self.out else { return };
-        let Ok(mut text) = serde_json::to_string(line) else { return };
+    /// Hands a line on; false if too many are waiting.
+    fn write(&mut self, line: &impl Serialize) -> bool {
+        let Some(out) = &self.out else { return true };
+        let Ok(mut text) = serde_json::to_string(line) else { return true };
         text.push('\n');
-        // Nobody reads any more: policing goes on without telling.
-        if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
-            self.out = None;
+        match out.try_send(text) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_)) => false,
+            Err(TrySendError::Disconnected(_)) => {
+                self.out = None;
+                true
+            }
         }
     }
 }
@@ -211,15 +234,15 @@ fn protocol(event: &Event) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::RefCell;
-    use std::rc::Rc;
+    use std::sync::mpsc::{Receiver, channel};
+    use std::sync::{Arc, Mutex};
 
     #[derive(Clone, Default)]
-    struct Page(Rc<RefCell<Vec<u8>>>);
+    struct Page(Arc<Mutex<Vec<u8>>>);
 
     impl Write for Page {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.borrow_mut().extend_from_slice(bytes);
+            self.0.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())
         }
 
@@ -236,12 +259,42 @@ mod tests {
             journal.verdict(&Event::default(), None, &Names::default());
         }
         journal.tell_suppressed();
-        let text = String::from_utf8(page.0.borrow().clone()).unwrap();
+        drop(journal);
+        // The thread ends when it has written everything.
+        while Arc::strong_count(&page.0) > 1 {
+            std::thread::yield_now();
+        }
+        let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
         let told = text.lines().filter(|line| line.contains(r#""kind":"verdict""#)).count() as u64;
         let suppressed = text.lines().filter_map(|line| line.split_once(r#""verdicts":"#));
         let counted: u64 =
             suppressed.map(|(_, rest)| rest.trim_end_matches('}').parse::<u64>().unwrap()).sum();
         assert_eq!(told + counted, u64::from(VERDICTS_PER_SECOND) + 500);
         assert!(counted > 0);
+    }
+
+    /// A reader who does not read.
+    struct Stuck(Receiver<()>);
+
+    impl Write for Stuck {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let _ = self.0.recv();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_who_stops_reading_does_not_stop_policing() {
+        let (reads, stuck) = channel();
+        let mut journal = Journal::new(Some(Box::new(Stuck(stuck))));
+        for _ in 0..2 * WAITING {
+            journal.refused(&[]);
+        }
+        assert!(!journal.write(&"full"));
+        drop(reads);
     }
 }

@@ -324,7 +324,7 @@ fn readiness<T: AsFd + AsRawFd>(source: T, what: &str) -> Result<AsyncFd<T>, Fai
 }
 
 /// Where the journal goes: standard output, a file, or nowhere.
-fn journal_target(target: Option<&Path>) -> Result<Option<Box<dyn Write>>, Failure> {
+fn journal_target(target: Option<&Path>) -> Result<Option<Box<dyn Write + Send>>, Failure> {
     let Some(path) = target else { return Ok(None) };
     if path == Path::new("-") {
         return Ok(Some(Box::new(std::io::stdout())));

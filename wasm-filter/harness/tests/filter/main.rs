@@ -13,7 +13,10 @@ const CONFIGURATION: &str = include_str!("configuration.json");
 
 fn module() -> Option<Module> {
     let Some(directory) = std::env::var_os("BOOKEND_DIST") else {
-        assert!(std::env::var_os("CI").is_none(), "in CI `BOOKEND_DIST` must name the directory of the artifacts");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "in CI `BOOKEND_DIST` must name the directory of the artifacts"
+        );
         eprintln!("not tested: `BOOKEND_DIST` names no directory with `bookend_filter.wasm`");
         return None;
     };
