@@ -17,16 +17,20 @@ use serde::Serialize;
 use std::io::Write;
 use std::net::IpAddr;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Verdicts told per second. Whoever is denied chooses how often: a scan must not fill the disk.
 const VERDICTS_PER_SECOND: u32 = 2_000;
 /// Lines that wait for a reader. Beyond them they are counted and dropped: policing does not wait.
 const WAITING: usize = 4_096;
+/// How long the end waits for lines to be written.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Where the lines go; nowhere, if nobody asked.
 pub struct Journal {
     out: Option<SyncSender<String>>,
+    writer: Option<JoinHandle<()>>,
     clock: Clock,
     /// The second that is being counted.
     second: Instant,
@@ -95,9 +99,9 @@ struct InterfaceLine<'a> {
 impl Journal {
     /// A journal that writes to `out`, in a thread of its own: whoever reads there may stop to.
     pub fn new(out: Option<Box<dyn Write + Send>>) -> Self {
-        let out = out.map(|mut out| {
+        let (out, writer) = out.map_or_else(Default::default, |mut out| {
             let (lines, waiting) = sync_channel::<String>(WAITING);
-            std::thread::spawn(move || {
+            let writer = std::thread::spawn(move || {
                 for line in waiting {
                     // Nobody reads any more: policing goes on without telling.
                     if out.write_all(line.as_bytes()).and_then(|()| out.flush()).is_err() {
@@ -105,9 +109,9 @@ impl Journal {
                     }
                 }
             });
-            lines
+            (Some(lines), Some(writer))
         });
-        Self { out, clock: Clock::new(), second: Instant::now(), told: 0, suppressed: 0 }
+        Self { out, writer, clock: Clock::new(), second: Instant::now(), told: 0, suppressed: 0 }
     }
 
     /// Whether another verdict may be told now.
@@ -220,6 +224,17 @@ impl Journal {
     }
 }
 
+impl Drop for Journal {
+    /// Lets the lines that wait be written, if that can be done soon.
+    fn drop(&mut self) {
+        self.out = None;
+        let end = Instant::now() + LAST_WORDS;
+        while self.writer.as_ref().is_some_and(|writer| !writer.is_finished()) && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
 fn protocol(event: &Event) -> Option<String> {
     Some(match event.protocol {
         0 if event.local == UNSPECIFIED => return None,
@@ -260,10 +275,6 @@ mod tests {
         }
         journal.tell_suppressed();
         drop(journal);
-        // The thread ends when it has written everything.
-        while Arc::strong_count(&page.0) > 1 {
-            std::thread::yield_now();
-        }
         let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
         let told = text.lines().filter(|line| line.contains(r#""kind":"verdict""#)).count() as u64;
         let suppressed = text.lines().filter_map(|line| line.split_once(r#""verdicts":"#));
