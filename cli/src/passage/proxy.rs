@@ -1,8 +1,8 @@
 //! The verdict of the filter in the destination's proxy: both ends in full.
 
 use bookend_engine::{
-    Connection, Decision, End, Endpoint, Exchange, Explanation, Identity, Judgement, Location, Protocol,
-    Request, decide,
+    Connection, Decision, End, Endpoint, Exchange, Explanation, Identity, Judgement, Location, Peer,
+    Protocol, Request, decide,
 };
 
 use super::{Answer, Judged, Layer, Pair, Point, Traffic, near};
@@ -56,15 +56,14 @@ fn source<'c>(pair: &'c Pair<'_>, traffic: &Traffic, documents: &'c Documents) -
     let inventory = &documents.compiled.inventory;
     // Where the inventory has no address, the filter could not use one to tell workloads of one account apart.
     let address = (!pair.from.addresses.is_empty()).then_some(pair.source);
-    let identity = match pair.from.workload {
+    let certificate = match pair.from.workload {
         Some(workload) if workload.identity.proxied && !traffic.plaintext => {
-            inventory.behind_spiffe(&spiffe_id(&inventory.trust_domain, workload), address)
+            Some(spiffe_id(&inventory.trust_domain, workload))
         }
-        _ => match address {
-            Some(address) if inventory.trust_addresses => inventory.behind_address(address),
-            _ => Identity::Anonymous,
-        },
+        _ => None,
     };
+    let uri_sans: Vec<&str> = certificate.iter().map(String::as_str).collect();
+    let identity = inventory.behind_peer(Peer { uri_sans: &uri_sans, address });
     Endpoint { identity, location: Location::of(pair.source) }
 }
 
@@ -76,7 +75,7 @@ pub(crate) fn spiffe_id(trust_domain: &str, workload: &bookend_engine::Workload)
 
 #[cfg(test)]
 mod tests {
-    use bookend_engine::{Enforcement, OwnWorkload, Peer};
+    use bookend_engine::{Enforcement, OwnWorkload};
     use bookend_lang::{Source, compile};
 
     use super::*;

@@ -47,6 +47,9 @@ pub enum Identity<'a> {
     },
     /// Nothing is known; it may be anyone.
     Anonymous,
+    /// Nothing is proven, but it comes from this workload's address. It may be anyone, but if it is that workload
+    /// its own policy must hold (S25): an address alone convicts and never acquits.
+    Claimed(&'a WorkloadIdentity),
 }
 
 /// Where an end is, as far as the observer can tell.

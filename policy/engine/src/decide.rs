@@ -115,6 +115,11 @@ pub fn decide_end<'p>(
     exchange: Exchange<'_>,
     trace: &mut impl Trace,
 ) -> Decision<'p> {
+    if let (End::Source, Identity::Claimed(workload)) = (end, &connection.source.identity) {
+        let source = Endpoint { identity: Identity::Workload(workload), ..connection.source };
+        let own = Connection { source, ..connection.clone() };
+        return decide_end(program, end, &own, exchange, trace);
+    }
     for rule in program.rules() {
         if governs(rule, connection.at(end)) == Truth::No {
             continue;
@@ -147,7 +152,7 @@ pub fn decide_end<'p>(
 /// Whether the rule's policy has a say at this end: only over ends in its own namespace (S4).
 fn governs(rule: &Rule, local: &Endpoint<'_>) -> Truth {
     match &local.identity {
-        Identity::Outside | Identity::Anonymous => Truth::No,
+        Identity::Outside | Identity::Anonymous | Identity::Claimed(_) => Truth::No,
         Identity::Workload(workload) => (workload.namespace == rule.namespace).into(),
         Identity::Candidates(list) => {
             Truth::agreed(list.iter().map(|w| (w.namespace == rule.namespace).into()))
@@ -159,7 +164,7 @@ fn governs(rule: &Rule, local: &Endpoint<'_>) -> Truth {
 /// Whether an end is known to be some workload. The end of somebody unknown is left to the enforcers at
 /// that end (S25).
 fn known(identity: &Identity<'_>) -> bool {
-    !matches!(identity, Identity::Outside | Identity::Anonymous)
+    !matches!(identity, Identity::Outside | Identity::Anonymous | Identity::Claimed(_))
 }
 
 /// Tries one rule that governs the `end`.
@@ -233,6 +238,8 @@ fn filtered(destination: &Endpoint<'_>) -> Truth {
     match &destination.identity {
         Identity::Workload(workload) => workload.proxied.into(),
         Identity::Candidates(list) => Truth::agreed(list.iter().map(|w| w.proxied.into())),
-        Identity::Outside | Identity::Account { .. } | Identity::Anonymous => Truth::No,
+        Identity::Outside | Identity::Account { .. } | Identity::Anonymous | Identity::Claimed(_) => {
+            Truth::No
+        }
     }
 }

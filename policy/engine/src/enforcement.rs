@@ -92,7 +92,7 @@ impl Enforcement {
     ) -> Ruling<'_> {
         let connection = Connection {
             source: Endpoint {
-                identity: self.identify(peer),
+                identity: self.inventory.behind_peer(peer),
                 location: peer.address.map_or(Location::Unknown, Location::of),
             },
             destination: Endpoint {
@@ -105,16 +105,5 @@ impl Enforcement {
         let judgement = decide(&self.program, &connection, exchange, &mut NoTrace);
         let (end, decision) = judgement.deciding();
         Ruling { end, decision, permit: judgement.permit() }
-    }
-
-    /// Who the peer is: by its certificate (S21, S22), or, for a plaintext peer, by its address where addresses
-    /// are trusted (S24).
-    fn identify(&self, peer: Peer<'_>) -> Identity<'_> {
-        match (peer.uri_sans, peer.address) {
-            ([id], address) => self.inventory.behind_spiffe(id, address),
-            ([], Some(address)) if self.inventory.trust_addresses => self.inventory.behind_address(address),
-            // Plaintext without trusted addresses, or a certificate that names several identities.
-            _ => Identity::Anonymous,
-        }
     }
 }

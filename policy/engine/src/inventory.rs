@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
-use crate::{Identity, Workload};
+use crate::{Identity, Peer, Workload};
 
 /// One place where a workload runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +76,21 @@ impl Inventory {
             },
             [only] => Identity::Workload(only),
             _ => Identity::Candidates(candidates),
+        }
+    }
+
+    /// Who a proxy's peer is: by its certificate (S21, S22), or, for a plaintext peer, by its address where addresses
+    /// are trusted (S24). Where neither proves anything, the address still says whose policy must hold (S25).
+    pub fn behind_peer(&self, peer: Peer<'_>) -> Identity<'_> {
+        let proven = match (peer.uri_sans, peer.address) {
+            ([id], address) => self.behind_spiffe(id, address),
+            ([], Some(address)) if self.trust_addresses => self.behind_address(address),
+            // Plaintext without trusted addresses, or a certificate that names several identities.
+            _ => Identity::Anonymous,
+        };
+        match (&proven, peer.address.and_then(|address| self.at(address))) {
+            (Identity::Anonymous, Some(workload)) => Identity::Claimed(&workload.identity),
+            _ => proven,
         }
     }
 

@@ -76,7 +76,7 @@ impl Selector {
                     (true, false) => Truth::Unknown,
                 }
             }
-            Identity::Anonymous => Truth::Unknown,
+            Identity::Anonymous | Identity::Claimed(_) => Truth::Unknown,
         }
     }
 

@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use bookend_engine::{
-    Connection, Endpoint, Exchange, Identity, Inventory, Location, NoTrace, Request, decide,
-};
+use bookend_engine::{Connection, Endpoint, Exchange, Location, NoTrace, Peer, Request, decide};
 
 use super::Vehicle;
-use crate::{Answer, Judged, Question, Seen, Traffic, World};
+use crate::{Answer, Judged, Question, Traffic, World};
 
 /// `bookend_engine::decide`.
 #[derive(Debug, Default)]
@@ -31,7 +29,10 @@ impl Vehicle for Decision {
         let inventory = &world.inventory;
         let (address, identity) = match question.seen() {
             None => (Some(question.source.address), inventory.behind_address(question.source.address)),
-            Some(seen) => (seen.address, identify(inventory, seen)),
+            Some(seen) => {
+                let uri_sans: Vec<&str> = seen.uri_sans.iter().map(AsRef::as_ref).collect();
+                (seen.address, inventory.behind_peer(Peer { uri_sans: &uri_sans, address: seen.address }))
+            }
         };
         let connection = Connection {
             source: Endpoint { identity, location: address.map_or(Location::Unknown, Location::of) },
@@ -53,14 +54,5 @@ impl Vehicle for Decision {
         };
         let judgement = decide(&world.program, &connection, exchange, &mut NoTrace);
         Ok(Answer::new(judgement.verdict(), judgement.deciding().1.cause.id()).into())
-    }
-}
-
-/// Who a proxy's peer is, by S21 to S24.
-fn identify<'i>(inventory: &'i Inventory, seen: &Seen) -> Identity<'i> {
-    match (seen.uri_sans.as_slice(), seen.address) {
-        ([id], address) => inventory.behind_spiffe(id, address),
-        ([], Some(address)) if inventory.trust_addresses => inventory.behind_address(address),
-        _ => Identity::Anonymous,
     }
 }
