@@ -18,6 +18,7 @@ pub use error::KernelError;
 pub use trial::{Trial, TrialResult};
 
 use crate::host::Host;
+use crate::interfaces::is_ethernet;
 use aya::maps::{MapData, RingBuf};
 use aya::{Ebpf, EbpfLoader};
 use bookend_abi::plain::PlainTables;
@@ -224,7 +225,13 @@ impl Host for Kernel {
         for direction in DIRECTIONS {
             links::attach(&mut self.ebpf, &self.pins, name, ifindex, direction)?;
         }
-        Ok(())
+        // Attached all the same: without an entry in the tables everything is denied there. With one, bytes that a
+        // workload chooses would be taken for its headers.
+        match is_ethernet(name) {
+            Ok(false) => Err(KernelError::NotEthernet { interface: name.to_owned() }),
+            Ok(true) => Ok(()),
+            Err(error) => Err(KernelError::Attach { interface: name.to_owned(), source: error.into() }),
+        }
     }
 
     fn renew(&mut self, ifindex: u32) -> Result<bool, KernelError> {

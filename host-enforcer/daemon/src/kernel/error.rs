@@ -67,6 +67,15 @@ pub enum KernelError {
         /// What the kernel said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// An interface has packets that the programs do not understand.
+    #[error(
+        "cannot police the interface `{interface}`: its packets have no Ethernet header, as those of tunnels, so everything \
+         there is denied; name the host side of a veth, or a tap, in the inventory"
+    )]
+    NotEthernet {
+        /// The interface.
+        interface: String,
+    },
     /// A table cannot be read or written.
     #[error("cannot use the table `{table}`: {}", causes(source))]
     Table {

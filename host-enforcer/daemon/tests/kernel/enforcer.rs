@@ -153,6 +153,20 @@ fn an_interface_that_appears_later_is_policed_at_once() {
 }
 
 #[test]
+fn an_interface_without_ethernet_is_denied_everything_and_complained_about() {
+    let Some(mut world) = World::new() else { return };
+    let made = world.host.command("ip").args(["tuntap", "add", "dev", "h-late", "mode", "tun"]).status();
+    if !made.unwrap().success() {
+        eprintln!("skipped: no tun devices here");
+        return;
+    }
+    world.launch();
+    until("it is complained about", || world.said().contains("have no Ethernet header"));
+    until("it is attached to", || world.status("text").contains("deny everything"));
+    assert!(!world.path("ready").exists());
+}
+
+#[test]
 fn a_step_that_failed_is_taken_again() {
     let Some(mut world) = World::new() else { return };
     world.enforce();
