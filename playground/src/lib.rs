@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 #[cfg(target_arch = "wasm32")]
-mod browser;
+pub mod browser;
 mod question;
 
 pub use question::answer;
