@@ -73,7 +73,7 @@ codes! {
     SelectsNothing = 1501, Warning, "selects nothing", "The selector matches no workload of the inventory. Either a label is misspelt, or the workloads do not exist yet.";
     NoProxy = 1502, Warning, "HTTP conditions toward a workload without a proxy", "The rule has HTTP conditions, and no Bookend filter stands in front of these destinations, so nobody could enforce the conditions. An allow rule does not match there and a deny rule denies the whole connection (docs/semantics.md, S9).";
     HalfOpen = 1503, Warning, "one end allows what the other denies", "The rule allows a connection at one end, but its other end lies in another namespace or is otherwise denied, so the connection is not made. The other namespace needs a policy of its own.";
-    Unread = 1504, Warning, "document not used", "The document says nothing about workloads or policy, so it was not used.";
+    Unread = 1504, Warning, "document not used", "Bookend does not read documents of this kind, so it was not used. Workloads that only it runs are unknown.";
 }
 
 impl core::fmt::Display for Code {

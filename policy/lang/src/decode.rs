@@ -45,14 +45,17 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
         ("bookend.dev", "Inventory") => {
             documents.extend(inventory::inventory(fields, report).map(Document::Inventory))
         }
-        ("", "Pod" | "Namespace" | "Service" | "ServiceAccount") if version != "v1" => {
-            wrong_version("v1", report)
+        ("", "Pod" | "ReplicationController" | "Namespace" | "Service" | "ServiceAccount")
+            if version != "v1" =>
+        {
+            wrong_version("v1", report);
         }
         ("" | "apps" | "extensions", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
             if version != "apps/v1" =>
         {
             wrong_version("apps/v1", report);
         }
+        ("" | "batch", "Job" | "CronJob") if version != "batch/v1" => wrong_version("batch/v1", report),
         ("", "Pod") => documents.extend(manifest::pod(fields, report).map(Document::Workload)),
         ("", "Namespace") => {
             documents.extend(manifest::namespace(&mut fields, report).map(Document::Namespace))
@@ -60,8 +63,13 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
         ("", "Service") => documents.extend(manifest::service(fields, report).map(Document::Service)),
         // A service account is named by the workloads that run under it; that it exists adds nothing.
         ("", "ServiceAccount") => drop(name::metadata(&mut fields, report)),
-        ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet") => {
+        ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
+        | ("batch", "Job")
+        | ("", "ReplicationController") => {
             documents.extend(manifest::controller(fields, report).map(Document::Workload));
+        }
+        ("batch", "CronJob") => {
+            documents.extend(manifest::cron_job(fields, report).map(Document::Workload));
         }
         (group, name)
             if name
@@ -89,8 +97,9 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
                 report.add(Code::UnknownKind, kind.span, message, format!("write `{known}`"));
                 return;
             }
-            let message = format!("a `{name}` in `{version}` says nothing about workloads or policy");
-            report.add(Code::Unread, kind.span, message, "leave it out to silence this");
+            let message = format!("a `{name}` in `{version}` is not read");
+            let cure = "leave it out to silence this; if it runs workloads, name them in an `Inventory`";
+            report.add(Code::Unread, kind.span, message, cure);
         }
     }
 }
@@ -112,7 +121,7 @@ fn list(mut fields: Fields<'_>, report: &mut Report, documents: &mut Vec<Documen
 }
 
 /// The kinds of documents that matter here.
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 12] = [
     "Policy",
     "Inventory",
     "Pod",
@@ -122,6 +131,9 @@ const KINDS: [&str; 9] = [
     "StatefulSet",
     "DaemonSet",
     "ReplicaSet",
+    "ReplicationController",
+    "Job",
+    "CronJob",
 ];
 
 /// Whether a kind of another system decides about traffic, so that ignoring it would change what is allowed.

@@ -20,10 +20,24 @@ fn present<'n>(fields: &mut Fields<'n>, name: &'static str) -> Option<&'n Node> 
     fields.get(name).filter(|node| !node.is_null())
 }
 
-/// A Deployment, StatefulSet, DaemonSet or ReplicaSet: its pods' template.
+/// What runs pods made from a template in its `spec`: a Deployment, a Job and the like.
 pub(super) fn controller(mut fields: Fields<'_>, report: &mut Report) -> Option<WorkloadDocument> {
     let owner = name::metadata(&mut fields, report)?;
+    let spec = Fields::of(fields.required("spec", report)?, "spec", report)?;
+    templated(owner, spec, report)
+}
+
+/// A CronJob, whose pods' template is in the template of its Jobs.
+pub(super) fn cron_job(mut fields: Fields<'_>, report: &mut Report) -> Option<WorkloadDocument> {
+    let owner = name::metadata(&mut fields, report)?;
     let mut spec = Fields::of(fields.required("spec", report)?, "spec", report)?;
+    let mut job = Fields::of(spec.required("jobTemplate", report)?, "job template", report)?;
+    let spec = Fields::of(job.required("spec", report)?, "job spec", report)?;
+    templated(owner, spec, report)
+}
+
+/// The workload whose pods are made from the `template` in `spec`.
+fn templated(owner: Metadata<'_>, mut spec: Fields<'_>, report: &mut Report) -> Option<WorkloadDocument> {
     let mut template = Fields::of(spec.required("template", report)?, "pod template", report)?;
     let meta = match present(&mut template, "metadata") {
         Some(node) => Some(Fields::of(node, "metadata", report)?),
