@@ -46,6 +46,7 @@ fn a_list_of_one_kind_is_not_passed_over() {
     for (version, kind) in [
         ("v1", "PodList"),
         ("apps/v1", "DeploymentList"),
+        ("batch/v1", "JobList"),
         ("bookend.dev/v1alpha1", "PolicyList"),
         ("networking.k8s.io/v1", "NetworkPolicyList"),
         ("security.istio.io/v1", "AuthorizationPolicyList"),
@@ -80,6 +81,9 @@ fn a_kind_in_other_case_is_not_passed_over() {
         ("v1", "pod", Code::UnknownKind),
         ("apps/v1", "deployment", Code::UnknownKind),
         ("extensions/v1beta1", "Deployment", Code::WrongApiVersion),
+        ("batch/v1beta1", "CronJob", Code::WrongApiVersion),
+        ("batch/v1", "cronjob", Code::UnknownKind),
+        ("v1beta3", "ReplicationController", Code::WrongApiVersion),
     ] {
         let document = format!("{{apiVersion: {version}, kind: {kind}, metadata: {{name: a}}}}");
         assert_eq!(refused(&document), [code], "{kind} in {version}");
@@ -161,4 +165,50 @@ fn a_proxy_is_believed_in_only_where_all_inbound_traffic_passes_it() {
         assert!(proxied(&[&around, knowing]), "an inventory may know better");
     }
     assert!(proxied(&[&annotated("traffic.sidecar.istio.io/includeInboundPorts", "*"), &enabled]));
+}
+
+#[test]
+fn whatever_runs_pods_is_a_workload() {
+    let template = "template: {metadata: {labels: {app: a}}, spec: {serviceAccountName: runner}}";
+    for (version, kind, spec) in [
+        ("apps/v1", "Deployment", template.to_owned()),
+        ("apps/v1", "StatefulSet", template.to_owned()),
+        ("apps/v1", "DaemonSet", template.to_owned()),
+        ("apps/v1", "ReplicaSet", template.to_owned()),
+        ("v1", "ReplicationController", template.to_owned()),
+        ("batch/v1", "Job", template.to_owned()),
+        ("batch/v1", "CronJob", format!("schedule: \"@daily\", jobTemplate: {{spec: {{{template}}}}}")),
+    ] {
+        let document = format!(
+            "{{apiVersion: {version}, kind: {kind}, metadata: {{name: a, labels: {{app: b}}}}, spec: {{{spec}}}}}"
+        );
+        let compiled = compile(&[Source::new("x", document)]).unwrap();
+        assert_eq!(compiled.warnings, [], "{kind}");
+        let [workload] = compiled.inventory.workloads.as_slice() else { panic!("one {kind}") };
+        assert_eq!(workload.identity.service_account, "runner", "{kind}");
+        assert_eq!(workload.identity.labels.get("app").map(String::as_str), Some("a"), "{kind}");
+    }
+    let hollow = "{apiVersion: batch/v1, kind: CronJob, metadata: {name: a}, spec: {jobTemplate: {}}}";
+    assert_eq!(refused(hollow), [Code::MissingField]);
+}
+
+#[test]
+fn a_field_in_the_wrong_place_is_refused_once_with_the_right_place_as_its_cure() {
+    for (fields, cure) in [
+        ("from: [{workloads: {app: web}}]", "write `labels: { app: web }`"),
+        ("from: [{workloads: {matchLabels: {app: web}}}]", "write `labels`"),
+        ("from: [{labels: {app: web}}]", "put it into a selector: `workloads: { labels: … }`"),
+        ("to: [{serviceAccounts: [web]}]", "put it into a selector: `workloads: { serviceAccounts: … }`"),
+        ("to: [{podSelector: {}}]", "write `workloads: { namespace: …, labels: … }`"),
+        ("to: [{ipBlock: {cidr: 10.0.0.0/8}}]", "write `cidr` and `except` themselves"),
+        ("http: [{method: GET}]", "did you mean `methods`?"),
+    ] {
+        let document = format!(
+            "{{apiVersion: bookend.dev/v1alpha1, kind: Policy, metadata: {{name: p}}, \
+             spec: {{allow: [{{name: r, {fields}}}]}}}}"
+        );
+        let Err(refused) = compile(&[Source::new("x", document)]) else { panic!("{fields}") };
+        let said: Vec<_> = refused.diagnostics.iter().map(|d| (d.code, d.cure.as_str())).collect();
+        assert_eq!(said, [(Code::UnknownField, cure)], "{fields}");
+    }
 }

@@ -50,8 +50,18 @@ impl<'n> Fields<'n> {
         self.entries.first().map_or(self.span, |entry| entry.key_span)
     }
 
+    /// Whether there is a field that nobody asked for so far.
+    pub(super) fn has_unknown(&self) -> bool {
+        self.entries.iter().any(|entry| !self.known.contains(&entry.key.as_str()))
+    }
+
     /// Refuses every field that nobody asked for.
     pub(super) fn finish(self, report: &mut Report) {
+        self.finish_with(|_| None, report);
+    }
+
+    /// Refuses every field that nobody asked for, with the cure that `cure` knows for it, if it does.
+    pub(super) fn finish_with(self, cure: impl Fn(&Entry) -> Option<String>, report: &mut Report) {
         for entry in self.entries.iter().filter(|entry| !self.known.contains(&entry.key.as_str())) {
             let message = format!("the {} has no field `{}`", self.what, entry.key);
             let similar = self
@@ -65,8 +75,10 @@ impl<'n> Fields<'n> {
                 .min();
             let cure = match similar {
                 Some((_, known)) => format!("did you mean `{known}`?"),
-                None if self.known.is_empty() => "remove it".to_owned(),
-                None => format!("its fields are `{}`", self.known.join("`, `")),
+                None => cure(entry).unwrap_or_else(|| match self.known.as_slice() {
+                    [] => "remove it".to_owned(),
+                    known => format!("its fields are `{}`", known.join("`, `")),
+                }),
             };
             report.add(Code::UnknownField, entry.key_span, message, cure);
         }

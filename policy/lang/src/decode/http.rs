@@ -9,10 +9,14 @@ pub(super) fn http(node: &Node, report: &mut Report) -> Option<HttpMatch> {
     let mut fields = Fields::of(node, "HTTP condition", report)?;
     let methods = clause(fields.get("methods"), "methods", report, method);
     let paths = clause(fields.get("paths"), "paths", report, path);
-    let place = fields.place();
+    let (place, unknown) = (fields.place(), fields.has_unknown());
     fields.finish(report);
     let (methods, paths) = (methods?, paths?);
     if methods.is_any() && paths.is_any() {
+        // What it says instead is refused already.
+        if unknown {
+            return None;
+        }
         report.add(
             Code::MissingField,
             place,

@@ -10,7 +10,7 @@ use crate::{
     Code,
     diagnostic::Report,
     document::{PeerDocument, Spanned, WorkloadsDocument},
-    yaml::Node,
+    yaml::{Entry, Node, Value},
 };
 use bookend_engine::{Block, BlockError, IpNet, Labels};
 
@@ -18,7 +18,7 @@ use bookend_engine::{Block, BlockError, IpNet, Labels};
 pub(super) fn peer(node: &Node, report: &mut Report) -> Option<PeerDocument> {
     let mut fields = Fields::of(node, "peer", report)?;
     let (workloads_node, cidr, except) = (fields.get("workloads"), fields.get("cidr"), fields.get("except"));
-    let place = fields.place();
+    let (place, unknown) = (fields.place(), fields.has_unknown());
     let peer = match (workloads_node, cidr, except) {
         (Some(node), None, None) => workloads(node, report).map(PeerDocument::Workloads),
         (None, Some(cidr), except) => block(cidr, except, report).map(PeerDocument::Block),
@@ -26,6 +26,8 @@ pub(super) fn peer(node: &Node, report: &mut Report) -> Option<PeerDocument> {
             report.add(Code::BadPeer, place, "`except` needs the `cidr` it is taken from", "add `cidr`");
             None
         }
+        // What it says instead is refused below, which is the better thing to read.
+        (None, None, None) if unknown => None,
         (None, None, None) => {
             report.add(
                 Code::BadPeer,
@@ -45,9 +47,39 @@ pub(super) fn peer(node: &Node, report: &mut Report) -> Option<PeerDocument> {
             None
         }
     };
-    fields.finish(report);
+    fields.finish_with(elsewhere, report);
     peer
 }
+
+/// The cure for what stands in a peer and belongs into its selector, or is called otherwise in Kubernetes.
+fn elsewhere(entry: &Entry) -> Option<String> {
+    match entry.key.as_str() {
+        field @ ("namespace" | "labels" | "matchExpressions" | "serviceAccounts") => {
+            Some(format!("put it into a selector: `workloads: {{ {field}: … }}`"))
+        }
+        "podSelector" | "namespaceSelector" => {
+            Some("write `workloads: { namespace: …, labels: … }`".to_owned())
+        }
+        "ipBlock" => Some("write `cidr` and `except` themselves".to_owned()),
+        _ => None,
+    }
+}
+
+/// The cure for what stands in a selector and is a label, or is called otherwise in Kubernetes.
+fn label(entry: &Entry) -> Option<String> {
+    match &entry.value.value {
+        _ if entry.key == "matchLabels" => Some("write `labels`".to_owned()),
+        Value::Scalar(scalar)
+            if scalar.kind() == "string" && entry.key.len() + scalar.text.len() <= MAX_QUOTED =>
+        {
+            Some(format!("write `labels: {{ {}: {} }}`", entry.key, scalar.text))
+        }
+        _ => None,
+    }
+}
+
+/// The longest key and value that a cure repeats, in bytes.
+const MAX_QUOTED: usize = 100;
 
 /// `workloads: {…}`.
 pub(super) fn workloads(node: &Node, report: &mut Report) -> Option<WorkloadsDocument> {
@@ -62,7 +94,7 @@ pub(super) fn workloads(node: &Node, report: &mut Report) -> Option<WorkloadsDoc
         clause(fields.get("serviceAccounts"), "serviceAccounts", report, |node, report| {
             name::name(node, "serviceAccounts", 253, report).map(|name| name.value)
         });
-    fields.finish(report);
+    fields.finish_with(label, report);
     Some(WorkloadsDocument {
         span: node.span,
         namespace: match namespace {
