@@ -22,7 +22,8 @@ struct Bookend {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 fine; 1 it failed; 2 wrong usage; 3 the answer is no (denied, different); 4 the documents are refused.";
+Exit codes: 0 fine; 1 it failed; 2 wrong usage; 3 the answer is no (denied); 4 the documents are refused.
+With `--output json` a refusal is printed as `check` prints it; every other error is text on standard error.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::output;
+use crate::output::{self, Stream};
 
 /// What the exit code says. A wrong command line ends with 2, by the argument parser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,12 +38,14 @@ pub(crate) struct Stopped {
     pub(crate) exit: Exit,
     /// What to print, whole.
     pub(crate) text: String,
+    /// Where to.
+    pub(crate) stream: Stream,
 }
 
 impl Stopped {
     /// The command line makes no sense, for a reason that the argument parser cannot know.
     pub(crate) fn usage(message: impl std::fmt::Display) -> anyhow::Error {
-        Self { exit: Exit::Usage, text: format!("error: {message}\n") }.into()
+        Self { exit: Exit::Usage, text: format!("error: {message}\n"), stream: Stream::Error }.into()
     }
 }
 
@@ -58,10 +60,14 @@ impl std::error::Error for Stopped {}
 /// Tells the user about an error, and gives the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> Exit {
     match error.downcast_ref::<Stopped>() {
-        Some(Stopped { exit, text }) => {
+        Some(Stopped { exit, text, stream: Stream::Error }) => {
             output::print_error(text);
             *exit
         }
+        Some(Stopped { exit, text, stream: Stream::Out }) => match output::print(text) {
+            Ok(()) => *exit,
+            Err(error) => report(&error),
+        },
         None => {
             output::print_error(&format!("error: {error:#}\n"));
             Exit::Failed

@@ -3,9 +3,10 @@
 //! `command` holds one file per subcommand; each reads its [`sources`], asks the crates that know, and prints.
 //!
 //! **This crate does not** know what a policy means, how documents are read, or how a plan or a module is run: it
-//! asks `bookend-engine`, `bookend-lang`, `bookend-plan` and `bookend-harness`.
+//! asks `bookend-engine`, `bookend-lang`, `bookend-plan`, `bookend-abi` and `bookend-harness`.
 #![forbid(unsafe_code)]
 
+mod answer;
 mod command;
 mod diagnostic;
 mod exit;

@@ -34,9 +34,17 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
 /// # Errors
 /// When it cannot be written.
 pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    print(&json(value)?)
+}
+
+/// A value as JSON, with a line end.
+///
+/// # Errors
+/// When it cannot be written so.
+pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<String> {
     let mut text = serde_json::to_string_pretty(value).context("cannot write the answer as JSON")?;
     text.push('\n');
-    print(&text)
+    Ok(text)
 }
 
 /// Prints to standard error. There is nobody to tell when this fails.

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail};
 use bookend_lang::{Compiled, MAX_SOURCE_BYTES, Refused, Source};
 
+use crate::answer::Answer;
 use crate::diagnostic;
 use crate::exit::{Exit, Stopped};
-use crate::output::{self, Stream, count};
+use crate::output::{self, Format, Stream, count};
 
 /// Where documents are read from.
 #[derive(Clone, Debug, clap::Args)]
@@ -86,8 +87,9 @@ impl Files {
     /// Reads every file and compiles them as one whole.
     ///
     /// # Errors
-    /// As [`read`](Self::read); and when the documents are refused, with all that is wrong in them.
-    pub(crate) fn compile(&self) -> anyhow::Result<Documents> {
+    /// As [`read`](Self::read); and when the documents are refused, with all that is wrong in them: for programs the
+    /// same answer that `check` gives.
+    pub(crate) fn compile(&self, format: Format) -> anyhow::Result<Documents> {
         let sources = self.read()?;
         match bookend_lang::compile(&sources) {
             Ok(compiled) => {
@@ -98,9 +100,15 @@ impl Files {
                 Ok(Documents { sources, compiled })
             }
             Err(Refused { diagnostics }) => {
-                let text = diagnostic::render_all(&diagnostics, &sources, Stream::Error.has_colours());
-                let summary = diagnostic::summary(&diagnostics);
-                Err(Stopped { exit: Exit::Invalid, text: format!("{text}{summary}\n") }.into())
+                let (text, stream) = match format {
+                    Format::Json => (output::json(&Answer::new(None, &diagnostics, &sources))?, Stream::Out),
+                    Format::Text => {
+                        let colours = Stream::Error.has_colours();
+                        let text = diagnostic::render_all(&diagnostics, &sources, colours);
+                        (format!("{text}{}\n", diagnostic::summary(&diagnostics)), Stream::Error)
+                    }
+                };
+                Err(Stopped { exit: Exit::Invalid, text, stream }.into())
             }
         }
     }

@@ -1,12 +1,11 @@
 //! `bookend check`
 
-use std::collections::BTreeSet;
-
 use anyhow::anyhow;
 use bookend_lang::{Code, Compiled, Diagnostic, Source, compile};
 use serde::Serialize;
 
-use crate::diagnostic::{self, Entry};
+use crate::answer::{Answer, policies};
+use crate::diagnostic;
 use crate::exit::Exit;
 use crate::output::{self, Format, Stream, count};
 use crate::sources::Files;
@@ -45,18 +44,6 @@ pub(crate) struct Check {
     output: Format,
 }
 
-/// The answer for programs.
-#[derive(Serialize)]
-struct Answer<'d> {
-    accepted: bool,
-    errors: usize,
-    warnings: usize,
-    policies: Option<BTreeSet<&'d str>>,
-    rules: Option<usize>,
-    workloads: Option<usize>,
-    diagnostics: Vec<Entry<'d>>,
-}
-
 impl Check {
     /// Runs the command.
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
@@ -77,7 +64,7 @@ fn check(sources: &[Source], format: Format) -> anyhow::Result<Exit> {
         Err(refused) => (None, refused.diagnostics),
     };
     match format {
-        Format::Json => output::print_json(&answer(compiled.as_ref(), &diagnostics, sources))?,
+        Format::Json => output::print_json(&Answer::new(compiled.as_ref(), &diagnostics, sources))?,
         Format::Text => {
             let mut text = diagnostic::render_all(&diagnostics, sources, Stream::Out.has_colours());
             text.push_str(&summary(compiled.as_ref(), &diagnostics));
@@ -85,31 +72,6 @@ fn check(sources: &[Source], format: Format) -> anyhow::Result<Exit> {
         }
     }
     Ok(if compiled.is_some() { Exit::Fine } else { Exit::Invalid })
-}
-
-fn answer<'d>(
-    compiled: Option<&'d Compiled>,
-    diagnostics: &'d [Diagnostic],
-    sources: &'d [Source],
-) -> Answer<'d> {
-    let errors = diagnostics.iter().filter(|d| d.severity() == bookend_lang::Severity::Error).count();
-    Answer {
-        accepted: compiled.is_some(),
-        errors,
-        warnings: diagnostics.len() - errors,
-        policies: compiled.map(policies),
-        rules: compiled.map(|compiled| compiled.program.rules().len()),
-        workloads: compiled.map(|compiled| compiled.inventory.workloads.len()),
-        diagnostics: diagnostics.iter().map(|diagnostic| Entry::new(diagnostic, sources)).collect(),
-    }
-}
-
-/// `namespace/policy`, from the ids of rules and isolations.
-fn policies(compiled: &Compiled) -> BTreeSet<&str> {
-    let program = &compiled.program;
-    let rules = program.rules().iter().map(|rule| rule.id.as_str());
-    let isolations = program.isolations().iter().map(|isolation| isolation.id.as_str());
-    rules.chain(isolations).filter_map(|id| id.rsplit_once('/')).map(|(policy, _)| policy).collect()
 }
 
 fn summary(compiled: Option<&Compiled>, diagnostics: &[Diagnostic]) -> String {

@@ -60,7 +60,7 @@ impl Explain {
         if self.path.is_some() && self.protocol != Transport::Tcp {
             return Err(Stopped::usage("HTTP requests travel over TCP; leave `--protocol` or `--path` out"));
         }
-        let documents = self.files.compile()?;
+        let documents = self.files.compile(self.output)?;
         let (from, to) = self.ends.resolve(&documents.compiled)?;
         let traffic = Traffic {
             transport: self.protocol,

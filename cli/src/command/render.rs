@@ -7,7 +7,7 @@ use bookend_plan::Plan;
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::output;
+use crate::output::{self, Format};
 use crate::sources::Files;
 
 /// Print what a layer is given: the filter's configuration, or the kernel's tables
@@ -58,7 +58,11 @@ enum Notation {
 impl Render {
     /// Runs the command.
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
-        let compiled = self.files.compile()?.compiled;
+        let format = match self.output {
+            Notation::Json => Format::Json,
+            Notation::Yaml => Format::Text,
+        };
+        let compiled = self.files.compile(format)?.compiled;
         match self.target {
             Target::Filter => self.print(&compiled.configuration())?,
             Target::Kernel => self.print(&Plan::build(&compiled.program, &compiled.inventory, &[])?)?,

@@ -108,7 +108,7 @@ struct Response {
 impl Simulate {
     /// Runs the command.
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
-        let documents = self.files.compile()?;
+        let documents = self.files.compile(self.output)?;
         let (from, to) = self.ends.resolve(&documents.compiled)?;
         let port = self.ends.port(Transport::Tcp, &to, &documents.compiled)?;
         let configuration = documents.compiled.configuration().to_json()?;

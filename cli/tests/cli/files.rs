@@ -103,5 +103,11 @@ fn every_command_refuses_bad_documents_with_the_same_code() {
         assert_eq!(run.code, Some(4), "{}", run.transcript());
         assert!(run.err.contains("error[B1105]"), "{}", run.err);
         assert_eq!(run.out, "");
+
+        let json = ["-f", "unknown-field.yaml", "-o", "json"];
+        let run = crate::run(&data("bad"), &[rest, &json].concat());
+        let check = crate::run(&data("bad"), &[&["check"], &json[..]].concat());
+        assert_eq!((run.code, run.err.as_str()), (Some(4), ""), "{}", run.out);
+        assert_eq!(run.out, check.out, "the answer is the same as `check`'s");
     }
 }
