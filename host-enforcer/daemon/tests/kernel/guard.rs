@@ -8,8 +8,8 @@ use std::net::{IpAddr, UdpSocket};
 use std::process::Stdio;
 use std::time::Duration;
 
-/// The host's address on the web workload's link.
-const HOST: [u8; 4] = [10, 77, 1, 1];
+/// The host's addresses on the web workload's link.
+const HOST: [&str; 2] = ["10.77.1.1", "fd77:1::1"];
 /// Frames of one attack. The first leave with the filter still there, and are none.
 const FRAMES: u32 = 8;
 
@@ -38,7 +38,7 @@ fn tables(namespace: &Namespace) -> usize {
 
 /// Sends from the web workload as its root can where the kernel has `ifb`: redirected to it, and let go when the filter
 /// that redirected is gone. The packets carry every mark that a sender can give them.
-fn attack(web: &Namespace) {
+fn attack(web: &Namespace, host: IpAddr) {
     let tc = |arguments: &str| {
         let status = web.command("tc").args(arguments.split_whitespace()).status().unwrap();
         assert!(status.success(), "tc {arguments}");
@@ -52,12 +52,13 @@ fn attack(web: &Namespace) {
     web.ip("link set ifb0 up");
     tc("qdisc add dev ifb0 root tbf rate 8kbit burst 1600 latency 60s");
     tc("qdisc add dev eth0 clsact");
-    tc("filter add dev eth0 egress protocol ip u32 match u32 0 0 action mirred egress redirect dev ifb0");
+    tc("filter add dev eth0 egress protocol all u32 match u32 0 0 action mirred egress redirect dev ifb0");
+    let family = if host.is_ipv4() { "socket.AF_INET" } else { "socket.AF_INET6" };
     let script = format!(
         "import socket\n\
-         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+         s = socket.socket({family}, socket.SOCK_DGRAM)\n\
          s.setsockopt(socket.SOL_SOCKET, 36, 0xffffffff - (1 << 32))\n\
-         for i in range({FRAMES}): s.sendto(b'x' * 800, ('10.77.1.1', 54))\n"
+         for i in range({FRAMES}): s.sendto(b'x' * 800, ('{host}', 54))\n"
     );
     assert!(web.command("python3").args(["-c", &script]).status().unwrap().success());
     tc("filter del dev eth0 egress");
@@ -69,8 +70,9 @@ fn attack_is_over(web: &Namespace) {
 }
 
 /// The attack, without the guard and with it.
-fn must_stop_the_attack(world: &mut World) {
-    let receiver = world.host.inside(|| UdpSocket::bind((IpAddr::from(HOST), 54)).unwrap());
+fn must_stop_the_attack(world: &mut World, host: &str) {
+    let host: IpAddr = host.parse().unwrap();
+    let receiver = world.host.inside(|| UdpSocket::bind((host, 54)).unwrap());
     // The control: the guard's tables taken away, the programs are passed by.
     let guard = nft(&world.host, "list tables");
     assert_eq!(tables(&world.host), 3, "{guard}");
@@ -78,7 +80,7 @@ fn must_stop_the_attack(world: &mut World) {
         nft(&world.host, &format!("delete {table}\n"));
     }
     receiver.set_read_timeout(Some(Duration::from_secs(15))).unwrap();
-    attack(&world.web);
+    attack(&world.web, host);
     assert!(receiver.recv(&mut [0; 2048]).is_ok(), "control: the attack passes without the guard");
     attack_is_over(&world.web);
     world.kill();
@@ -86,7 +88,7 @@ fn must_stop_the_attack(world: &mut World) {
     receiver.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
     while receiver.recv(&mut [0; 2048]).is_ok() {}
     assert_eq!(counted(&world.host, "unjudged"), 0);
-    attack(&world.web);
+    attack(&world.web, host);
     until("the guard drops the attack", || counted(&world.host, "unjudged") > 2);
     assert!(receiver.recv(&mut [0; 2048]).is_err(), "the attack got through");
     attack_is_over(&world.web);
@@ -105,7 +107,9 @@ fn what_jumps_over_the_programs_is_dropped_behind_them() {
     let Some(mut world) = World::new() else { return };
     world.enforce();
     allowed_traffic_flows(&world);
-    must_stop_the_attack(&mut world);
+    for host in HOST {
+        must_stop_the_attack(&mut world, host);
+    }
     allowed_traffic_flows(&world);
 }
 
@@ -120,7 +124,9 @@ fn what_jumps_over_the_programs_of_a_bridge_port_is_dropped_behind_them() {
     world.host.ip("link set br0 up");
     world.enforce();
     allowed_traffic_flows(&world);
-    must_stop_the_attack(&mut world);
+    for host in HOST {
+        must_stop_the_attack(&mut world, host);
+    }
     allowed_traffic_flows(&world);
 }
 
@@ -169,6 +175,12 @@ fn the_guard_stays_when_the_enforcer_is_killed_and_goes_with_detach() {
     world.plug_late();
     world.enforce();
     assert!(nft(&world.host, "list ruleset").contains("h-late"));
+    world.host.ip("link del h-late");
+    until("the guard forgets what is gone", || {
+        let listed = nft(&world.host, "list ruleset");
+        let mut elements = listed.lines().filter(|line| line.contains("elements ="));
+        elements.all(|line| line.matches(',').count() == 1)
+    });
     world.kill();
     world.detach();
     assert_eq!(tables(&world.host), 0);
