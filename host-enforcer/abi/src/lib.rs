@@ -15,6 +15,7 @@ pub mod decide;
 pub mod event;
 pub mod flow;
 pub mod frame;
+pub mod guard;
 pub mod packet;
 #[cfg(any(test, feature = "alloc"))]
 pub mod plain;

@@ -21,8 +21,8 @@ use crate::Address;
 use bytemuck::{Pod, Zeroable};
 
 /// Version of everything in this crate that the kernel and the daemon must agree on. Raise it with every change
-/// to a key, a value, a table or their meaning; a daemon refuses pinned tables of another version.
-pub const ABI_VERSION: u32 = 1;
+/// to a key, a value, a table, the [mark](crate::guard::JUDGED) or their meaning; a daemon refuses pinned tables of another version.
+pub const ABI_VERSION: u32 = 2;
 
 /// The policy handle of a workload whose policy is not known: everything is denied.
 pub const NO_POLICY: u64 = 0;

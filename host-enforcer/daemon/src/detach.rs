@@ -2,11 +2,12 @@
 
 use crate::command::PinOptions;
 use crate::failure::Failure;
+use crate::guard::Guard;
 use crate::kernel::Kernel;
 use crate::names::Names;
 use crate::requirement;
 
-/// Removes links, tables and names. Done twice, the second time does nothing.
+/// Removes the guard of this network namespace, links, tables and names. Done twice, the second time does nothing.
 ///
 /// # Errors
 /// If an enforcer is running, or something cannot be removed.
@@ -14,7 +15,12 @@ pub fn detach(options: &PinOptions) -> Result<(), Failure> {
     requirement::root()?;
     if options.pin_dir.exists() {
         let _lock = requirement::lock(&options.pin_dir)?;
+        // First: without the programs nothing has the mark that it demands.
+        Guard::new(&options.pin_dir).remove().map_err(|error| Failure::new(error.to_string()))?;
         Kernel::remove_pins(&options.pin_dir)?;
+    } else {
+        // Left behind if somebody removed the pins by hand. Where `nft` is missing there was none.
+        let _ = Guard::new(&options.pin_dir).remove();
     }
     // May never have been written.
     let _ = std::fs::remove_file(Names::path(&options.state_dir, &options.pin_dir));

@@ -99,6 +99,14 @@ impl<H: Host> Enforcement<H> {
         &self.policed
     }
 
+    /// The interfaces, by index, that have the programs attached, or had.
+    ///
+    /// # Errors
+    /// If they cannot be listed.
+    pub fn attached(&mut self) -> Result<BTreeSet<u32>, H::Error> {
+        self.host.attached()
+    }
+
     /// Puts `plan` in force; the number of steps taken. The order of the steps is
     /// [`Change`](bookend_plan::Change)'s, and after them every live connection is judged again.
     ///

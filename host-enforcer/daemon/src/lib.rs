@@ -3,7 +3,7 @@
 //!
 //! Data flows one way: [`input`] (files → plan) → [`enforcement`] (plan in force → next plan, in safe steps) →
 //! [`host::Host`], which is [`kernel`] or, in tests, plain maps. [`run`] connects them with [`watch`] (files change),
-//! [`interfaces`] (links come and go) and the kernel's events, which [`journal`] writes down by [`names`].
+//! [`interfaces`] (links come and go), the [`guard`] behind the programs and the kernel's events, which [`journal`] writes down by [`names`].
 //!
 //! This crate must not know: what a policy means, or how a packet is judged.
 
@@ -12,6 +12,7 @@ pub mod command;
 pub mod detach;
 pub mod enforcement;
 pub mod failure;
+pub mod guard;
 pub mod host;
 pub mod input;
 pub mod interfaces;

@@ -3,6 +3,7 @@
 use crate::command::RunOptions;
 use crate::enforcement::{ApplyError, Enforcement, Notice};
 use crate::failure::Failure;
+use crate::guard::Guard;
 use crate::input::{Complaint, Input, Planned, plan};
 use crate::interfaces::Interfaces;
 use crate::journal::Journal;
@@ -41,6 +42,9 @@ struct Enforcer {
     /// Interfaces that cannot be policed and have been complained about.
     failed: Vec<Notice>,
     ready_file: Option<PathBuf>,
+    guard: Guard,
+    /// Why the guard does not cover what it should.
+    unguarded: Option<String>,
     /// The ready file has been written.
     ready: bool,
     /// A step failed, and what it was to bring about is not in force.
@@ -84,6 +88,8 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
         ));
     }
 
+    let guard = Guard::new(pins);
+    guard.check().map_err(|error| Failure::new(error.to_string()))?;
     let object = options.object.map_or_else(default_object, Ok)?;
     let mut kernel = Kernel::load(&object, pins)?;
     let events = kernel.take_events()?;
@@ -99,6 +105,8 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
         last: sources.ok(),
         failed: Vec::new(),
         ready_file: options.ready_file,
+        guard,
+        unguarded: None,
         ready: false,
         incomplete: false,
     };
@@ -185,7 +193,7 @@ impl Enforcer {
 
     /// Creates the ready file, once every interface that is there is policed.
     fn tell_ready(&mut self) -> Result<(), Failure> {
-        if self.ready || self.incomplete || !self.failed.is_empty() {
+        if self.ready || self.incomplete || self.unguarded.is_some() || !self.failed.is_empty() {
             return Ok(());
         }
         self.ready = true;
@@ -278,6 +286,23 @@ impl Enforcer {
             self.journal.interface(&notice);
         }
         self.failed = failed;
+        self.cover();
+    }
+
+    /// Has the guard demand the mark of what comes in where the programs are attached by now.
+    fn cover(&mut self) {
+        let interfaces = self.interfaces.get_ref();
+        let mut attached = match self.enforcement.attached() {
+            Ok(attached) => attached,
+            Err(error) => return self.recover(&error),
+        };
+        attached.retain(|ifindex| interfaces.name(*ifindex).is_some());
+        let failed = self.guard.cover(&attached).err().map(|error| error.to_string());
+        if let Some(reason) = failed.as_ref().filter(|reason| self.unguarded.as_ref() != Some(*reason)) {
+            say(&format!("{reason}; trying again"));
+            self.journal.refused(&[Complaint::plain(reason.clone())]);
+        }
+        self.unguarded = failed;
     }
 
     /// After a step that failed: finds out what is in force, and tries again with the next edit or tick.

@@ -60,7 +60,13 @@ fn judge(skb: *mut __sk_buff, direction: u8) -> i32 {
     if scratch.outcome.report {
         maps::emit(report(direction, ifindex, length, &scratch.packet, now, &scratch.outcome));
     }
-    if scratch.outcome.verdict == ALLOW { TCX_NEXT } else { TC_ACT_SHOT }
+    if scratch.outcome.verdict != ALLOW {
+        return TC_ACT_SHOT;
+    }
+    if direction == FROM_WORKLOAD {
+        frame.mark_judged();
+    }
+    TCX_NEXT
 }
 
 /// Makes compiler and verifier forget what they know about the contents of `scratch`. Each stage is then verified

@@ -8,6 +8,7 @@
 )]
 
 mod enforcer;
+mod guard;
 mod namespace;
 mod traffic;
 mod trial;

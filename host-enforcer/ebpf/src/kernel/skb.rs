@@ -1,7 +1,7 @@
 //! A socket buffer as a frame.
 
 use aya_ebpf::{bindings::__sk_buff, helpers::bpf_skb_load_bytes};
-use bookend_abi::Frame;
+use bookend_abi::{Frame, guard::JUDGED};
 use core::mem::MaybeUninit;
 
 /// Bytes that may be read by words.
@@ -31,6 +31,13 @@ impl SocketBuffer {
     pub(super) fn is_tagged(&self) -> bool {
         // SAFETY: as in `ifindex`.
         unsafe { (*self.skb).vlan_present != 0 }
+    }
+
+    /// Tells the guard behind tcx that this packet was judged.
+    #[inline(always)]
+    pub(super) fn mark_judged(&self) {
+        // SAFETY: as in `ifindex`; classifiers may write the mark.
+        unsafe { (*self.skb).mark |= JUDGED };
     }
 }
 
