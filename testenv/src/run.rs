@@ -41,8 +41,11 @@ impl Run {
         // Envoy and the services run as other users and read their files here.
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o755))
             .doing(format!("open up `{}`", directory.display()))?;
-        let owner = directory.join("owner");
-        fs::write(&owner, start_time(pid).unwrap_or_default())
+        // By rename: a run that starts at this moment and cleans up must not read half of it, and take the owner for
+        // somebody else. Without the file it leaves the directory alone.
+        let (new, owner) = (directory.join("owner.new"), directory.join("owner"));
+        fs::write(&new, start_time(pid).unwrap_or_default())
+            .and_then(|()| fs::rename(&new, &owner))
             .doing(format!("write `{}`", owner.display()))?;
         Ok(run)
     }
