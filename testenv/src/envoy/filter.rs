@@ -96,8 +96,9 @@ pub(super) fn chain(directory: &Path, filtered: bool) -> Vec<Value> {
     chain
 }
 
-/// Records who the direct peer is: what the connection says, not what a header says.
-fn facts() -> Value {
+/// The filter that must stand before Bookend's: it records who the direct peer is, by what the connection says and not
+/// what a header says.
+pub fn facts() -> Value {
     let fact = |key: &str, format: &str| {
         json!({
             "object_key": key,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use bookend_engine::Workload;
-use bookend_testenv::envoy::{PEER_ADDRESS_KEY, PEER_URI_SANS_KEY};
+use bookend_testenv::envoy::facts;
 use bookend_testing::World;
 use serde_json::{Value, json};
 
@@ -82,15 +82,6 @@ fn tls(directory: &Path) -> Value {
 
 /// Requests reach the filter as they are sent, and whatever it lets pass is answered with the rule it names.
 fn manager(directory: &Path) -> Value {
-    let fact = |key: &str, format: &str| {
-        json!({
-            "object_key": key,
-            "factory_key": "envoy.string",
-            "format_string": { "text_format_source": { "inline_string": format }, "omit_empty_values": true },
-            "read_only": true,
-            "skip_if_empty": true,
-        })
-    };
     json!({
         "name": "envoy.filters.network.http_connection_manager",
         "typed_config": {
@@ -105,16 +96,7 @@ fn manager(directory: &Path) -> Value {
             "upgrade_configs": [{ "upgrade_type": "CONNECT" }],
             "http_protocol_options": { "allow_absolute_url": false, "allow_custom_methods": true },
             "http_filters": [
-                {
-                    "name": "bookend.facts",
-                    "typed_config": {
-                        "@type": "type.googleapis.com/envoy.extensions.filters.http.set_filter_state.v3.Config",
-                        "on_request_headers": [
-                            fact(PEER_ADDRESS_KEY, "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
-                            fact(PEER_URI_SANS_KEY, "%DOWNSTREAM_PEER_URI_SAN%"),
-                        ],
-                    },
-                },
+                facts(),
                 {
                     "name": "bookend",
                     "config_discovery": {
