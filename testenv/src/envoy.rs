@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 pub use access::Access;
-pub use filter::{Filter, PEER_ADDRESS_KEY, PEER_URI_SANS_KEY, facts};
+pub use filter::{Filter, facts};
 
 use crate::certificate::Authority;
 use crate::error::{Doing, Error, Result};

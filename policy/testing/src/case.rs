@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
+use bookend_engine::Verdict;
+
 use crate::{Answer, Question, World, frame::Frame};
 
 /// Cases about one thing.
@@ -74,4 +77,26 @@ pub struct Crossing {
     pub interface: String,
     /// Whether the workload sent it; otherwise it is sent to the workload.
     pub outward: bool,
+}
+
+impl Crossing {
+    /// The answer to a frame that crosses the interfaces of `path` in turn: of the one that drops it, else of the last.
+    ///
+    /// # Errors
+    /// When a crossing cannot be judged, or there is none.
+    pub fn along(
+        path: &[Self],
+        mut cross: impl FnMut(&Self) -> anyhow::Result<Answer>,
+    ) -> anyhow::Result<Answer> {
+        let mut last = None;
+        for crossing in path {
+            let answer = cross(crossing)?;
+            let dropped = answer.verdict == Verdict::Deny;
+            last = Some(answer);
+            if dropped {
+                break;
+            }
+        }
+        last.context("a frame that crosses no interface")
+    }
 }

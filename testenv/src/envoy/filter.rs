@@ -16,9 +16,9 @@ pub(super) const NAME: &str = "bookend";
 pub(super) const FILE: &str = "ecds";
 
 /// Filter state that holds the address of the direct peer, whatever `x-forwarded-for` says.
-pub const PEER_ADDRESS_KEY: &str = "bookend.peer_address";
+const PEER_ADDRESS_KEY: &str = "bookend.peer_address";
 /// Filter state that holds the URI names of the peer's verified certificate, joined with a comma.
-pub const PEER_URI_SANS_KEY: &str = "bookend.peer_uri_sans";
+const PEER_URI_SANS_KEY: &str = "bookend.peer_uri_sans";
 
 const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
 const RBAC: &str = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC";

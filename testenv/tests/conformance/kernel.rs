@@ -157,16 +157,8 @@ impl Vehicle for Kernel {
                     judged.push(Judged::NotApplicable("the kernel's clock cannot be put forward"));
                 }
                 Step::Frame { frame, path, .. } => {
-                    let mut last = None;
-                    for crossing in path {
-                        let answer = self.cross(&host, frame, crossing)?;
-                        let dropped = answer.verdict == Verdict::Deny;
-                        last = Some(answer);
-                        if dropped {
-                            break;
-                        }
-                    }
-                    judged.push(last.context("a frame that crosses no interface")?.into());
+                    let answer = Crossing::along(path, |crossing| self.cross(&host, frame, crossing))?;
+                    judged.push(answer.into());
                 }
             }
         }

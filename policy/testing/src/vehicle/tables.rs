@@ -161,17 +161,11 @@ impl Vehicle for Tables {
                 }
                 Step::Change(world) => host.change(world)?,
                 Step::Frame { frame, path, .. } => {
-                    let mut last = None;
-                    for crossing in path {
+                    let answer = Crossing::along(path, |crossing| {
                         let outcome = host.cross(frame, crossing)?;
-                        let answer = host.answer(&outcome)?;
-                        let dropped = answer.verdict == Verdict::Deny;
-                        last = Some(answer);
-                        if dropped {
-                            break;
-                        }
-                    }
-                    judged.push(last.context("a frame that crosses no interface")?.into());
+                        host.answer(&outcome)
+                    })?;
+                    judged.push(answer.into());
                 }
             }
         }
