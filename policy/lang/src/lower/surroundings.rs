@@ -1,0 +1,75 @@
+//! What policies refer to by name, besides workloads: tiers, networks and the addresses of the cluster itself.
+
+use std::collections::BTreeMap;
+
+use bookend_engine::{Block, Labels};
+
+/// Everything outside a policy that its meaning depends on. Two policies lowered in equal surroundings mean the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Surroundings {
+    /// The tiers by name, the built-in ones included.
+    pub(crate) tiers: BTreeMap<String, Tier>,
+    /// The Network documents by name.
+    pub(crate) networks: BTreeMap<String, Network>,
+    /// The addresses of the cluster's nodes (S43); empty where nobody names any.
+    pub(crate) nodes: Vec<Block>,
+    /// The addresses of the API server (S43); empty where nobody names any.
+    pub(crate) kube_apiserver: Vec<Block>,
+    /// All addresses that belong to the cluster whether or not a workload is known there: those of its nodes and of
+    /// its API server, and `clusterCidrs` (S43).
+    pub(crate) cluster: Vec<Block>,
+}
+
+/// A step in the order in which policies are asked (S2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tier {
+    /// Its place, from 1 to 1,000,000; the lowest is asked first. No two tiers share one.
+    pub(crate) order: u32,
+    /// Whether a `Policy` of a namespace may be in it, and not only a `ClusterPolicy`.
+    pub(crate) namespaced: bool,
+}
+
+/// A named set of addresses (S42).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Network {
+    /// Its labels, by which a peer can name several networks.
+    pub(crate) labels: Labels,
+    /// Its addresses; never empty.
+    pub(crate) blocks: Vec<Block>,
+}
+
+/// The tier of a policy that names none.
+pub(crate) const DEFAULT_TIER: &str = "default";
+
+/// The tiers that are always there.
+pub(crate) const BUILT_IN_TIERS: [(&str, Tier); 3] = [
+    ("admin", Tier { order: 100, namespaced: false }),
+    (DEFAULT_TIER, Tier { order: 1000, namespaced: true }),
+    ("baseline", Tier { order: 10_000, namespaced: false }),
+];
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self {
+            tiers: BUILT_IN_TIERS.iter().map(|(name, tier)| ((*name).to_owned(), *tier)).collect(),
+            networks: BTreeMap::new(),
+            nodes: Vec::new(),
+            kube_apiserver: Vec::new(),
+            cluster: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_that_names_no_tier_has_one_that_takes_namespaced_policies() {
+        let surroundings = Surroundings::default();
+        assert_eq!(surroundings.tiers.get(DEFAULT_TIER).map(|tier| tier.namespaced), Some(true));
+        let orders: Vec<_> =
+            ["admin", "default", "baseline"].map(|name| surroundings.tiers.get(name).map(|t| t.order)).into();
+        assert!(orders.is_sorted());
+    }
+}
