@@ -1,5 +1,6 @@
 //! Nodes to documents: every field is read by its type or refused, and nothing is left over.
 
+mod block;
 mod fields;
 mod http;
 mod inventory;

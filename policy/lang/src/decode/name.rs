@@ -17,14 +17,48 @@ pub(super) struct Metadata<'n> {
     pub(super) annotations: Option<&'n Node>,
 }
 
+/// `metadata` of what lies in no namespace.
+pub(super) struct ClusterMetadata<'n> {
+    pub(super) name: Spanned<String>,
+    pub(super) labels: Option<&'n Node>,
+}
+
 /// Reads `metadata`. What a Kubernetes API server adds to it is known and not used.
 pub(super) fn metadata<'n>(fields: &mut Fields<'n>, report: &mut Report) -> Option<Metadata<'n>> {
     let mut meta = Fields::of(fields.required("metadata", report)?, "metadata", report)?;
-    let name = meta.required("name", report).and_then(|node| name(node, "name", 253, report));
     let namespace = match meta.get("namespace") {
         None => Some("default".to_owned()),
         Some(node) => self::name(node, "namespace", 63, report).map(|name| name.value),
     };
+    let (name, labels, annotations) = rest(meta, report);
+    Some(Metadata { namespace: namespace?, name: name?, labels, annotations })
+}
+
+/// Reads `metadata` of what lies in no namespace; `what` is for the message about one that is named all the same.
+pub(super) fn cluster_metadata<'n>(
+    fields: &mut Fields<'n>,
+    what: &str,
+    report: &mut Report,
+) -> Option<ClusterMetadata<'n>> {
+    let mut meta = Fields::of(fields.required("metadata", report)?, "metadata", report)?;
+    let namespace = meta.get("namespace");
+    if let Some(node) = namespace {
+        let message = format!("a {what} lies in no namespace");
+        report.add(Code::UnknownField, node.span, message, "remove `namespace`");
+    }
+    let (name, labels, _) = rest(meta, report);
+    if namespace.is_some() {
+        return None;
+    }
+    Some(ClusterMetadata { name: name?, labels })
+}
+
+/// The name, labels and annotations.
+fn rest<'n>(
+    mut meta: Fields<'n>,
+    report: &mut Report,
+) -> (Option<Spanned<String>>, Option<&'n Node>, Option<&'n Node>) {
+    let name = meta.required("name", report).and_then(|node| name(node, "name", 253, report));
     let (labels, annotations) = (meta.get("labels"), meta.get("annotations"));
     for server in [
         "uid",
@@ -42,7 +76,7 @@ pub(super) fn metadata<'n>(fields: &mut Fields<'n>, report: &mut Report) -> Opti
         meta.get(server);
     }
     meta.finish(report);
-    Some(Metadata { namespace: namespace?, name: name?, labels, annotations })
+    (name, labels, annotations)
 }
 
 /// A DNS-1123 label (or, where `longest` exceeds 63, subdomain).
@@ -67,6 +101,25 @@ pub(super) fn name(node: &Node, what: &str, longest: usize, report: &mut Report)
         return None;
     }
     Some(text)
+}
+
+/// Refuses labels and annotations that an API server would refuse: a document of Bookend's own says nothing by them,
+/// but one that is read here is valid there too.
+pub(super) fn described(
+    labels: Option<&Node>,
+    annotations: Option<&Node>,
+    report: &mut Report,
+) -> Option<()> {
+    let labels = labels.map(|node| self::labels(node, "labels", report).map(drop));
+    let annotations = annotations.map(|node| {
+        let Value::Mapping(entries) = &node.value else {
+            wrong_type(node, "annotations", "a mapping", report);
+            return None;
+        };
+        let read: Vec<_> = entries.iter().map(|entry| string(&entry.value, &entry.key, report)).collect();
+        read.iter().all(Option::is_some).then_some(())
+    });
+    (labels != Some(None) && annotations != Some(None)).then_some(())
 }
 
 /// A mapping of labels.
