@@ -51,6 +51,12 @@ codes! {
     UnknownField = 1105, Error, "unknown field", "The field does not exist there. Unknown fields are never ignored: a misspelt condition would widen a rule.";
     EmptyList = 1106, Error, "empty list", "An empty list could mean everything or nothing. Leave the field out to mean everything, or remove the rule to mean nothing.";
     BadName = 1107, Error, "bad name", "Names are lower case DNS labels (RFC 1123): letters, digits and `-`, starting and ending with a letter or digit, at most 63 characters; metadata names may hold dots and 253 characters.";
+    UnknownWord = 1108, Error, "unknown word", "The field takes one of a few words, which the message names; they are compared with regard to case.";
+    OutOfRange = 1109, Error, "number out of range", "The field takes a whole number in a range, which the message names, in decimal digits: `010` and `0x10` are octal and hexadecimal to some readers.";
+    EmptyMapping = 1110, Error, "empty mapping", "An empty mapping could mean everything or nothing. Leave the field out to mean everything. (`workloads: {}` and `namespaces: {}` are fine: every workload, every namespace.)";
+    DuplicateEntry = 1111, Error, "duplicate entry", "The list says the same twice. Nobody does so on purpose; one of the two was probably meant to say something else.";
+    BadLength = 1112, Error, "bad length", "The text is empty or longer than the limit that the message names.";
+    Conflict = 1113, Error, "fields that exclude each other", "Two fields are written of which only one can be: they say the same thing in two ways, or one takes away what the other needs.";
     BadCidr = 1201, Error, "bad CIDR", "A block of addresses is written `address/prefix length` with no bits set after the prefix: `10.0.0.0/8`, `2001:db8::/32`, or a single address as `192.0.2.1/32`.";
     ExceptOutside = 1202, Error, "exception outside its block", "Every block in `except` lies strictly inside the `cidr` it is taken from (as Kubernetes `ipBlock.except`).";
     BadPort = 1203, Error, "bad port", "Ports are numbers from 1 to 65535 (RFC 6335, section 6), and `endPort` is not below `port`.";
@@ -61,11 +67,29 @@ codes! {
     BadPeer = 1208, Error, "bad peer", "A peer says exactly one thing: `workloads` or `cidr`. Write two entries in the list to mean either.";
     HttpOverOther = 1209, Error, "HTTP conditions without TCP", "HTTP conditions can only be met over TCP (QUIC is opaque to the proxy). Remove the other port, or write a rule of its own for it.";
     UnknownOperator = 1210, Error, "unknown label operator", "The operators of a label expression are `In`, `NotIn`, `Exists` and `DoesNotExist`. `In` and `NotIn` need `values`; the others have none.";
+    BadHost = 1211, Error, "bad host", "A host is a name (`example.com`), a pattern for all names below one (`*.example.com`) or an address (`192.0.2.1`, `[2001:db8::1]`), in lower case, and with a port only where the port must be there (`example.com:8443`). Names in other scripts are written in their ASCII form (`xn--…`).";
+    BadHeader = 1212, Error, "bad header", "The name of a header is a token of RFC 9110, section 5.1, and is compared without regard to case. The host, the path and the method are conditions of their own: `hosts`, `paths` and `methods`.";
+    BadComparison = 1213, Error, "bad comparison", "A value is compared by `exact`, `prefix`, `suffix` and `regex`, each a string or a list of which one must fit, or by `present: true` or `present: false` alone. Only printable ASCII can be compared with certainty (docs/semantics.md, S49).";
+    BadRegex = 1214, Error, "bad regular expression", "A regular expression has the syntax of Rust's `regex` without look-around and back references, so that it is matched in linear time; it must match the whole value. It has at most 256 bytes, and at most 64 KiB when compiled.";
+    BadGrpc = 1215, Error, "bad gRPC condition", "A gRPC condition names a service by its full name (`package.Service`) and, if only one is meant, a method.";
+    BadToken = 1216, Error, "bad JWT condition", "A JWT condition says something about one verified token: `issuer`, `subject`, `audiences` or `claims`.";
+    BadWhen = 1217, Error, "bad `when`", "`when` compares attributes of the request, the token and both ends with each other, in the syntax of CEL: `jwt.claims.sub == path.user`. docs/policy.md lists the attributes and operators.";
+    BadPrincipal = 1218, Error, "bad principal", "A principal is a SPIFFE id (`spiffe://trust-domain/path`), or one with a `*` at its end or at its start (`spiffe://partner.example/*`, `*/sa/web`).";
+    BadPortName = 1219, Error, "bad port name", "The name of a port is an IANA service name: 1 to 15 of `a`–`z`, `0`–`9` and `-`, with at least one letter, without `-` at either end or twice in a row (RFC 6335, section 5.1).";
+    BadIcmp = 1220, Error, "bad ICMP type", "ICMP has types from 0 to 255 and codes from 0 to 255. Errors pass iff they belong to a known connection (docs/semantics.md, S17), and neighbour discovery as far as own addresses need it (S20), so no rule can name them.";
+    PrincipalOfDestination = 1221, Error, "principal of a destination", "Principals are proved by the certificate of whoever opens a connection. Who accepts it proves nothing to the filter that stands before it, so `principals` belongs into `from` (docs/semantics.md, S59).";
+    UnnamedSegment = 1222, Error, "segment that is not named", "`path.NAME` in `when` means the segment `{NAME}` of the path pattern that matched, so every pattern in `paths` of the same condition must have it.";
+    NeverHolds = 1223, Error, "condition that never holds", "The parts contradict each other, so that nothing can satisfy all of them. A deny rule that never matches protects nothing, and an allow rule that never matches misleads its reader.";
     DuplicateRule = 1301, Error, "duplicate rule name", "Rule names are unique within a policy, because a verdict names the rule.";
     DuplicatePolicy = 1302, Error, "duplicate policy", "Two policies have the same namespace and name.";
     GovernsNothing = 1303, Error, "rule governs nothing", "A policy governs only the ends of a connection that lie in its own namespace. A rule that names other namespaces at both ends would have no effect; it belongs into a policy of one of those namespaces.";
     ForeignIsolation = 1304, Error, "isolation of another namespace", "A policy isolates workloads of its own namespace only.";
     TooMany = 1305, Error, "too many", "A limit of the language is exceeded. The message has the numbers.";
+    UnknownTier = 1306, Error, "unknown tier", "The policy names a tier that no document describes. Built in are `admin`, `default` and `baseline`; a `Tier` document adds another.";
+    ClusterTier = 1307, Error, "tier for cluster policies only", "Only a `ClusterPolicy` may be in this tier. A `Tier` document says `namespaced: true` to let policies of namespaces in.";
+    UnknownNetwork = 1308, Error, "unknown network", "The peer names a network that no `Network` document describes.";
+    UnknownEntity = 1309, Error, "entity without addresses", "The rule names `node` or `kube-apiserver`, and no inventory says which addresses those have. Add `nodes` or `kubeApiserver` to an `Inventory`, or a manifest of a Node.";
+    NoNetwork = 1310, Warning, "no network selected", "No `Network` document has these labels, so the peer is nobody.";
     DuplicateWorkload = 1401, Error, "duplicate workload", "Two documents describe the same workload and contradict each other. A manifest gives labels and service account; an `Inventory` may add addresses, interfaces and whether there is a proxy.";
     DuplicateAddress = 1402, Error, "duplicate address", "Two instances have the same address or the same interface, so nobody could tell which one a packet belongs to.";
     BadAddress = 1403, Error, "bad address", "An address is an IPv4 or IPv6 address without a prefix length, of one host: not unspecified, multicast, loopback or IPv4-mapped.";
@@ -74,6 +98,8 @@ codes! {
     NoProxy = 1502, Warning, "HTTP conditions toward a workload without a proxy", "The rule has HTTP conditions, and no Bookend filter stands in front of these destinations, so nobody could enforce the conditions. An allow rule does not match there and a deny rule denies the whole connection (docs/semantics.md, S9).";
     HalfOpen = 1503, Warning, "one end allows what the other denies", "The rule allows a connection at one end, but its other end lies in another namespace or is otherwise denied, so the connection is not made. The other namespace needs a policy of its own.";
     Unread = 1504, Warning, "document not used", "Bookend does not read documents of this kind, so it was not used. Workloads that only it runs are unknown.";
+    BadTest = 1601, Error, "bad test", "A test in a `PolicyTest` says who connects to whom (`from`, `to`), with what (`port`, `protocol`, `request`), and what should become of it (`expect`). What cannot be asked that way is refused, so that no test passes because it asked something else.";
+    DuplicateTest = 1602, Error, "duplicate test", "The names of tests are unique within their document, because a report names the test.";
 }
 
 impl core::fmt::Display for Code {

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     Diagnostic, Source, Span, check, decode,
     diagnostic::Report,
-    document::{Document, Service},
+    document::{Document, Service, TestSuite},
     lower, yaml,
 };
 use bookend_engine::{Configuration, Inventory, Program};
@@ -22,6 +22,8 @@ pub struct Compiled {
     pub inventory: Inventory,
     /// The Services: further names of workloads.
     pub services: Vec<Service>,
+    /// What somebody expects of the policies, by the name of the document.
+    pub tests: Vec<TestSuite>,
     /// What is probably not meant.
     pub warnings: Vec<Diagnostic>,
     /// Where each rule's name stands, and each isolation, by id.
@@ -76,7 +78,7 @@ pub fn compile(sources: &[Source]) -> Result<Compiled, Refused> {
         }
     }
     let (mut policies, mut settings, mut workloads) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut namespaces, mut services) = (Vec::new(), Vec::new());
+    let (mut namespaces, mut services, mut tests) = (Vec::new(), Vec::new(), Vec::new());
     for document in documents {
         match document {
             Document::Policy(policy) => policies.push(policy),
@@ -87,10 +89,12 @@ pub fn compile(sources: &[Source]) -> Result<Compiled, Refused> {
             Document::Workload(workload) => workloads.push(workload),
             Document::Namespace(namespace) => namespaces.push(namespace),
             Document::Service(service) => services.push(service),
+            Document::Test(document) => tests.push(document),
         }
     }
     let (program, places) = lower::policies(policies, &mut report);
     let inventory = lower::inventory(&settings, workloads, &namespaces, &services, &mut report);
+    let tests = lower::tests(tests, &mut report);
     // Warnings about documents that are refused anyway would only distract.
     if !report.refuses() {
         check::check(&program, &inventory, &places, &mut report);
@@ -104,6 +108,7 @@ pub fn compile(sources: &[Source]) -> Result<Compiled, Refused> {
         program,
         inventory,
         services: services.into_iter().map(|service| service.value).collect(),
+        tests,
         warnings: diagnostics,
         places: places.into_iter().map(|(id, place)| (id, place.name)).collect(),
     })

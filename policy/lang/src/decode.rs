@@ -9,6 +9,7 @@ mod name;
 mod peer;
 mod policy;
 mod port;
+mod test;
 
 use crate::{
     Code,
@@ -17,6 +18,7 @@ use crate::{
     yaml::{Node, Value},
 };
 use fields::Fields;
+pub use test::split_port;
 
 /// Bookend's own API version.
 pub(crate) const API_VERSION: &str = "bookend.dev/v1alpha1";
@@ -43,6 +45,10 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
         (_, "Policy") if version != API_VERSION => wrong_version(API_VERSION, report),
         (_, "Inventory") if version != API_VERSION => wrong_version(API_VERSION, report),
         ("bookend.dev", "Policy") => documents.extend(policy::policy(fields, report).map(Document::Policy)),
+        (_, "PolicyTest") if version != API_VERSION => wrong_version(API_VERSION, report),
+        ("bookend.dev", "PolicyTest") => {
+            documents.extend(test::policy_test(fields, report).map(Document::Test));
+        }
         ("bookend.dev", "Inventory") => {
             documents.extend(inventory::inventory(fields, report).map(Document::Inventory))
         }
@@ -88,7 +94,8 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
         }
         ("bookend.dev", name) => {
             let message = format!("there is no kind `{name}` in `{version}`");
-            report.add(Code::UnknownKind, kind.span, message, "the kinds are `Policy` and `Inventory`");
+            let cure = "the kinds are `Policy`, `PolicyTest` and `Inventory`";
+            report.add(Code::UnknownKind, kind.span, message, cure);
         }
         (_, name) => {
             if let Some(known) =
@@ -122,8 +129,9 @@ fn list(mut fields: Fields<'_>, report: &mut Report, documents: &mut Vec<Documen
 }
 
 /// The kinds of documents that matter here.
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 13] = [
     "Policy",
+    "PolicyTest",
     "Inventory",
     "Pod",
     "Namespace",

@@ -2,10 +2,16 @@
 
 mod facts;
 mod policy;
+mod test;
 
 pub use facts::Service;
 pub(crate) use facts::{Injection, InventoryDocument, NamespaceDocument, WorkloadDocument};
 pub(crate) use policy::{IsolateDocument, PeerDocument, PolicyDocument, RuleDocument, WorkloadsDocument};
+
+pub(crate) use test::TestDocument;
+pub use test::{
+    Expected, ExpectedAudit, Test, TestPort, TestProtocol, TestRequest, TestSuite, TestTraffic, Written,
+};
 
 use crate::Span;
 
@@ -24,4 +30,5 @@ pub(crate) enum Document {
     Workload(WorkloadDocument),
     Namespace(NamespaceDocument),
     Service(Spanned<Service>),
+    Test(TestDocument),
 }

@@ -22,5 +22,8 @@ mod yaml;
 pub use code::Code;
 pub use compile::{Compiled, Refused, compile};
 pub use diagnostic::{Diagnostic, Severity};
-pub use document::Service;
+pub use decode::split_port;
+pub use document::{
+    Expected, ExpectedAudit, Service, Test, TestPort, TestProtocol, TestRequest, TestSuite, TestTraffic, Written,
+};
 pub use source::{MAX_SOURCE_BYTES, Source, Span};
