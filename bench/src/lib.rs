@@ -1,6 +1,10 @@
 //! Policies of any size, for benchmarks.
 
+mod estate;
+
 use bookend_lang::{Compiled, Source, compile};
+
+pub use estate::{Estate, Notation};
 
 /// A policy of `rules` rules toward one service, each with its own path, and two workloads.
 ///

@@ -1,0 +1,70 @@
+//! What it costs to compile an estate: time and peak memory, on one core. Each measurement is a process of its own, because peak
+//! memory is a process's.
+
+use std::{
+    process::{Command, ExitCode},
+    time::{Duration, Instant},
+};
+
+use bookend_bench::{Estate, Notation};
+use bookend_lang::{Source, compile};
+
+/// What the product promises to compile in 5 s and 1 GiB.
+const PROMISED: Estate = Estate { workloads: 100_000, rules: 10_000 };
+
+const SCENARIOS: [&str; 3] = ["yaml", "json", "tenth"];
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    if let Some(scenario) = arguments.next() {
+        run(&scenario);
+        return ExitCode::SUCCESS;
+    }
+    for scenario in SCENARIOS {
+        let own = std::env::current_exe().expect("the path of this program");
+        let status = Command::new(own).arg(scenario).status().expect("this program starts again");
+        if !status.success() {
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn run(scenario: &str) {
+    match scenario {
+        "yaml" => whole("10,000 rules, 100,000 workloads, YAML", &PROMISED.sources(Notation::Yaml)),
+        "json" => whole("10,000 rules, 100,000 workloads, JSON", &PROMISED.sources(Notation::Json)),
+        "tenth" => {
+            let estate = Estate { workloads: PROMISED.workloads / 10, rules: PROMISED.rules / 10 };
+            whole("1,000 rules, 10,000 workloads, YAML", &estate.sources(Notation::Yaml));
+        }
+        other => panic!("there is no scenario `{other}`: {SCENARIOS:?}"),
+    }
+}
+
+/// Everything at once.
+fn whole(title: &str, sources: &[Source]) {
+    let bytes: usize = sources.iter().map(|source| source.bytes.len()).sum();
+    let start = Instant::now();
+    let compiled = compile(sources).unwrap_or_else(|refused| panic!("{:?}", refused.diagnostics.first()));
+    report(title, start.elapsed());
+    println!(
+        "    {} sources of {:.1} MiB, {} rules, {} workloads, {} warnings",
+        sources.len(),
+        bytes as f64 / f64::from(1 << 20),
+        compiled.program.rules().len(),
+        compiled.inventory.workloads.len(),
+        compiled.warnings.len()
+    );
+}
+
+fn report(title: &str, time: Duration) {
+    println!("{title}: {:.3} s, peak {} MiB", time.as_secs_f64(), peak_kib() / 1024);
+}
+
+/// The most memory this process had resident at any time, in KiB, its input included (`VmHWM`, proc(5)).
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("a Linux with /proc");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line `VmHWM`");
+    line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
+}
