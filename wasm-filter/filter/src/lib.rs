@@ -20,8 +20,10 @@ mod gate;
 pub mod headers;
 #[cfg(target_arch = "wasm32")]
 mod host;
+pub mod metadata;
 mod proxy;
 mod refusal;
+pub mod tokens;
 
 pub use fault::Fault;
 pub use filter::{Filter, Next, RULE_PROPERTY};
