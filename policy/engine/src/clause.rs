@@ -14,10 +14,11 @@ use crate::Truth;
 /// Absent and empty are different things: an empty list is refused wherever one is built, because it would
 /// widen a rule in one reading and void it in the other. When a clause is read from a configuration, absent is written
 /// `null`: a key that is missing is refused, because a lost key must not widen a rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(into = "Option<Vec<T>>", bound(serialize = "T: Clone + Serialize"))]
 pub enum Clause<T> {
     /// The rule does not have this condition.
+    #[default]
     Any,
     /// One of these must hold. Never empty when built with [`Clause::one_of`].
     OneOf(Alternatives<T>),
@@ -39,6 +40,11 @@ impl<T> Clause<T> {
     /// When `alternatives` is empty.
     pub fn one_of(alternatives: Vec<T>) -> Result<Self, EmptyClause> {
         if alternatives.is_empty() { Err(EmptyClause) } else { Ok(Self::OneOf(Alternatives(alternatives))) }
+    }
+
+    /// A clause of one alternative.
+    pub fn only(alternative: T) -> Self {
+        Self::OneOf(Alternatives(alloc::vec![alternative]))
     }
 
     /// The alternatives, or `None` when the clause is absent.
@@ -106,14 +112,25 @@ mod tests {
     use serde_json::{Value, json};
 
     fn rule() -> Value {
+        let expression = json!({"operator": "NotIn", "key": "k", "values": ["v"]});
         let selector = json!({
-            "namespace": "a", "labels": {}, "expressions": [{"operator": "NotIn", "key": "k", "values": ["v"]}],
-            "serviceAccounts": null,
+            "namespaces": {"labelled": {"labels": {}, "expressions": [expression]}},
+            "labels": {}, "expressions": [expression], "serviceAccounts": null,
+        });
+        let peer = json!({
+            "workloads": selector, "blocks": [{"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}],
+            "principals": ["spiffe://a/*"],
+            "not": [{"workloads": null, "blocks": null, "principals": ["*b"], "not": []}],
         });
         json!({
-            "id": "a/p/r", "action": "allow", "namespace": "a",
-            "from": [{"workloads": selector}], "to": [{"block": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}}],
-            "ports": [{"protocol": "TCP", "first": 1, "last": 2}], "http": [{"methods": ["GET"], "paths": null}],
+            "id": "a/p/r", "tier": 1000, "priority": 0, "action": "allow", "mode": "enforce", "namespace": "a",
+            "at": {"source": true, "destination": true}, "from": [peer], "to": [peer],
+            "ports": [
+                {"range": {"protocol": "TCP", "first": 1, "last": 2}},
+                {"named": {"protocol": "TCP", "name": "http"}},
+            ],
+            "notPorts": [{"range": {"protocol": "UDP", "first": 1, "last": 2}}],
+            "http": [{"methods": ["GET"], "paths": null}],
         })
     }
 
@@ -123,7 +140,7 @@ mod tests {
             "revision": "r",
             "program": {"rules": [rule], "isolations": []},
             "inventory": {
-                "trustDomain": "t", "trustAddresses": false,
+                "trustDomain": "t", "trustAddresses": false, "namespaces": {"a": {"k": "v"}},
                 "workloads": [{"name": "w", "identity": identity, "instances": []}],
             },
         });

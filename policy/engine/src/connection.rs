@@ -1,10 +1,10 @@
 //! What is asked about: a connection, what is known of its ends, and what travels on it.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 use core::net::IpAddr;
 use ipnet::IpNet;
 
-use crate::{Protocol, Request, WorkloadIdentity};
+use crate::{Labels, Principal, Protocol, Request, WorkloadIdentity};
 
 /// An end of a connection, and with it the direction a rule governs there: egress at the source, ingress
 /// at the destination.
@@ -44,6 +44,8 @@ pub enum Identity<'a> {
         namespace: String,
         /// The verified service account.
         service_account: String,
+        /// The labels of the namespace, if the inventory knows it.
+        namespace_labels: Option<Arc<Labels>>,
     },
     /// Nothing is known; it may be anyone.
     Anonymous,
@@ -77,6 +79,19 @@ pub struct Endpoint<'a> {
     pub identity: Identity<'a>,
     /// Where it is.
     pub location: Location,
+    /// What is known of its SPIFFE id.
+    pub principal: Principal<'a>,
+}
+
+impl<'a> Endpoint<'a> {
+    /// The same end, taken for `identity`.
+    #[must_use]
+    pub fn known_as<'b>(&self, identity: Identity<'b>) -> Endpoint<'b>
+    where
+        'a: 'b,
+    {
+        Endpoint { identity, location: self.location, principal: self.principal }
+    }
 }
 
 /// A connection, from the end that opens it.
@@ -88,7 +103,8 @@ pub struct Connection<'a> {
     pub destination: Endpoint<'a>,
     /// Its protocol.
     pub protocol: Protocol,
-    /// The destination's port, 1–65535; 0 for protocols without ports.
+    /// The destination's port, 1–65535. For ICMP, `type × 256 + code` of the packet that opens (S45); 0 for other protocols
+    /// without ports.
     pub port: u16,
 }
 

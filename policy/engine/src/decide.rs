@@ -1,9 +1,10 @@
 //! The decision.
 
-use crate::{
-    Action, Condition, Connection, End, Endpoint, Exchange, Identity, Isolation, Outcome, Program, Protocol,
-    Rule, Trace, Truth,
-};
+mod attempt;
+mod course;
+
+use crate::{Connection, End, Exchange, Identity, Isolation, Program, Rule, Trace};
+use course::{Course, Rehearsal};
 
 /// Allowed or denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,131 +116,59 @@ pub fn decide_end<'p>(
     exchange: Exchange<'_>,
     trace: &mut impl Trace,
 ) -> Decision<'p> {
+    run(program, Rehearsal::No, end, connection, exchange, trace)
+}
+
+/// Judges a connection as if what is only audited were enforced, at both ends (S36). `None` where that says nothing else
+/// than the `judgement` that is enforced.
+pub fn rehearse<'p>(
+    program: &'p Program,
+    connection: &Connection<'_>,
+    exchange: Exchange<'_>,
+    judgement: &Judgement<'p>,
+    trace: &mut impl Trace,
+) -> Option<Judgement<'p>> {
+    if !program.rehearses() {
+        return None;
+    }
+    let mut at = |end| run(program, Rehearsal::Yes, end, connection, exchange, trace);
+    let rehearsed = Judgement { source: at(End::Source), destination: at(End::Destination) };
+    (rehearsed.deciding() != judgement.deciding()).then_some(rehearsed)
+}
+
+/// Judges a connection as if what is only audited were enforced, at one end (S36). `None` where that says nothing else
+/// than the `decision` that is enforced there.
+pub fn rehearse_end<'p>(
+    program: &'p Program,
+    end: End,
+    connection: &Connection<'_>,
+    exchange: Exchange<'_>,
+    decision: &Decision<'p>,
+    trace: &mut impl Trace,
+) -> Option<Decision<'p>> {
+    if !program.rehearses() {
+        return None;
+    }
+    let rehearsed = run(program, Rehearsal::Yes, end, connection, exchange, trace);
+    (rehearsed != *decision).then_some(rehearsed)
+}
+
+fn run<'p>(
+    program: &'p Program,
+    rehearsal: Rehearsal,
+    end: End,
+    connection: &Connection<'_>,
+    exchange: Exchange<'_>,
+    trace: &mut impl Trace,
+) -> Decision<'p> {
+    // Whoever comes from a workload's address without proving anything is held to that workload's policy (S25).
     if let (End::Source, Identity::Claimed(workload)) = (end, &connection.source.identity) {
-        let source = Endpoint { identity: Identity::Workload(workload), ..connection.source };
+        let source = connection.source.known_as(Identity::Workload(workload));
         let own = Connection { source, ..connection.clone() };
-        return decide_end(program, end, &own, exchange, trace);
+        return Course { program, rehearsal, end, connection: &own, exchange }.run(trace);
     }
-    for rule in program.rules() {
-        if governs(rule, connection.at(end)) == Truth::No {
-            continue;
-        }
-        let outcome = attempt(rule, end, connection, exchange);
-        trace.rule(end, rule, outcome);
-        if matches!(outcome, Outcome::Decided | Outcome::DecidedInDoubt(_)) {
-            let verdict = match rule.action {
-                Action::Allow => Verdict::Allow,
-                Action::Deny => Verdict::Deny,
-            };
-            return Decision { verdict, cause: Cause::Rule(rule) };
-        }
-    }
-    let local = &connection.at(end).identity;
-    let isolation = program
-        .isolations()
-        .iter()
-        .filter(|isolation| isolation.covers(end))
-        .find(|isolation| known(local) && isolation.workloads.holds(local) != Truth::No);
-    match isolation {
-        Some(isolation) => {
-            trace.isolation(end, isolation);
-            Decision { verdict: Verdict::Deny, cause: Cause::Isolation(isolation) }
-        }
-        None => Decision { verdict: Verdict::Allow, cause: Cause::Default },
-    }
+    Course { program, rehearsal, end, connection, exchange }.run(trace)
 }
 
-/// Whether the rule's policy has a say at this end: only over ends in its own namespace (S4).
-fn governs(rule: &Rule, local: &Endpoint<'_>) -> Truth {
-    match &local.identity {
-        Identity::Outside | Identity::Anonymous | Identity::Claimed(_) => Truth::No,
-        Identity::Workload(workload) => (workload.namespace == rule.namespace).into(),
-        Identity::Candidates(list) => {
-            Truth::agreed(list.iter().map(|w| (w.namespace == rule.namespace).into()))
-        }
-        Identity::Account { namespace, .. } => (*namespace == rule.namespace).into(),
-    }
-}
-
-/// Whether an end is known to be some workload. The end of somebody unknown is left to the enforcers at
-/// that end (S25).
-fn known(identity: &Identity<'_>) -> bool {
-    !matches!(identity, Identity::Outside | Identity::Anonymous | Identity::Claimed(_))
-}
-
-/// Tries one rule that governs the `end`.
-fn attempt(rule: &Rule, end: End, connection: &Connection<'_>, exchange: Exchange<'_>) -> Outcome {
-    let mut doubt: Option<Condition> = None;
-    let governed = governs(rule, connection.at(end));
-    let conditions = [
-        (Condition::From, rule.from.means(&connection.source).and(governed)),
-        (Condition::To, rule.to.means(&connection.destination).and(governed)),
-        (Condition::Ports, ports_hold(rule, connection)),
-    ];
-    for (condition, truth) in conditions {
-        match (truth, rule.action) {
-            (Truth::Yes, _) => {}
-            (Truth::Unknown, Action::Deny) => doubt = doubt.or(Some(condition)),
-            (truth, _) => return Outcome::Missed(condition, truth),
-        }
-    }
-    if !rule.http.is_any() {
-        match (http_holds(rule, connection, exchange), rule.action) {
-            (Http::Open, Action::Allow) | (Http::Known(_, Truth::Yes), _) => {}
-            (Http::Open, Action::Deny) => return Outcome::LeftToTheRequest,
-            (Http::Known(condition, Truth::Unknown), Action::Deny) => doubt = doubt.or(Some(condition)),
-            (Http::Known(condition, truth), _) => return Outcome::Missed(condition, truth),
-        }
-    }
-    doubt.map_or(Outcome::Decided, Outcome::DecidedInDoubt)
-}
-
-/// A rule without `ports` means every protocol; one with HTTP conditions means TCP (S6, S12).
-fn ports_hold(rule: &Rule, connection: &Connection<'_>) -> Truth {
-    let Connection { protocol, port, .. } = connection;
-    let carries_http = rule.http.is_any() || *protocol == Protocol::Tcp;
-    Truth::from(carries_http).and(rule.ports.holds(|range| range.contains(*protocol, *port).into()))
-}
-
-/// What can be said of a rule's HTTP conditions.
-enum Http {
-    /// They depend on a request that has not been seen.
-    Open,
-    /// They have this truth, and this part of them made it so.
-    Known(Condition, Truth),
-}
-
-fn http_holds(rule: &Rule, connection: &Connection<'_>, exchange: Exchange<'_>) -> Http {
-    match (filtered(&connection.destination), exchange) {
-        // Nobody could enforce the conditions: an allow rule must not widen to the whole connection, and a
-        // deny rule must not vanish (S9).
-        (Truth::No | Truth::Unknown, _) => Http::Known(Condition::Proxy, Truth::Unknown),
-        (Truth::Yes, Exchange::Packet) => Http::Open,
-        (Truth::Yes, Exchange::Stream) => Http::Known(Condition::Http, Truth::No),
-        (Truth::Yes, Exchange::Http(request)) => {
-            let truth = rule.http.holds(|http| http.holds(request));
-            let best = |part: fn(&crate::HttpMatch, &crate::Request<'_>) -> Truth| {
-                rule.http.holds(|http| part(http, request))
-            };
-            let condition = if best(crate::HttpMatch::method_holds) == truth {
-                Condition::Methods
-            } else if best(crate::HttpMatch::path_holds) == truth {
-                Condition::Paths
-            } else {
-                Condition::Http
-            };
-            Http::Known(condition, truth)
-        }
-    }
-}
-
-/// Whether the destination has a Bookend filter that sees its requests.
-fn filtered(destination: &Endpoint<'_>) -> Truth {
-    match &destination.identity {
-        Identity::Workload(workload) => workload.proxied.into(),
-        Identity::Candidates(list) => Truth::agreed(list.iter().map(|w| w.proxied.into())),
-        Identity::Outside | Identity::Account { .. } | Identity::Anonymous | Identity::Claimed(_) => {
-            Truth::No
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

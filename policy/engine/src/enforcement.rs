@@ -5,7 +5,7 @@ use core::net::IpAddr;
 
 use crate::{
     Configuration, Connection, Decision, End, Endpoint, Exchange, Identity, Inventory, Labels, Location,
-    NoTrace, Permit, Program, Protocol, Truth, Verdict, WorkloadIdentity, decide,
+    NoTrace, Permit, Principal, Program, Protocol, Truth, Verdict, WorkloadIdentity, decide, rehearse,
 };
 
 /// Who the proxy itself is, from its own bootstrap (never from traffic).
@@ -35,6 +35,8 @@ pub struct Ruling<'p> {
     pub end: End,
     /// The decision there.
     pub decision: Decision<'p>,
+    /// What would decide if what is only audited were enforced, where that differs (S36).
+    pub audit: Option<(End, Decision<'p>)>,
     /// Permission to continue, when the verdict is allow.
     pub permit: Option<Permit>,
 }
@@ -67,12 +69,15 @@ impl Enforcement {
     /// Narrows `configuration` to what can concern connections to `own`.
     pub fn new(configuration: Configuration, own: OwnWorkload) -> Self {
         let Configuration { revision, program, inventory } = configuration;
-        let OwnWorkload { namespace, service_account, labels } = own;
-        let own = WorkloadIdentity { namespace, service_account, labels, proxied: true };
-        let endpoint = Endpoint { identity: Identity::Workload(&own), location: Location::Unknown };
+        let own = own.identity(&inventory);
+        let endpoint = Endpoint {
+            identity: Identity::Workload(&own),
+            location: Location::Unknown,
+            principal: Principal::Unknown,
+        };
         let program = program.filtered(
             |rule| rule.to.holds(|peer| peer.holds(&endpoint)) != Truth::No,
-            |isolation| isolation.egress || isolation.workloads.selects(&own),
+            |isolation| isolation.egress || isolation.workloads.selects(&own) != Truth::No,
         );
         Self { program, inventory, own, revision }
     }
@@ -83,27 +88,57 @@ impl Enforcement {
     }
 
     /// Judges an inbound exchange on `port` of the address `local`.
-    pub fn decide(
-        &self,
+    pub fn decide<'e>(
+        &'e self,
         peer: Peer<'_>,
         local: Option<IpAddr>,
         port: u16,
         exchange: Exchange<'_>,
-    ) -> Ruling<'_> {
+    ) -> Ruling<'e> {
         let connection = Connection {
-            source: Endpoint {
-                identity: self.inventory.behind_peer(peer),
-                location: peer.address.map_or(Location::Unknown, Location::of),
-            },
+            source: self.inventory.peer_endpoint(peer),
             destination: Endpoint {
                 identity: Identity::Workload(&self.own),
                 location: local.map_or(Location::Unknown, Location::of),
+                principal: Principal::Derived { trust_domain: self.inventory.trust_domain() },
             },
             protocol: Protocol::Tcp,
             port,
         };
         let judgement = decide(&self.program, &connection, exchange, &mut NoTrace);
+        let audit = rehearse(&self.program, &connection, exchange, &judgement, &mut NoTrace);
         let (end, decision) = judgement.deciding();
-        Ruling { end, decision, permit: judgement.permit() }
+        Ruling {
+            end,
+            decision,
+            audit: audit.map(|rehearsed| rehearsed.deciding()),
+            permit: judgement.permit(),
+        }
+    }
+}
+
+impl OwnWorkload {
+    /// The identity of the proxy's own workload: what it knows of itself, and from the inventory what only that knows. The
+    /// inventory's workloads have the labels of their manifests; a running one may have more.
+    fn identity(self, inventory: &Inventory) -> WorkloadIdentity {
+        let Self { namespace, service_account, labels } = self;
+        let mut known = inventory
+            .under(&namespace, &service_account)
+            .map(|workload| &workload.identity)
+            .filter(|known| known.labels.iter().all(|(key, value)| labels.get(key) == Some(value)));
+        let first = known.next();
+        let (jwt, ports) = match first {
+            Some(first) => {
+                let (mut jwt, mut ports) = (first.jwt, first.ports.clone());
+                for other in known {
+                    jwt &= other.jwt;
+                    ports = ports.filter(|ports| other.ports.as_ref() == Some(ports));
+                }
+                (jwt, ports)
+            }
+            None => (false, None),
+        };
+        let namespace_labels = inventory.namespaces().get(&namespace).cloned();
+        WorkloadIdentity { namespace, service_account, labels, proxied: true, jwt, ports, namespace_labels }
     }
 }

@@ -1,10 +1,10 @@
 //! The inventory: which workloads exist, and who is behind an address or a SPIFFE id.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
-use crate::{Identity, Peer, Workload};
+use crate::{Endpoint, Identity, Labels, Location, Peer, Principal, Workload, WorkloadIdentity};
 
 /// One place where a workload runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,41 +18,154 @@ pub struct Instance {
     pub interface: Option<String>,
 }
 
+/// The labels of namespaces, by name; shared by all workloads of a namespace.
+pub type Namespaces = BTreeMap<String, Arc<Labels>>;
+
 /// Everything that is known about who runs where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", from = "Parts")]
 pub struct Inventory {
-    /// The SPIFFE trust domain of the mesh; `cluster.local` unless said otherwise, as in Istio.
-    pub trust_domain: String,
-    /// Whether every node runs the enforcer, so that a source address proves who sent (S24).
+    trust_domain: String,
+    trust_addresses: bool,
+    namespaces: Namespaces,
+    workloads: Vec<Workload>,
+    #[serde(skip)]
+    index: Index,
+}
+
+/// The serialized form of [`Inventory`].
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Parts {
+    trust_domain: String,
     #[serde(default)]
-    pub trust_addresses: bool,
-    /// The workloads.
-    pub workloads: Vec<Workload>,
+    trust_addresses: bool,
+    namespaces: Namespaces,
+    workloads: Vec<Workload>,
+}
+
+/// Positions of workloads. Of workloads that share an address, which documents never describe, the first counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Index {
+    by_address: BTreeMap<IpAddr, usize>,
+    by_account: BTreeMap<String, BTreeMap<String, Vec<usize>>>,
+}
+
+impl From<Parts> for Inventory {
+    fn from(Parts { trust_domain, trust_addresses, namespaces, workloads }: Parts) -> Self {
+        Self::new(trust_domain, trust_addresses, namespaces, workloads)
+    }
 }
 
 impl Default for Inventory {
     fn default() -> Self {
-        Self { trust_domain: String::from("cluster.local"), trust_addresses: false, workloads: Vec::new() }
+        Self::new(String::from("cluster.local"), false, Namespaces::new(), Vec::new())
     }
 }
 
 impl Inventory {
+    /// An inventory.
+    ///
+    /// * `trust_domain`: the SPIFFE trust domain of the mesh; Istio's default is `cluster.local`.
+    /// * `trust_addresses`: whether every node runs the enforcer, so that a source address proves who sent (S24).
+    /// * `namespaces`: the labels of the namespaces that are known.
+    /// * `workloads`: the labels of their namespaces are filled in.
+    pub fn new(
+        trust_domain: String,
+        trust_addresses: bool,
+        namespaces: Namespaces,
+        mut workloads: Vec<Workload>,
+    ) -> Self {
+        for workload in &mut workloads {
+            workload.identity.namespace_labels = namespaces.get(&workload.identity.namespace).cloned();
+        }
+        let mut index = Index::default();
+        for (position, workload) in workloads.iter().enumerate() {
+            for address in workload.instances.iter().flat_map(|instance| &instance.addresses) {
+                index.by_address.entry(address.to_canonical()).or_insert(position);
+            }
+            let WorkloadIdentity { namespace, service_account, .. } = &workload.identity;
+            let accounts = match index.by_account.get_mut(namespace) {
+                Some(accounts) => accounts,
+                None => index.by_account.entry(namespace.clone()).or_default(),
+            };
+            match accounts.get_mut(service_account) {
+                Some(positions) => positions.push(position),
+                None => {
+                    accounts.insert(service_account.clone(), alloc::vec![position]);
+                }
+            }
+        }
+        Self { trust_domain, trust_addresses, namespaces, workloads, index }
+    }
+
+    /// The SPIFFE trust domain of the mesh.
+    pub fn trust_domain(&self) -> &str {
+        &self.trust_domain
+    }
+
+    /// Whether a source address proves who sent (S24).
+    pub fn trusts_addresses(&self) -> bool {
+        self.trust_addresses
+    }
+
+    /// The namespaces that are known, and their labels.
+    pub fn namespaces(&self) -> &Namespaces {
+        &self.namespaces
+    }
+
+    /// The workloads.
+    pub fn workloads(&self) -> &[Workload] {
+        &self.workloads
+    }
+
+    /// The same inventory with other workloads.
+    #[must_use]
+    pub fn with_workloads(self, workloads: Vec<Workload>) -> Self {
+        Self::new(self.trust_domain, self.trust_addresses, self.namespaces, workloads)
+    }
+
     /// The workload that has `address`, if any. An IPv4-mapped address is the IPv4 address (S14).
     pub fn at(&self, address: IpAddr) -> Option<&Workload> {
-        let address = address.to_canonical();
-        let has = |i: &Instance| i.addresses.iter().any(|own| own.to_canonical() == address);
-        self.workloads.iter().find(|w| w.instances.iter().any(has))
+        self.workloads.get(*self.index.by_address.get(&address.to_canonical())?)
+    }
+
+    /// The workloads that run under an account.
+    pub fn under<'i>(
+        &'i self,
+        namespace: &str,
+        service_account: &str,
+    ) -> impl Iterator<Item = &'i Workload> + use<'i> {
+        let accounts = self.index.by_account.get(namespace);
+        let positions = accounts.and_then(|accounts| accounts.get(service_account));
+        positions.into_iter().flatten().filter_map(|position| self.workloads.get(*position))
     }
 
     /// The workload `name` in `namespace`, if any.
     pub fn workload(&self, namespace: &str, name: &str) -> Option<&Workload> {
-        self.workloads.iter().find(|w| w.identity.namespace == namespace && w.name == name)
+        let accounts = self.index.by_account.get(namespace)?;
+        let mut positions = accounts.values().flatten();
+        positions.find_map(|position| self.workloads.get(*position).filter(|workload| workload.name == name))
     }
 
     /// Who is behind `address` to an observer that trusts addresses: the kernel (S23).
     pub fn behind_address(&self, address: IpAddr) -> Identity<'_> {
         self.at(address).map_or(Identity::Outside, |w| Identity::Workload(&w.identity))
+    }
+
+    /// The end of a connection at `address`, as the kernel sees it (S23, S41).
+    pub fn endpoint(&self, address: IpAddr) -> Endpoint<'_> {
+        let identity = self.behind_address(address);
+        let principal = self.principal_of(&identity);
+        Endpoint { identity, location: Location::of(address), principal }
+    }
+
+    /// What the kernel knows of the principal of somebody whom it knows as `identity` (S41).
+    pub fn principal_of(&self, identity: &Identity<'_>) -> Principal<'_> {
+        match identity {
+            Identity::Workload(_) => Principal::Derived { trust_domain: &self.trust_domain },
+            _ => Principal::Open,
+        }
     }
 
     /// Who is behind a verified SPIFFE id, refined by the direct peer address (S22).
@@ -66,13 +179,14 @@ impl Inventory {
         if let Some(exact) = address.and_then(|a| self.at(a)).filter(runs_under) {
             return Identity::Workload(&exact.identity);
         }
-        let mut candidates: Vec<_> = self.workloads.iter().filter(runs_under).map(|w| &w.identity).collect();
+        let mut candidates: Vec<_> = self.under(namespace, service_account).map(|w| &w.identity).collect();
         candidates.sort_unstable();
         candidates.dedup();
         match candidates.as_slice() {
             [] => Identity::Account {
                 namespace: String::from(namespace),
                 service_account: String::from(service_account),
+                namespace_labels: self.namespaces.get(namespace).cloned(),
             },
             [only] => Identity::Workload(only),
             _ => Identity::Candidates(candidates),
@@ -92,6 +206,18 @@ impl Inventory {
             (Identity::Anonymous, Some(workload)) => Identity::Claimed(&workload.identity),
             _ => proven,
         }
+    }
+
+    /// A proxy's peer, as the source of a connection.
+    pub fn peer_endpoint<'a>(&'a self, peer: Peer<'a>) -> Endpoint<'a> {
+        let identity = self.behind_peer(peer);
+        let principal = match (peer.uri_sans, &identity) {
+            ([], Identity::Workload(_)) => Principal::Derived { trust_domain: &self.trust_domain },
+            ([], _) => Principal::Unknown,
+            (ids, _) => Principal::Verified(ids),
+        };
+        let location = peer.address.map_or(Location::Unknown, Location::of);
+        Endpoint { identity, location, principal }
     }
 
     /// Namespace and service account of a SPIFFE id of this mesh's trust domain, in Istio's form
@@ -118,17 +244,16 @@ mod tests {
                 service_account: account.to_string(),
                 labels: Labels::from([("version".to_string(), version.to_string())]),
                 proxied: true,
+                ..WorkloadIdentity::default()
             },
             instances: [Instance { addresses: [address.parse().unwrap()].into(), interface: None }].into(),
         }
     }
 
     fn inventory() -> Inventory {
-        Inventory {
-            workloads: [workload("a", "shared", "1", "10.0.0.1"), workload("b", "shared", "2", "10.0.0.2")]
-                .into(),
-            ..Inventory::default()
-        }
+        Inventory::default().with_workloads(
+            [workload("a", "shared", "1", "10.0.0.1"), workload("b", "shared", "2", "10.0.0.2")].into(),
+        )
     }
 
     #[test]
@@ -153,8 +278,9 @@ mod tests {
 
     #[test]
     fn an_address_never_overrules_a_verified_id() {
-        let mut inventory = inventory();
-        inventory.workloads.push(workload("c", "other", "3", "10.0.0.3"));
+        let mut workloads = inventory().workloads;
+        workloads.push(workload("c", "other", "3", "10.0.0.3"));
+        let inventory = Inventory::default().with_workloads(workloads);
         let id = "spiffe://cluster.local/ns/default/sa/other";
         assert!(matches!(inventory.behind_spiffe(id, Some("10.0.0.1".parse().unwrap())),
             Identity::Workload(w) if w.labels["version"] == "3"));

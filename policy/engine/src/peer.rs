@@ -1,28 +1,71 @@
 //! Who a rule speaks of: workloads by what they are, and blocks of addresses.
 
-use alloc::{string::String, vec::Vec};
+use alloc::vec::Vec;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::{Clause, Endpoint, Identity, LabelExpression, Labels, Location, Truth, WorkloadIdentity};
+use crate::{Clause, Endpoint, Identity, Location, PrincipalPattern, Selector, Truth};
 
-/// One peer of a rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum PeerMatch {
+/// One peer of a rule; every part that is present must hold (S39).
+///
+/// The default says nothing, and so means everybody.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PeerMatch {
     /// Workloads of the inventory.
-    Workloads(Selector),
-    /// Addresses, those of workloads included (S13, as Kubernetes `ipBlock`).
-    Block(Block),
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub workloads: Option<Selector>,
+    /// Addresses, those of workloads included (S13, as Kubernetes `ipBlock`): in one of these blocks.
+    pub blocks: Clause<Block>,
+    /// Verified SPIFFE ids: one of these (S41).
+    pub principals: Clause<PrincipalPattern>,
+    /// Peers of which none may be meant (S39).
+    pub not: Vec<PeerMatch>,
 }
 
 impl PeerMatch {
+    /// Workloads.
+    pub fn workloads(selector: Selector) -> Self {
+        Self { workloads: Some(selector), ..Self::default() }
+    }
+
+    /// Addresses.
+    pub fn block(block: Block) -> Self {
+        Self { blocks: Clause::only(block), ..Self::default() }
+    }
+
+    /// Everybody but these.
+    pub fn none_of(peers: Vec<Self>) -> Self {
+        Self { not: peers, ..Self::default() }
+    }
+
     /// Whether `endpoint` is meant.
     pub fn holds(&self, endpoint: &Endpoint<'_>) -> Truth {
-        match self {
-            Self::Workloads(selector) => selector.holds(&endpoint.identity),
-            Self::Block(block) => block.holds(endpoint.location),
+        let workloads = self.workloads.as_ref().map_or(Truth::Yes, |s| s.holds(&endpoint.identity));
+        if workloads == Truth::No {
+            return Truth::No;
         }
+        workloads
+            .and(self.blocks.holds(|block| block.holds(endpoint.location)))
+            .and(self.principals.holds(|pattern| pattern.holds(endpoint)))
+            .and(Truth::any(&self.not, |peer| peer.holds(endpoint)).negated())
+    }
+
+    /// Every network named in it, exceptions and negations included.
+    pub fn nets(&self) -> Vec<IpNet> {
+        let mut found = Vec::new();
+        self.collect_nets(&mut found);
+        found
+    }
+
+    fn collect_nets(&self, found: &mut Vec<IpNet>) {
+        found.extend(self.blocks.alternatives().unwrap_or_default().iter().flat_map(Block::nets));
+        self.not.iter().for_each(|peer| peer.collect_nets(found));
+    }
+
+    /// Whether it asks for a principal anywhere.
+    pub fn asks_for_principal(&self) -> bool {
+        !self.principals.is_any() || self.not.iter().any(Self::asks_for_principal)
     }
 }
 
@@ -32,60 +75,11 @@ impl Clause<PeerMatch> {
     pub fn means(&self, endpoint: &Endpoint<'_>) -> Truth {
         let meant = |endpoint: &Endpoint<'_>| self.holds(|peer| peer.holds(endpoint));
         match &endpoint.identity {
-            Identity::Candidates(list) => Truth::agreed(list.iter().map(|workload| {
-                meant(&Endpoint { identity: Identity::Workload(workload), location: endpoint.location })
-            })),
+            Identity::Candidates(list) => Truth::agreed(
+                list.iter().map(|workload| meant(&endpoint.known_as(Identity::Workload(workload)))),
+            ),
             _ => meant(endpoint),
         }
-    }
-}
-
-/// Selects workloads; every part that is present must hold (S11).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Selector {
-    /// The namespace.
-    pub namespace: String,
-    /// Labels the workload must have, with these values.
-    pub labels: Labels,
-    /// Expressions over its labels, all of which must hold.
-    pub expressions: Vec<LabelExpression>,
-    /// Service accounts, one of which it must run under.
-    pub service_accounts: Clause<String>,
-}
-
-impl Selector {
-    /// Whether the selector means a workload that is known exactly.
-    pub fn selects(&self, workload: &WorkloadIdentity) -> bool {
-        self.account_holds(&workload.namespace, &workload.service_account)
-            && self.labels.iter().all(|(key, value)| workload.labels.get(key) == Some(value))
-            && self.expressions.iter().all(|expression| expression.holds(&workload.labels))
-    }
-
-    /// Whether the selector means whoever is known by `identity`.
-    pub fn holds(&self, identity: &Identity<'_>) -> Truth {
-        match identity {
-            Identity::Outside => Truth::No,
-            Identity::Workload(workload) => self.selects(workload).into(),
-            Identity::Candidates(list) => Truth::agreed(list.iter().map(|w| self.selects(w).into())),
-            Identity::Account { namespace, service_account } => {
-                let any_labels = self.labels.is_empty() && self.expressions.is_empty();
-                match (self.account_holds(namespace, service_account), any_labels) {
-                    (false, _) => Truth::No,
-                    (true, true) => Truth::Yes,
-                    (true, false) => Truth::Unknown,
-                }
-            }
-            Identity::Anonymous | Identity::Claimed(_) => Truth::Unknown,
-        }
-    }
-
-    fn account_holds(&self, namespace: &str, service_account: &str) -> bool {
-        self.namespace == namespace
-            && self
-                .service_accounts
-                .alternatives()
-                .is_none_or(|list| list.iter().any(|a| a == service_account))
     }
 }
 

@@ -5,42 +5,94 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Clause, End, HttpMatch, PeerMatch, PortMatch, Selector};
 
-/// What a rule does with the traffic it matches.
+/// What a rule does with the traffic it matches. The order is that of trial at equal priority (S2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Action {
-    /// Deny it. Deny rules come first (S2).
+    /// Deny it.
     Deny,
+    /// Leave its tier for the next.
+    Pass,
     /// Allow it.
     Allow,
 }
 
 impl Action {
-    /// `deny` or `allow`.
+    /// `deny`, `pass` or `allow`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Deny => "deny",
+            Self::Pass => "pass",
             Self::Allow => "allow",
         }
     }
 }
 
+/// Whether a rule or an isolation is enforced or only rehearsed (S36).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Mode {
+    /// It takes part in the verdict.
+    #[default]
+    Enforce,
+    /// It takes part in the rehearsal only.
+    Audit,
+}
+
+/// The ends that a rule governs (S37).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Ends {
+    /// Where connections are opened.
+    pub source: bool,
+    /// Where they are accepted.
+    pub destination: bool,
+}
+
+impl Ends {
+    /// Both ends.
+    pub const BOTH: Self = Self { source: true, destination: true };
+
+    /// Whether `end` is among them.
+    pub fn contains(self, end: End) -> bool {
+        match end {
+            End::Source => self.source,
+            End::Destination => self.destination,
+        }
+    }
+}
+
+/// The order of the tier in which policies lie that name none.
+pub const DEFAULT_TIER: u32 = 1000;
+
 /// One rule: connections, and what happens to them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rule {
-    /// `namespace/policy/rule`, unique in the program.
+    /// `namespace/policy/rule`, or `policy/rule` for a cluster-wide policy; unique in the program.
     pub id: String,
+    /// The order of its tier: lower is gone through first (S2).
+    pub tier: u32,
+    /// Its place in the tier: lower is tried first (S2).
+    pub priority: i32,
     /// What it does.
     pub action: Action,
-    /// The namespace of its policy: the rule governs only ends that lie there (S4).
-    pub namespace: String,
+    /// Whether it is enforced.
+    pub mode: Mode,
+    /// The ends it governs.
+    pub at: Ends,
+    /// The namespace of its policy: the rule governs only ends that lie there (S4). `None` for a cluster-wide policy,
+    /// which governs ends everywhere (S38).
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub namespace: Option<String>,
     /// Who opens the connection.
     pub from: Clause<PeerMatch>,
     /// Who accepts it.
     pub to: Clause<PeerMatch>,
     /// On which ports.
     pub ports: Clause<PortMatch>,
+    /// On which ports not: none of these may hold (S47).
+    pub not_ports: Vec<PortMatch>,
     /// With which requests. A rule with HTTP conditions concerns TCP only (S6).
     pub http: Clause<HttpMatch>,
 }
@@ -53,15 +105,24 @@ impl Rule {
             End::Destination => &self.to,
         }
     }
+
+    /// Whether its policy may speak of ends in `namespace`.
+    pub fn speaks_of(&self, namespace: &str) -> bool {
+        self.namespace.as_deref().is_none_or(|own| own == namespace)
+    }
 }
 
 /// Default-deny for some workloads (S7).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Isolation {
-    /// `namespace/policy/isolate[n]`, unique in the program.
+    /// `namespace/policy/isolate[n]`, or `policy/isolate[n]`; unique in the program.
     pub id: String,
-    /// The workloads; always of the policy's own namespace.
+    /// The order of its tier, at whose end it applies (S7).
+    pub tier: u32,
+    /// Whether it is enforced.
+    pub mode: Mode,
+    /// The workloads; those of a namespaced policy are of its own namespace.
     pub workloads: Selector,
     /// Whether connections they open are denied by default.
     pub egress: bool,
@@ -79,7 +140,7 @@ impl Isolation {
     }
 }
 
-/// Every policy, lowered. Rules are kept in the order in which they are tried (S2), so the order of the
+/// Every policy, lowered. Rules and isolations are kept in the order in which they are tried (S2), so the order of the
 /// documents they came from makes no difference.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", from = "Parts", deny_unknown_fields)]
@@ -104,8 +165,10 @@ impl From<Parts> for Program {
 impl Program {
     /// A program of these rules and isolations, in any order.
     pub fn new(mut rules: Vec<Rule>, mut isolations: Vec<Isolation>) -> Self {
-        rules.sort_by(|a, b| (a.action, &a.id).cmp(&(b.action, &b.id)));
-        isolations.sort_by(|a, b| a.id.cmp(&b.id));
+        rules.sort_by(|a, b| {
+            (a.tier, a.priority, a.action, &a.id).cmp(&(b.tier, b.priority, b.action, &b.id))
+        });
+        isolations.sort_by(|a, b| (a.tier, &a.id).cmp(&(b.tier, &b.id)));
         Self { rules, isolations }
     }
 
@@ -114,9 +177,15 @@ impl Program {
         &self.rules
     }
 
-    /// The isolations.
+    /// The isolations, by tier.
     pub fn isolations(&self) -> &[Isolation] {
         &self.isolations
+    }
+
+    /// Whether anything in it is to be rehearsed (S36).
+    pub fn rehearses(&self) -> bool {
+        self.rules.iter().any(|rule| rule.mode == Mode::Audit)
+            || self.isolations.iter().any(|isolation| isolation.mode == Mode::Audit)
     }
 
     /// The program without the rules and isolations that `keep` refuses.

@@ -11,6 +11,8 @@ pub enum Condition {
     To,
     /// `ports`, or the protocol.
     Ports,
+    /// `notPorts`.
+    NotPorts,
     /// The methods of every alternative in `http`.
     Methods,
     /// The paths of every alternative in `http`.
@@ -28,6 +30,7 @@ impl Condition {
             Self::From => "from",
             Self::To => "to",
             Self::Ports => "ports",
+            Self::NotPorts => "notPorts",
             Self::Methods => "http.methods",
             Self::Paths => "http.paths",
             Self::Http | Self::Proxy => "http",
@@ -38,13 +41,14 @@ impl Condition {
 /// How a rule fared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It decided.
+    /// It decided; a pass rule: its tier is left.
     Decided,
-    /// It decided in doubt about this condition: a deny rule that cannot be evaluated denies (S3).
+    /// It decided in doubt about this condition: a deny rule that cannot be evaluated denies (S3). A pass rule: both
+    /// continuations count (S35).
     DecidedInDoubt(Condition),
     /// It was passed over because this condition does not hold, or, for an allow rule, is in doubt.
     Missed(Condition, Truth),
-    /// A deny rule with HTTP conditions, at the packet layer: the request will tell (S5).
+    /// A deny or pass rule with HTTP conditions, at the packet layer: the request will tell (S5, S35).
     LeftToTheRequest,
 }
 

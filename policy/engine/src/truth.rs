@@ -27,6 +27,16 @@ impl Truth {
         self.max(other)
     }
 
+    /// The opposite. Doubt stays doubt.
+    #[must_use]
+    pub fn negated(self) -> Self {
+        match self {
+            Self::No => Self::Yes,
+            Self::Unknown => Self::Unknown,
+            Self::Yes => Self::No,
+        }
+    }
+
     /// Whether any of the `items` holds. No items: nothing holds.
     pub fn any<T>(items: impl IntoIterator<Item = T>, mut truth: impl FnMut(T) -> Self) -> Self {
         let mut result = Self::No;

@@ -1,15 +1,15 @@
 //! Workloads: who sends and receives.
 
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 use serde::{Deserialize, Serialize};
 
-use crate::Instance;
+use crate::{Instance, NamedPort};
 
 /// Kubernetes labels: unique keys, compared byte for byte.
 pub type Labels = BTreeMap<String, String>;
 
 /// What a policy can select a workload by. Two workloads with the same identity are one to every policy.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WorkloadIdentity {
     /// Its namespace.
@@ -21,6 +21,16 @@ pub struct WorkloadIdentity {
     /// Whether its inbound TCP passes an Envoy that runs the Bookend filter.
     #[serde(default)]
     pub proxied: bool,
+    /// Whether that Envoy verifies JSON web tokens before the filter (S54).
+    #[serde(default)]
+    pub jwt: bool,
+    /// The ports it has names for, sorted; `None` when they are not known (S44).
+    #[serde(default)]
+    pub ports: Option<Vec<NamedPort>>,
+    /// The labels of its namespace, which the [`Inventory`](crate::Inventory) fills in; `None` when they are not known
+    /// (S40).
+    #[serde(skip)]
+    pub namespace_labels: Option<Arc<Labels>>,
 }
 
 /// A set of processes with one identity: a Deployment, a Pod, a VM, a host.

@@ -1,0 +1,155 @@
+//! The way through the tiers at one end.
+
+use alloc::vec::Vec;
+
+use super::attempt::{attempt, governs};
+use super::{Cause, Decision, Verdict};
+use crate::{
+    Action, Connection, End, Exchange, Identity, Isolation, Mode, Outcome, Program, Rule, Trace, Truth,
+};
+
+/// Whether what is only audited takes part (S36).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rehearsal {
+    No,
+    Yes,
+}
+
+impl Rehearsal {
+    fn includes(self, mode: Mode) -> bool {
+        self == Self::Yes || mode == Mode::Enforce
+    }
+}
+
+/// One question at one end.
+pub(super) struct Course<'p, 'c> {
+    pub(super) program: &'p Program,
+    pub(super) rehearsal: Rehearsal,
+    pub(super) end: End,
+    pub(super) connection: &'c Connection<'c>,
+    pub(super) exchange: Exchange<'c>,
+}
+
+/// Which of two continuations stands, where a pass rule may match or not (S35).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Choice {
+    /// The more restrictive: the rule is in doubt.
+    Deny,
+    /// The more permissive: a request on the connection could go either way, and this is the projection (S5).
+    Allow,
+}
+
+impl Choice {
+    fn verdict(self) -> Verdict {
+        match self {
+            Self::Deny => Verdict::Deny,
+            Self::Allow => Verdict::Allow,
+        }
+    }
+}
+
+/// What came of one tier.
+enum Leaving<'p> {
+    /// It decides.
+    With(Decision<'p>),
+    /// The next tier decides.
+    ForTheNext,
+    /// It decides so, if the next tier does not decide for what is chosen.
+    Unless(Choice, Decision<'p>),
+}
+
+impl<'p> Course<'p, '_> {
+    pub(super) fn run(&self, trace: &mut impl Trace) -> Decision<'p> {
+        let mut rules = self.program.rules();
+        let mut isolations = self.program.isolations();
+        // Tiers that decide unless a later one does otherwise; the outermost first.
+        let mut pending: Vec<(Choice, Decision<'p>)> = Vec::new();
+        let mut last = Decision { verdict: Verdict::Allow, cause: Cause::Default };
+        loop {
+            let first = rules.first().map(|rule| rule.tier);
+            let order = match (first, isolations.first().map(|isolation| isolation.tier)) {
+                (Some(rule), Some(isolation)) => rule.min(isolation),
+                (Some(order), None) | (None, Some(order)) => order,
+                (None, None) => break,
+            };
+            let (these, later) = rules.split_at(rules.partition_point(|rule| rule.tier <= order));
+            rules = later;
+            let end = isolations.partition_point(|isolation| isolation.tier <= order);
+            let (isolating, later) = isolations.split_at(end);
+            isolations = later;
+            match self.tier(these, isolating, trace) {
+                Leaving::ForTheNext => {}
+                Leaving::Unless(choice, decision) => pending.push((choice, decision)),
+                Leaving::With(decision) => {
+                    last = decision;
+                    break;
+                }
+            }
+        }
+        pending.into_iter().rev().fold(
+            last,
+            |last, (choice, decision)| {
+                if last.verdict == choice.verdict() { last } else { decision }
+            },
+        )
+    }
+
+    fn tier(&self, rules: &'p [Rule], isolations: &'p [Isolation], trace: &mut impl Trace) -> Leaving<'p> {
+        let mut choices: Option<Choice> = None;
+        for rule in rules.iter().filter(|rule| self.rehearsal.includes(rule.mode)) {
+            let governed = governs(rule, self.end, self.connection.at(self.end));
+            if governed == Truth::No {
+                continue;
+            }
+            let outcome = attempt(rule, governed, self.connection, self.exchange);
+            trace.rule(self.end, rule, outcome);
+            let choice = match (outcome, rule.action) {
+                (Outcome::Missed(..), _) | (Outcome::LeftToTheRequest, Action::Deny | Action::Allow) => {
+                    continue;
+                }
+                (Outcome::Decided | Outcome::DecidedInDoubt(_), Action::Deny) => {
+                    return leave(choices, Decision { verdict: Verdict::Deny, cause: Cause::Rule(rule) });
+                }
+                (Outcome::Decided | Outcome::DecidedInDoubt(_), Action::Allow) => {
+                    return leave(choices, Decision { verdict: Verdict::Allow, cause: Cause::Rule(rule) });
+                }
+                (Outcome::Decided, Action::Pass) => return Leaving::ForTheNext,
+                (Outcome::DecidedInDoubt(_), Action::Pass) => Choice::Deny,
+                (Outcome::LeftToTheRequest, Action::Pass) => Choice::Allow,
+            };
+            match choices {
+                None => choices = Some(choice),
+                Some(before) if before == choice => {}
+                // "The stricter of x and the next tier", x being "the laxer of y and the next tier", or the other way
+                // round: whatever y is, that is the next tier.
+                Some(_) => return Leaving::ForTheNext,
+            }
+        }
+        let local = &self.connection.at(self.end).identity;
+        let isolation = isolations
+            .iter()
+            .filter(|isolation| self.rehearsal.includes(isolation.mode) && isolation.covers(self.end))
+            .find(|isolation| known(local) && isolation.workloads.holds(local) != Truth::No);
+        match isolation {
+            Some(isolation) => {
+                trace.isolation(self.end, isolation);
+                leave(choices, Decision { verdict: Verdict::Deny, cause: Cause::Isolation(isolation) })
+            }
+            None => Leaving::ForTheNext,
+        }
+    }
+}
+
+/// Leaves a tier that decides, unless a pass rule before left a choice.
+fn leave(choice: Option<Choice>, decision: Decision<'_>) -> Leaving<'_> {
+    match choice {
+        Some(choice) if choice.verdict() != decision.verdict => Leaving::Unless(choice, decision),
+        _ => Leaving::With(decision),
+    }
+}
+
+/// Whether an end is known to be some workload. The end of somebody unknown is left to the enforcers at
+/// that end (S25).
+fn known(identity: &Identity<'_>) -> bool {
+    !matches!(identity, Identity::Outside | Identity::Anonymous | Identity::Claimed(_))
+}
