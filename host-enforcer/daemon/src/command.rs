@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::failure::Failure;
-use crate::{detach, run, status};
+use crate::{detach, run, status, trial};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -19,6 +19,13 @@ enum Action {
     Run(RunOptions),
     /// Show what is enforced, with or without a running enforcer.
     Status(StatusOptions),
+    /// Let the programs judge packets that are never sent, on tables of their own. `bookend test` asks this.
+    ///
+    /// Reads one JSON document from standard input: a `configuration` as filters get it, and `packets`, each with the
+    /// `interface` it is met at, the `direction` (`from-workload` or `to-workload`) and the `frame` in hexadecimal
+    /// digits. Prints what becomes of each, in order. Every packet is the first of its connection, and nothing that is
+    /// enforced on this host is touched.
+    Trial(TrialOptions),
     /// Stop enforcing: remove programs and tables. Traffic is open afterwards.
     Detach(PinOptions),
 }
@@ -60,6 +67,14 @@ pub struct StatusOptions {
     pub pins: PinOptions,
 }
 
+/// Options of `trial`.
+#[derive(Debug, Args)]
+pub struct TrialOptions {
+    /// The BPF object [default: bookend_ebpf.o beside this program, or in $BOOKEND_DIST].
+    #[arg(long, value_name = "FILE")]
+    pub object: Option<PathBuf>,
+}
+
 /// How to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -89,6 +104,7 @@ impl Command {
         match self.action {
             Action::Run(options) => run::run(options).await,
             Action::Status(options) => status::status(&options),
+            Action::Trial(options) => trial::trial(&options),
             Action::Detach(pins) => detach::detach(&pins),
         }
     }

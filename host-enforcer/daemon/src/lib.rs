@@ -22,4 +22,5 @@ pub mod names;
 pub mod requirement;
 pub mod run;
 pub mod status;
+pub mod trial;
 pub mod watch;

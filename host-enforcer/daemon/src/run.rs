@@ -360,7 +360,7 @@ fn journal_target(target: Option<&Path>) -> Result<Option<Box<dyn Write + Send>>
 }
 
 /// The object beside this program, or where `BOOKEND_DIST` says.
-fn default_object() -> Result<PathBuf, Failure> {
+pub(crate) fn default_object() -> Result<PathBuf, Failure> {
     let directory = match std::env::var_os("BOOKEND_DIST") {
         Some(directory) => PathBuf::from(directory),
         None => {

@@ -21,6 +21,7 @@
 
 mod block;
 mod change;
+mod configured;
 mod error;
 mod family;
 mod interface;
@@ -37,6 +38,7 @@ mod size;
 mod tables;
 
 pub use change::{Change, Step};
+pub use configured::ConfiguredError;
 pub use error::PlanError;
 pub use interface::InterfacePlan;
 pub use name::KnownIdentity;

@@ -5,8 +5,8 @@ use aya::maps::RingBuf;
 use aya::programs::{TestRun, TestRunOptions};
 use aya::{Ebpf, EbpfLoader};
 use bookend_abi::plain::PlainTables;
-use bookend_abi::table::Counter;
-use bookend_abi::{Event, FROM_WORKLOAD, Reason};
+use bookend_abi::table::{Counter, Interface, OwnedKey};
+use bookend_abi::{Address, Event, FROM_WORKLOAD, Reason};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -60,6 +60,29 @@ impl Trial {
     /// If a table is full.
     pub fn change(&mut self, tables: &PlainTables) -> Result<(), KernelError> {
         self.maps.replace(tables)
+    }
+
+    /// Makes the packets of further runs those of another interface, whose workload has `addresses`, and forgets all
+    /// connections. The interface before it is left with [`leave`](Self::leave).
+    ///
+    /// # Errors
+    /// If a table is full.
+    pub fn enter(&mut self, interface: Interface, addresses: &[Address]) -> Result<(), KernelError> {
+        self.maps.forget()?;
+        for address in addresses {
+            self.maps.own(OwnedKey { ifindex: Self::IFINDEX, address: *address })?;
+        }
+        self.maps.write_interface(Self::IFINDEX, interface)
+    }
+
+    /// Takes an interface's `addresses` from it again.
+    ///
+    /// # Errors
+    /// If the table cannot be written.
+    pub fn leave(&mut self, addresses: &[Address]) -> Result<(), KernelError> {
+        addresses
+            .iter()
+            .try_for_each(|address| self.maps.disown(OwnedKey { ifindex: Self::IFINDEX, address: *address }))
     }
 
     /// Packets and bytes by reason, over all CPUs.
