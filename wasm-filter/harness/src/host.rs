@@ -133,12 +133,12 @@ impl Host {
         self.stream.as_mut().filter(|stream| stream.context == context)
     }
 
-    /// The encoded value of an attribute. What a module wrote is found under its name if the path is one
-    /// segment, because Envoy looks a name up as a whole.
-    pub(crate) fn property(&mut self, path: &[u8]) -> Option<Vec<u8>> {
+    /// The encoded value of an attribute; an inner nothing for one that cannot be read. What a module wrote is found
+    /// under its name if the path is one segment, because Envoy looks a name up as a whole.
+    pub(crate) fn property(&mut self, path: &[u8]) -> Option<Option<Vec<u8>>> {
         let of_stream = self.stream().and_then(|stream| stream.properties.find(path).map(Value::encode));
         of_stream
             .or_else(|| self.plugin.properties.find(path).map(Value::encode))
-            .or_else(|| self.stream()?.written.get(path).filter(|_| !path.contains(&0)).cloned())
+            .or_else(|| self.stream()?.written.get(path).filter(|_| !path.contains(&0)).cloned().map(Some))
     }
 }

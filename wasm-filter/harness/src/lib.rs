@@ -36,10 +36,12 @@ mod host;
 mod hostcalls;
 mod instance;
 mod machine;
+mod metadata;
 mod metrics;
 mod pairs;
 mod plugin;
 mod properties;
+mod token;
 
 pub use error::Error;
 pub use exchange::{Ending, Exchange, Header, LocalResponse, Outcome};

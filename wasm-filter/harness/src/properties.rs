@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::pairs;
+use crate::{metadata, pairs};
 
 /// The value of an attribute.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,31 +19,40 @@ pub enum Value {
     Map(BTreeMap<String, Value>),
     /// Read as pairs of encoded value and nothing.
     List(Vec<Value>),
+    /// Cannot be read, nor can a map or a list that holds it: Envoy answers with `SERIALIZATION_FAILURE`.
+    Null,
+    /// Dynamic metadata: a map of namespaces, each a map. Read as the message `envoy.config.core.v3.Metadata` in
+    /// protobuf's binary form; below the segment `filter_metadata` it is read as the map it holds.
+    Metadata(Box<Value>),
 }
 
 impl Value {
-    /// The bytes that a module gets.
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        match self {
+    /// The bytes that a module gets, or nothing for what cannot be read.
+    pub(crate) fn encode(&self) -> Option<Vec<u8>> {
+        Some(match self {
             Self::Bytes(bytes) => bytes.clone(),
             Self::Int(number) => number.to_le_bytes().to_vec(),
             Self::Double(number) => number.to_le_bytes().to_vec(),
             Self::Bool(truth) => vec![u8::from(*truth)],
             Self::Map(map) => {
-                let values: Vec<_> = map.values().map(Self::encode).collect();
+                let values = map.values().map(Self::encode).collect::<Option<Vec<_>>>()?;
                 pairs::encode(map.keys().zip(&values).map(|(key, value)| (key.as_bytes(), value.as_slice())))
             }
             Self::List(list) => {
-                let values: Vec<_> = list.iter().map(Self::encode).collect();
+                let values = list.iter().map(Self::encode).collect::<Option<Vec<_>>>()?;
                 pairs::encode(values.iter().map(|value| (value.as_slice(), [].as_slice())))
             }
-        }
+            Self::Null => return None,
+            Self::Metadata(namespaces) => metadata::encode(namespaces),
+        })
     }
 
     fn child(&self, segment: &str) -> Option<&Self> {
         match self {
             Self::Map(map) => map.get(segment),
             Self::List(list) => list.get(segment.parse::<usize>().ok()?),
+            // Of its two parts the other, `typed_filter_metadata`, does not exist here.
+            Self::Metadata(namespaces) => (segment == "filter_metadata").then_some(namespaces),
             _ => None,
         }
     }
@@ -133,12 +142,19 @@ mod tests {
     #[test]
     fn values_are_encoded_as_envoy_encodes_them() {
         let labels = BTreeMap::from([("app".to_owned(), Value::from("ratings"))]);
-        assert_eq!(Value::from("text").encode(), b"text");
-        assert_eq!(Value::from(9080).encode(), 9080_i64.to_le_bytes());
-        assert_eq!(Value::from(true).encode(), [1]);
-        assert_eq!(Value::Double(1.5).encode(), 1.5_f64.to_le_bytes());
-        assert_eq!(Value::Map(labels).encode(), b"\x01\0\0\0\x03\0\0\0\x07\0\0\0app\0ratings\0");
-        assert_eq!(Value::List(vec!["a".into()]).encode(), b"\x01\0\0\0\x01\0\0\0\0\0\0\0a\0\0");
+        let encoded = |value: Value| value.encode().unwrap();
+        assert_eq!(encoded(Value::from("text")), b"text");
+        assert_eq!(encoded(Value::from(9080)), 9080_i64.to_le_bytes());
+        assert_eq!(encoded(Value::from(true)), [1]);
+        assert_eq!(encoded(Value::Double(1.5)), 1.5_f64.to_le_bytes());
+        assert_eq!(encoded(Value::Map(labels)), b"\x01\0\0\0\x03\0\0\0\x07\0\0\0app\0ratings\0");
+        assert_eq!(encoded(Value::List(vec!["a".into()])), b"\x01\0\0\0\x01\0\0\0\0\0\0\0a\0\0");
+    }
+
+    #[test]
+    fn a_null_makes_everything_around_it_unreadable() {
+        assert_eq!(Value::Null.encode(), None);
+        assert_eq!(Value::List(vec!["a".into(), Value::Null]).encode(), None);
     }
 
     #[test]

@@ -10,6 +10,7 @@ const LAST_BUFFER: u32 = 8;
 
 pub(super) fn get_property(host: &mut Host, arguments: &Arguments<'_>) -> Answer {
     let value = host.property(arguments.bytes(0)?).ok_or(Status::NotFound)?;
+    let value = value.ok_or(Status::SerializationFailure)?;
     Ok(vec![arguments.block(2, value)])
 }
 
