@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use bookend_engine::{Configuration, Permit};
+use bookend_engine::{Configuration, Permit, Ruling};
 
 use crate::attributes::Arrival;
 use crate::headers::RequestHead;
-use crate::{Denied, Fault, Gate, Level, Pass, Proxy, Refusal};
+use crate::{Denied, Fault, Gate, Level, Proxy, Refusal};
 
 /// Where the id of the deciding rule is attached to a request: `%FILTER_STATE(wasm.bookend.rule:PLAIN)%` in an
 /// access log. One segment, because Envoy would join several by a NUL that no log format can spell.
 pub const RULE_PROPERTY: [&str; 1] = ["bookend.rule"];
+
+/// Where the verdict of what is only audited is attached, and the id of its rule, where that differs from what is
+/// enforced: `deny default/shop/strict` (S36).
+pub const AUDIT_PROPERTY: [&str; 1] = ["bookend.audit"];
 
 /// What becomes of a request's headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +46,7 @@ struct Counters {
     allowed: u32,
     denied: u32,
     faults: u32,
+    audited: u32,
 }
 
 impl Filter {
@@ -91,27 +96,11 @@ impl Filter {
         let head = bytes.as_deref().map_err(Fault::clone).and_then(RequestHead::read);
         let arrival = Arrival::read(proxy);
         match self.judge(context, &arrival, &head) {
-            Ok(Pass { permit, rule }) => {
-                self.report(proxy, rule, |counters| counters.allowed);
-                permit.into()
-            }
-            Err(denied) => {
-                let refusal = Refusal::from(&denied);
-                if let Err(error) = proxy.respond(&refusal) {
-                    proxy.log(Level::Error, &format!("bookend: a refusal could not be sent: {error}"));
-                    // A request that nobody answers would hang: end it. If that fails too it hangs.
-                    let _unheard = proxy.reset();
-                }
-                match denied {
-                    Denied::ByRule(rule) => {
-                        proxy.log(Level::Info, &denial(rule, &arrival, &head));
-                        self.report(proxy, rule, |counters| counters.denied);
-                    }
-                    Denied::InDoubt(fault) => {
-                        proxy.log(Level::Warn, &format!("bookend: a request is refused, because {fault}"));
-                        self.report(proxy, &refusal.details, |counters| counters.faults);
-                    }
-                }
+            Ok(ruling) => self.carry_out(proxy, ruling, &arrival, &head),
+            Err(fault) => {
+                let refusal = refuse(proxy, &Denied::InDoubt(fault.clone()));
+                proxy.log(Level::Warn, &format!("bookend: a request is refused, because {fault}"));
+                self.report(proxy, &refusal.details, |counters| counters.faults);
                 Next::Stop
             }
         }
@@ -122,17 +111,53 @@ impl Filter {
         context: u32,
         arrival: &Result<Arrival, Fault>,
         head: &Result<RequestHead<'_>, Fault>,
-    ) -> Result<Pass<'_>, Denied<'_>> {
+    ) -> Result<Ruling<'_>, Fault> {
         let plugin = self.streams.get(&context).ok_or(Fault::NotConfigured)?;
         let gate = self.gates.get(plugin).ok_or(Fault::NotConfigured)?;
-        let arrival = arrival.as_ref().map_err(Fault::clone)?;
-        gate.judge(arrival, head.as_ref().map_err(Fault::clone)?)
+        gate.judge(arrival.as_ref().map_err(Fault::clone)?, head.as_ref().map_err(Fault::clone)?)
+    }
+
+    /// Answers a request that may not pass, and keeps the books. What is only audited goes into the books and nowhere
+    /// else.
+    fn carry_out(
+        &self,
+        proxy: &impl Proxy,
+        ruling: Ruling<'_>,
+        arrival: &Result<Arrival, Fault>,
+        head: &Result<RequestHead<'_>, Fault>,
+    ) -> Next {
+        let rule = ruling.id();
+        let next = match ruling.permit {
+            Some(permit) => {
+                self.report(proxy, rule, |counters| counters.allowed);
+                permit.into()
+            }
+            None => {
+                refuse(proxy, &Denied::ByRule(rule));
+                let line = format!("bookend: denied by {rule}: {}", told(arrival, head));
+                proxy.log(Level::Info, &line);
+                self.report(proxy, rule, |counters| counters.denied);
+                Next::Stop
+            }
+        };
+        if let Some((_, decision)) = ruling.audit {
+            let (verdict, rule) = (decision.verdict.name(), decision.cause.id());
+            let line = format!("bookend: audit would {verdict} by {rule}: {}", told(arrival, head));
+            proxy.log(Level::Info, &line);
+            self.count(proxy, |counters| counters.audited);
+            let _unattached = proxy.set_property(&AUDIT_PROPERTY, format!("{verdict} {rule}").as_bytes());
+        }
+        next
     }
 
     /// Counts a verdict and attaches its cause to the request. The verdict stands whether or not this works.
     fn report(&self, proxy: &impl Proxy, rule: &str, counter: impl Fn(&Counters) -> u32) {
-        let _uncounted = self.counters.as_ref().map(|counters| proxy.count(counter(counters)));
+        self.count(proxy, counter);
         let _unattached = proxy.set_property(&RULE_PROPERTY, rule.as_bytes());
+    }
+
+    fn count(&self, proxy: &impl Proxy, counter: impl Fn(&Counters) -> u32) {
+        let _uncounted = self.counters.as_ref().map(|counters| proxy.count(counter(counters)));
     }
 }
 
@@ -142,7 +167,8 @@ impl Counters {
         let define = |name| proxy.define_counter(name);
         let counters = define("bookend.requests.allowed").and_then(|allowed| {
             let denied = define("bookend.requests.denied")?;
-            Ok(Self { allowed, denied, faults: define("bookend.requests.faults")? })
+            let faults = define("bookend.requests.faults")?;
+            Ok(Self { allowed, denied, faults, audited: define("bookend.requests.audited")? })
         });
         counters
             .inspect_err(|error| proxy.log(Level::Warn, &format!("bookend: nothing is counted: {error}")))
@@ -163,14 +189,25 @@ fn read(proxy: &impl Proxy) -> Result<Configuration, String> {
     Configuration::from_json(&bytes).map_err(|error| error.to_string())
 }
 
-/// What the log says of a denied request: on one line, without its query, which may hold secrets.
-fn denial(rule: &str, arrival: &Result<Arrival, Fault>, head: &Result<RequestHead<'_>, Fault>) -> String {
-    let head = head.as_ref().copied().unwrap_or_default();
-    let path = head.path.and_then(|path| path.split(|byte| *byte == b'?').next());
+/// Answers a request in the place of the service.
+fn refuse(proxy: &impl Proxy, denied: &Denied<'_>) -> Refusal {
+    let refusal = Refusal::from(denied);
+    if let Err(error) = proxy.respond(&refusal) {
+        proxy.log(Level::Error, &format!("bookend: a refusal could not be sent: {error}"));
+        // A request that nobody answers would hang: end it. If that fails too it hangs.
+        let _unheard = proxy.reset();
+    }
+    refusal
+}
+
+/// What the log says of a request: on one line, without its query, which may hold secrets.
+fn told(arrival: &Result<Arrival, Fault>, head: &Result<RequestHead<'_>, Fault>) -> String {
+    let (method, path) = head.as_ref().map_or((None, None), |head| (head.method, head.path));
+    let path = path.and_then(|path| path.split(|byte| *byte == b'?').next());
     let (who, from) = arrival.as_ref().map_or((String::new(), None), |a| (a.uri_sans.join(","), a.address));
     format!(
-        "bookend: denied by {rule}: {} {} from {} as {}",
-        shown(head.method),
+        "{} {} from {} as {}",
+        shown(method),
         shown(path),
         from.map_or_else(|| "-".to_owned(), |address| address.to_string()),
         shown(Some(who.as_bytes()).filter(|who| !who.is_empty())),

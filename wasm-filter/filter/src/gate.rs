@@ -1,6 +1,6 @@
 //! A configuration at work.
 
-use bookend_engine::{Configuration, Enforcement, Exchange, Permit, Request};
+use bookend_engine::{Configuration, Enforcement, Exchange, Request, Ruling};
 
 use crate::attributes::{Arrival, own_workload};
 use crate::headers::RequestHead;
@@ -12,15 +12,6 @@ pub struct Gate {
     enforcement: Result<Enforcement, Fault>,
 }
 
-/// A request that may pass, and why.
-#[derive(Debug)]
-pub struct Pass<'g> {
-    /// The engine's permission.
-    pub permit: Permit,
-    /// The id of what allowed it.
-    pub rule: &'g str,
-}
-
 /// Why a request may not pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Denied<'g> {
@@ -28,12 +19,6 @@ pub enum Denied<'g> {
     ByRule(&'g str),
     /// It cannot be judged.
     InDoubt(Fault),
-}
-
-impl From<Fault> for Denied<'_> {
-    fn from(fault: Fault) -> Self {
-        Self::InDoubt(fault)
-    }
 }
 
 impl Gate {
@@ -50,15 +35,13 @@ impl Gate {
     /// Judges a request.
     ///
     /// # Errors
-    /// Why it may not pass.
-    pub fn judge<'g>(&'g self, arrival: &Arrival, head: &RequestHead<'_>) -> Result<Pass<'g>, Denied<'g>> {
+    /// Why it cannot be judged; then it may not pass.
+    pub fn judge(&self, arrival: &Arrival, head: &RequestHead<'_>) -> Result<Ruling<'_>, Fault> {
         let enforcement = self.enforcement.as_ref().map_err(Fault::clone)?;
         let request = Request::new(head.method, head.path);
         let local = arrival.destination;
-        let ruling = arrival.with_peer(|peer| {
+        Ok(arrival.with_peer(|peer| {
             enforcement.decide(peer, Some(local.ip()), local.port(), Exchange::Http(&request))
-        });
-        let rule = ruling.id();
-        ruling.permit.map(|permit| Pass { permit, rule }).ok_or(Denied::ByRule(rule))
+        }))
     }
 }

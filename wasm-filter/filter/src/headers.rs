@@ -2,13 +2,18 @@
 
 use crate::Fault;
 
-/// The parts of a request that are judged or reported.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// The parts of a request that are judged or reported, as the bytes that the proxy hands on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RequestHead<'a> {
     /// `:method`.
     pub method: Option<&'a [u8]>,
+    /// `:authority`, which an HTTP/1 proxy makes of `Host` or of an absolute target. Two `Host` lines become one
+    /// authority with a comma in Envoy.
+    pub authority: Option<&'a [u8]>,
     /// `:path`; a CONNECT request has none.
     pub path: Option<&'a [u8]>,
+    /// Every header that is no pseudo-header, in order; one that is repeated comes several times.
+    pub headers: Vec<Pair<'a>>,
 }
 
 impl<'a> RequestHead<'a> {
@@ -19,13 +24,24 @@ impl<'a> RequestHead<'a> {
     /// take another one.
     pub fn read(bytes: &'a [u8]) -> Result<Self, Fault> {
         let mut head = Self::default();
+        // `:scheme` and `:protocol`; nothing about them is asked.
+        let mut others: Vec<&[u8]> = Vec::new();
         for (name, value) in pairs(bytes).ok_or(Fault::HeadersMalformed)? {
-            let part = match name {
-                b":method" => &mut head.method,
-                b":path" => &mut head.path,
-                _ => continue,
+            let repeated = match name {
+                b":method" => head.method.replace(value).is_some(),
+                b":authority" => head.authority.replace(value).is_some(),
+                b":path" => head.path.replace(value).is_some(),
+                [b':', ..] => {
+                    let repeated = others.contains(&name);
+                    others.push(name);
+                    repeated
+                }
+                _ => {
+                    head.headers.push((name, value));
+                    false
+                }
             };
-            if part.replace(value).is_some() {
+            if repeated {
                 return Err(Fault::HeadersMalformed);
             }
         }
@@ -71,9 +87,11 @@ mod tests {
         :method\0GET\0:path\0/a\0x\0\xff\0";
 
     #[test]
-    fn method_and_path_are_found_among_all_headers() {
+    fn pseudo_headers_are_told_from_all_others() {
         let head = RequestHead::read(EXAMPLE).unwrap();
-        assert_eq!(head, RequestHead { method: Some(b"GET"), path: Some(b"/a") });
+        let headers = vec![(b"x".as_slice(), b"\xff".as_slice())];
+        let expected = RequestHead { method: Some(b"GET"), authority: None, path: Some(b"/a"), headers };
+        assert_eq!(head, expected);
         assert_eq!(RequestHead::read(b"").unwrap(), RequestHead::default());
     }
 
@@ -88,7 +106,16 @@ mod tests {
 
     #[test]
     fn a_pseudo_header_that_comes_twice_makes_no_sense() {
-        let twice = b"\x02\0\0\0\x05\0\0\0\x02\0\0\0\x05\0\0\0\x02\0\0\0:path\0/a\0:path\0/b\0";
-        assert_eq!(RequestHead::read(twice), Err(Fault::HeadersMalformed));
+        for name in [":method", ":authority", ":path", ":scheme", ":protocol"] {
+            let length = u32::try_from(name.len()).unwrap().to_le_bytes();
+            let lengths = [length, 1_u32.to_le_bytes()].concat();
+            let strings = [name.as_bytes(), b"\0a\0"].concat();
+            let bytes = |times: u8| {
+                let count = u32::from(times).to_le_bytes();
+                [count.to_vec(), lengths.repeat(times.into()), strings.repeat(times.into())].concat()
+            };
+            assert!(RequestHead::read(&bytes(1)).is_ok());
+            assert_eq!(RequestHead::read(&bytes(2)), Err(Fault::HeadersMalformed), "{name}");
+        }
     }
 }

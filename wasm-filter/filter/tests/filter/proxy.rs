@@ -11,34 +11,51 @@ pub(crate) const CONFIGURATION: &str = r#"{
   "program": {
     "rules": [
       {
-        "id": "default/bookinfo/reviews-reads-ratings", "action": "allow", "namespace": "default",
-        "from": [{"workloads": {
-          "namespace": "default", "labels": {"app": "reviews"}, "expressions": [], "serviceAccounts": null}}],
-        "to": [{"workloads": {
-          "namespace": "default", "labels": {"app": "ratings"}, "expressions": [], "serviceAccounts": null}}],
-        "ports": [{"protocol": "TCP", "first": 9080, "last": 9080}],
+        "id": "default/bookinfo/reviews-reads-ratings",
+        "tier": 1000,
+        "priority": 0,
+        "action": "allow",
+        "mode": "enforce",
+        "at": {"source": true, "destination": true},
+        "namespace": "default",
+        "from": [{"workloads": {"namespaces": {"named": "default"}, "labels": {"app": "reviews"}, "expressions": [], "serviceAccounts": null}, "blocks": null, "principals": null, "not": []}],
+        "to": [{"workloads": {"namespaces": {"named": "default"}, "labels": {"app": "ratings"}, "expressions": [], "serviceAccounts": null}, "blocks": null, "principals": null, "not": []}],
+        "ports": [{"range": {"protocol": "TCP", "first": 9080, "last": 9080}}],
+        "notPorts": [],
         "http": [{"methods": ["GET"], "paths": ["/ratings/{id}"]}]
       },
       {
-        "id": "default/bookinfo/no-admin", "action": "deny", "namespace": "default", "from": null,
-        "to": [{"workloads": {
-          "namespace": "default", "labels": {"app": "ratings"}, "expressions": [], "serviceAccounts": null}}],
-        "ports": null, "http": [{"methods": null, "paths": ["/admin/{**}"]}]
+        "id": "default/bookinfo/no-admin",
+        "tier": 1000,
+        "priority": 0,
+        "action": "deny",
+        "mode": "enforce",
+        "at": {"source": true, "destination": true},
+        "namespace": "default",
+        "from": null,
+        "to": [{"workloads": {"namespaces": {"named": "default"}, "labels": {"app": "ratings"}, "expressions": [], "serviceAccounts": null}, "blocks": null, "principals": null, "not": []}],
+        "ports": null,
+        "notPorts": [],
+        "http": [{"methods": null, "paths": ["/admin/{**}"]}]
       }
     ],
-    "isolations": [{
-      "id": "default/bookinfo/isolate[0]",
-      "workloads": {"namespace": "default", "labels": {}, "expressions": [], "serviceAccounts": null},
-      "egress": true, "ingress": true
-    }]
+    "isolations": [
+      {
+        "id": "default/bookinfo/isolate[0]",
+        "tier": 1000,
+        "mode": "enforce",
+        "workloads": {"namespaces": {"named": "default"}, "labels": {}, "expressions": [], "serviceAccounts": null},
+        "egress": true,
+        "ingress": true
+      }
+    ]
   },
   "inventory": {
     "trustDomain": "cluster.local",
+    "namespaces": {},
     "workloads": [
-      {"name": "reviews", "identity": {
-        "namespace": "default", "serviceAccount": "reviews", "labels": {"app": "reviews"}, "proxied": true}},
-      {"name": "ratings", "identity": {
-        "namespace": "default", "serviceAccount": "ratings", "labels": {"app": "ratings"}, "proxied": true}}
+      {"name": "reviews", "identity": {"namespace": "default", "serviceAccount": "reviews", "labels": {"app": "reviews"}, "proxied": true}},
+      {"name": "ratings", "identity": {"namespace": "default", "serviceAccount": "ratings", "labels": {"app": "ratings"}, "proxied": true}}
     ]
   }
 }"#;
@@ -64,12 +81,17 @@ pub(crate) struct Done {
     pub(crate) refusal: Option<Refusal>,
     pub(crate) reset: bool,
     pub(crate) rule: Option<String>,
+    pub(crate) audit: Option<String>,
     pub(crate) counted: Vec<&'static str>,
     pub(crate) logs: Vec<(Level, String)>,
 }
 
-const COUNTERS: [&str; 3] =
-    ["bookend.requests.allowed", "bookend.requests.denied", "bookend.requests.faults"];
+const COUNTERS: [&str; 4] = [
+    "bookend.requests.allowed",
+    "bookend.requests.denied",
+    "bookend.requests.faults",
+    "bookend.requests.audited",
+];
 
 impl World {
     /// The proxy of `ratings`, asked by `reviews` for `GET /ratings/1`.
@@ -147,8 +169,13 @@ impl Proxy for World {
     }
 
     fn set_property(&self, path: &[&str], value: &[u8]) -> Result<(), CallFailed> {
-        assert_eq!(path, ["bookend.rule"]);
-        self.done.borrow_mut().rule = Some(String::from_utf8_lossy(value).into_owned());
+        let value = String::from_utf8_lossy(value).into_owned();
+        let mut done = self.done.borrow_mut();
+        match path {
+            ["bookend.rule"] => done.rule = Some(value),
+            ["bookend.audit"] => done.audit = Some(value),
+            other => unreachable!("nobody reads `{other:?}`"),
+        }
         if self.keeps_books { Ok(()) } else { Err(CallFailed(2)) }
     }
 
