@@ -14,34 +14,81 @@ pub struct Answer {
     pub verdict: Verdict,
     /// The id.
     pub id: String,
+    /// What is reported beside it.
+    pub audit: Audit,
+}
+
+/// What is reported of rules that are only audited (S36).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Audit {
+    /// Nothing: they change nothing.
+    #[default]
+    Silent,
+    /// With them, this would be the verdict, and this the id.
+    Would(Verdict, String),
+    /// The vehicle cannot tell.
+    Unseen,
+}
+
+impl From<Option<(Verdict, String)>> for Audit {
+    fn from(rehearsed: Option<(Verdict, String)>) -> Self {
+        rehearsed.map_or(Self::Silent, |(verdict, id)| Self::Would(verdict, id))
+    }
 }
 
 impl Answer {
     /// An answer.
     pub fn new(verdict: Verdict, id: impl Into<String>) -> Self {
-        Self { verdict, id: id.into() }
+        Self { verdict, id: id.into(), audit: Audit::Silent }
+    }
+
+    /// The same with this audit beside it.
+    #[must_use]
+    pub fn with(self, audit: impl Into<Audit>) -> Self {
+        Self { audit: audit.into(), ..self }
+    }
+
+    /// Whether this is the answer that was `expected`, as far as the vehicle can tell.
+    pub fn is(&self, expected: &Self) -> bool {
+        let audit = self.audit == Audit::Unseen || self.audit == expected.audit;
+        self.verdict == expected.verdict && self.id == expected.id && audit
     }
 }
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.verdict.name(), self.id)
+        write!(f, "{} {}", self.verdict.name(), self.id)?;
+        match &self.audit {
+            Audit::Silent | Audit::Unseen => Ok(()),
+            Audit::Would(verdict, id) => write!(f, ", audit: {} {id}", verdict.name()),
+        }
     }
 }
 
 impl FromStr for Answer {
     type Err = anyhow::Error;
 
+    /// `allow ns/policy/rule`, and where audited rules would say something else, `, audit: deny ns/policy/rule`.
     fn from_str(text: &str) -> anyhow::Result<Self> {
-        let (verdict, id) =
-            text.split_once(' ').with_context(|| format!("`{text}` should be a verdict and an id"))?;
-        let verdict = match verdict {
-            "allow" => Verdict::Allow,
-            "deny" => Verdict::Deny,
-            _ => bail!("`{verdict}` should be `allow` or `deny`"),
+        let (enforced, audit) = match text.split_once(", audit: ") {
+            Some((enforced, audit)) => (enforced, Some(parse(audit)?)),
+            None => (text, None),
         };
-        Ok(Self::new(verdict, id))
+        let (verdict, id) = parse(enforced)?;
+        Ok(Self::new(verdict, id).with(audit))
     }
+}
+
+fn parse(text: &str) -> anyhow::Result<(Verdict, String)> {
+    let (verdict, id) =
+        text.split_once(' ').with_context(|| format!("`{text}` should be a verdict and an id"))?;
+    anyhow::ensure!(!id.contains([' ', ',']), "`{id}` should be one id");
+    let verdict = match verdict {
+        "allow" => Verdict::Allow,
+        "deny" => Verdict::Deny,
+        _ => bail!("`{verdict}` should be `allow` or `deny`"),
+    };
+    Ok((verdict, id.to_owned()))
 }
 
 /// What a vehicle makes of a question.

@@ -13,7 +13,7 @@ use bookend_engine::Protocol;
 
 use crate::frame::Notation;
 use crate::world::Family;
-use crate::{Answer, Case, Expectation, Question, Section, Seen, Sequence, Step, Traffic, World};
+use crate::{Answer, Case, Expectation, Question, Section, Seen, Sequence, Step, Tokens, Traffic, World};
 use document::{RawCase, RawSection, RawStep, SeenAddress};
 use end::Target;
 
@@ -146,7 +146,7 @@ fn questions(
         source: source.clone(),
         destination: destination.clone(),
         protocol,
-        port: target.port,
+        port: target.port(family),
         traffic,
     };
     if let Some(answer) = &raw.packet {
@@ -156,13 +156,15 @@ fn questions(
         protocol == Protocol::Tcp || (raw.stream.is_none() && raw.requests.is_empty()),
         "streams and requests travel over TCP"
     );
+    ensure!(raw.tokens.is_none() || !raw.requests.is_empty(), "tokens travel with requests");
     if let Some(answer) = &raw.stream {
         let question = ask(Traffic::Stream(seen.clone()));
         expectations.push(Expectation { question, answer: answer.parse()? });
     }
     for (request, answer) in &raw.requests {
-        let (method, path) = bytes::request(request)?;
-        let question = ask(Traffic::Request { peer: seen.clone(), method, path });
+        let head = bytes::request(request, &format!("bookend.test:{}", target.port(family)))?;
+        let tokens = raw.tokens.clone().map_or_else(Tokens::default, Into::into);
+        let question = ask(Traffic::Request { peer: seen.clone(), head, tokens });
         let answer: Answer = answer.parse()?;
         expectations.push(Expectation { question, answer });
     }
@@ -172,13 +174,7 @@ fn questions(
 /// What the destination's proxy sees: unless the case says otherwise, the source's own address, and the certificate
 /// that the source has if it is behind a proxy itself.
 fn seen(raw: &RawCase, source: &crate::Party, world: &World) -> anyhow::Result<Seen> {
-    let own: Vec<_> = world
-        .inventory
-        .at(source.address)
-        .filter(|workload| workload.identity.proxied)
-        .map(|workload| world.spiffe_id(workload))
-        .into_iter()
-        .collect();
+    let own: Vec<_> = world.certificate(source.address).into_iter().collect();
     let uri_sans = match (&raw.sans, raw.plaintext) {
         (Some(sans), false) => sans.clone(),
         (None, true) => Vec::new(),

@@ -23,7 +23,8 @@ pub struct Question {
     pub destination: Party,
     /// Its protocol.
     pub protocol: Protocol,
-    /// The destination's port; 0 for protocols without ports.
+    /// The destination's port. For ICMP `type × 256 + code` of the packet that opens (S45); 0 for other protocols without
+    /// ports.
     pub port: u16,
     /// What travels on it.
     pub traffic: Traffic,
@@ -40,11 +41,40 @@ pub enum Traffic {
     Request {
         /// What the destination's proxy sees of the source.
         peer: Seen,
-        /// Its method.
-        method: Option<Vec<u8>>,
-        /// Its path, with the query.
-        path: Option<Vec<u8>>,
+        /// Its head.
+        head: Head,
+        /// What the destination's proxy verified of its tokens.
+        tokens: Tokens,
     },
+}
+
+/// The head of a request, as bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// Its method.
+    pub method: Option<Vec<u8>>,
+    /// Its authority: the host, with or without a port.
+    pub authority: Option<Vec<u8>>,
+    /// Its path, with the query.
+    pub path: Option<Vec<u8>>,
+    /// Its other headers, names and values, in the order in which they came.
+    pub headers: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// What a proxy that verifies JSON web tokens found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tokens {
+    /// Something that cannot be read.
+    Unreadable,
+    /// The claims of every token that it verified.
+    Verified(Vec<serde_json::Value>),
+}
+
+impl Default for Tokens {
+    /// There was no token.
+    fn default() -> Self {
+        Self::Verified(Vec::new())
+    }
 }
 
 /// What the destination's proxy sees of the source.
@@ -73,17 +103,38 @@ impl fmt::Display for Question {
         match protocol {
             Protocol::Tcp => write!(f, ":{port}")?,
             Protocol::Udp => write!(f, ":{port}/udp")?,
-            other => write!(f, "/{}", other.name())?,
+            Protocol::Sctp => write!(f, ":{port}/sctp")?,
+            Protocol::Icmp | Protocol::Icmpv6 => {
+                write!(f, "/{}:{}.{}", protocol.name(), port / 256, port % 256)?;
+            }
+            Protocol::Other => f.write_str("/gre")?,
         }
         match traffic {
             Traffic::Packet => f.write_str(", packet"),
             Traffic::Stream(_) => f.write_str(", stream"),
-            Traffic::Request { method, path, .. } => {
-                let shown = |bytes: &Option<Vec<u8>>| {
-                    bytes.as_ref().map_or("(none)".to_owned(), |bytes| bytes.escape_ascii().to_string())
-                };
-                write!(f, ", {} {}", shown(method), shown(path))
-            }
+            Traffic::Request { head, tokens, .. } => write!(f, ", {head}{tokens}"),
+        }
+    }
+}
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |bytes: &Option<Vec<u8>>| {
+            bytes.as_ref().map_or("(none)".to_owned(), |bytes| bytes.escape_ascii().to_string())
+        };
+        write!(f, "{} {} | host: {}", shown(&self.method), shown(&self.path), shown(&self.authority))?;
+        for (name, value) in &self.headers {
+            write!(f, " | {}: {}", name.escape_ascii(), value.escape_ascii())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable => f.write_str(" with unreadable tokens"),
+            Self::Verified(tokens) => tokens.iter().try_for_each(|token| write!(f, " with {token}")),
         }
     }
 }

@@ -59,7 +59,7 @@ fn note(
             return *report.not_applicable.entry(reason).or_default() += 1;
         }
         Ok(Judged::Refused(reason)) => reason.to_owned(),
-        Ok(Judged::Answer(answer)) if answer == *expected => return report.ran += 1,
+        Ok(Judged::Answer(answer)) if answer.is(expected) => return report.ran += 1,
         Ok(Judged::Answer(answer)) => answer.to_string(),
         Err(error) => format!("{error:#}"),
     };

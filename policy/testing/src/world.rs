@@ -11,6 +11,8 @@ use crate::Party;
 /// Documents, compiled.
 #[derive(Clone, Debug)]
 pub struct World {
+    /// The texts of the documents.
+    pub documents: Vec<String>,
     /// The policies.
     pub program: Program,
     /// The workloads. Every instance has an interface.
@@ -53,15 +55,9 @@ impl World {
             }
         };
         let configuration = compiled.configuration();
-        Ok(Self::new(compiled.program, compiled.inventory, configuration))
-    }
-
-    fn new(program: Program, mut inventory: Inventory, configuration: Configuration) -> Self {
-        let instances = inventory.workloads.iter_mut().flat_map(|workload| &mut workload.instances);
-        for (number, instance) in instances.enumerate() {
-            instance.interface.get_or_insert_with(|| format!("bk{number}"));
-        }
-        Self { program, inventory, configuration }
+        let documents = texts.iter().map(|text| (*text).to_owned()).collect();
+        let inventory = with_interfaces(compiled.inventory);
+        Ok(Self { documents, program: compiled.program, inventory, configuration })
     }
 
     /// The workload `name` of the namespace `default`, or `namespace/name`.
@@ -90,13 +86,29 @@ impl World {
 
     /// The host side of the interface of the workload at `address`.
     pub fn interface(&self, address: IpAddr) -> Option<&str> {
-        let mut instances = self.inventory.workloads.iter().flat_map(|workload| &workload.instances);
+        let mut instances = self.inventory.workloads().iter().flat_map(|workload| &workload.instances);
         instances.find(|i| i.addresses.contains(&address.to_canonical()))?.interface.as_deref()
+    }
+
+    /// The SPIFFE id in the certificate that whoever is at `address` shows: a workload behind a proxy, and nobody else.
+    pub fn certificate(&self, address: IpAddr) -> Option<String> {
+        let proxied = self.inventory.at(address).filter(|workload| workload.identity.proxied);
+        proxied.map(|workload| self.spiffe_id(workload))
     }
 
     /// The SPIFFE id that the certificate of a workload holds.
     pub fn spiffe_id(&self, workload: &Workload) -> String {
-        let (domain, identity) = (&self.inventory.trust_domain, &workload.identity);
+        let (domain, identity) = (self.inventory.trust_domain(), &workload.identity);
         format!("spiffe://{domain}/ns/{}/sa/{}", identity.namespace, identity.service_account)
     }
+}
+
+/// The inventory with an interface for every instance.
+fn with_interfaces(inventory: Inventory) -> Inventory {
+    let mut workloads = inventory.workloads().to_vec();
+    let instances = workloads.iter_mut().flat_map(|workload| &mut workload.instances);
+    for (number, instance) in instances.enumerate() {
+        instance.interface.get_or_insert_with(|| format!("bk{number}"));
+    }
+    inventory.with_workloads(workloads)
 }

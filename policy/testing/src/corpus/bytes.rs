@@ -2,17 +2,30 @@
 
 use anyhow::{Context, bail};
 
-/// Bytes, or nothing where the request has none.
-type Part = Option<Vec<u8>>;
+use crate::Head;
 
-/// Method and path of `METHOD /path`. A method alone is a request without a path, `(none)` no method.
-pub(super) fn request(text: &str) -> anyhow::Result<(Part, Part)> {
-    let (method, path) = match text.split_once(' ') {
+/// The head in `METHOD /path | host: name | header: value | …`. A method alone is a request without a path, `(none)` no
+/// method, `host: (none)` no authority. `host` is `authority` where the text does not say it.
+pub(super) fn request(text: &str, authority: &str) -> anyhow::Result<Head> {
+    let mut parts = text.split(" | ");
+    let line = parts.next().unwrap_or_default();
+    let (method, path) = match line.split_once(' ') {
         Some((method, path)) => (method, Some(path)),
-        None => (text, None),
+        None => (line, None),
     };
     let method = if method == "(none)" { None } else { Some(unescape(method)?) };
-    Ok((method, path.map(unescape).transpose()?))
+    let path = path.map(unescape).transpose()?;
+    let mut head = Head { method, path, authority: Some(authority.into()), headers: Vec::new() };
+    for part in parts {
+        let (name, value) = part.split_once(':').with_context(|| format!("`{part}` is no `name: value`"))?;
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match name {
+            "host" if value == "(none)" => head.authority = None,
+            "host" => head.authority = Some(unescape(value)?),
+            name => head.headers.push((unescape(name)?, unescape(value)?)),
+        }
+    }
+    Ok(head)
 }
 
 /// The bytes of `text`, in which `\xNN` is a byte and `\\` a backslash.
@@ -40,17 +53,31 @@ fn unescape(text: &str) -> anyhow::Result<Vec<u8>> {
 mod tests {
     use super::*;
 
+    fn of(text: &str) -> Head {
+        request(text, "bookend.test").unwrap()
+    }
+
     #[test]
     fn odd_bytes_are_written_in_hexadecimal() {
-        assert_eq!(request(r"GET /\xff\\").unwrap(), (Some(b"GET".to_vec()), Some(b"/\xff\\".to_vec())));
-        assert!(request(r"GET /\n").is_err());
-        assert!(request(r"GET /\xf").is_err());
+        let head = of(r"GET /\xff\\ | x-odd: a\x7cb");
+        assert_eq!((head.method, head.path), (Some(b"GET".to_vec()), Some(b"/\xff\\".to_vec())));
+        assert_eq!(head.headers, [(b"x-odd".to_vec(), b"a|b".to_vec())]);
+        assert!(request(r"GET /\n", "").is_err());
+        assert!(request(r"GET /\xf", "").is_err());
+        assert!(request("GET / | no header", "").is_err());
     }
 
     #[test]
     fn a_request_may_lack_its_parts() {
-        assert_eq!(request("CONNECT").unwrap(), (Some(b"CONNECT".to_vec()), None));
-        assert_eq!(request("(none) /").unwrap(), (None, Some(b"/".to_vec())));
-        assert_eq!(request("GET ").unwrap(), (Some(b"GET".to_vec()), Some(Vec::new())));
+        let parts = |text| {
+            let head = of(text);
+            (head.method, head.path, head.authority)
+        };
+        let host = || Some(b"bookend.test".to_vec());
+        assert_eq!(parts("CONNECT"), (Some(b"CONNECT".to_vec()), None, host()));
+        assert_eq!(parts("(none) /"), (None, Some(b"/".to_vec()), host()));
+        assert_eq!(parts("GET "), (Some(b"GET".to_vec()), Some(Vec::new()), host()));
+        assert_eq!(parts("GET / | host: (none)"), (Some(b"GET".to_vec()), Some(b"/".to_vec()), None));
+        assert_eq!(of("GET / | host: a:80").authority, Some(b"a:80".to_vec()));
     }
 }

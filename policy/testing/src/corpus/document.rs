@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
+use crate::Tokens;
 use crate::world::Family;
 
 /// Cases about one thing.
@@ -31,7 +32,7 @@ pub(super) struct RawCase {
     pub(super) it: String,
     /// A workload's name, `namespace/name`, or an address.
     pub(super) from: Option<String>,
-    /// The same with `:port`, `:port/udp`, `/icmp` or `/sctp`.
+    /// The same with `:port`, `:port/udp`, `:port/sctp`, `/icmp`, `/icmp:TYPE.CODE` or `/gre`.
     pub(super) to: Option<String>,
     pub(super) over: Option<Family>,
     /// Whether the source shows no certificate.
@@ -43,7 +44,9 @@ pub(super) struct RawCase {
     pub(super) address: Option<SeenAddress>,
     pub(super) packet: Option<String>,
     pub(super) stream: Option<String>,
-    /// `METHOD /path`, with `\xNN` for odd bytes; a method alone for a request without a path.
+    /// The claims of the tokens that the destination's proxy verified, or `unreadable`.
+    pub(super) tokens: Option<RawTokens>,
+    /// `METHOD /path | host: name | header: value`, with `\xNN` for odd bytes; a method alone for a request without a path.
     #[serde(default)]
     pub(super) requests: BTreeMap<String, String>,
     #[serde(default)]
@@ -62,6 +65,30 @@ impl<'de> Deserialize<'de> for SeenAddress {
         match String::deserialize(deserializer)?.as_str() {
             "unknown" => Ok(Self::Unknown),
             text => text.parse().map(Self::Known).map_err(D::Error::custom),
+        }
+    }
+}
+
+/// `tokens:` of a case.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum RawTokens {
+    Claims(Vec<serde_json::Map<String, serde_json::Value>>),
+    Word(Word),
+}
+
+/// What stands in the place of claims.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Word {
+    Unreadable,
+}
+
+impl From<RawTokens> for Tokens {
+    fn from(raw: RawTokens) -> Self {
+        match raw {
+            RawTokens::Claims(tokens) => Self::Verified(tokens.into_iter().map(Into::into).collect()),
+            RawTokens::Word(Word::Unreadable) => Self::Unreadable,
         }
     }
 }

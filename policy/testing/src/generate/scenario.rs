@@ -66,7 +66,7 @@ impl Pair {
     pub fn question(&self, world: &World) -> Question {
         let mut addresses: Vec<IpAddr> = world
             .inventory
-            .workloads
+            .workloads()
             .iter()
             .flat_map(|workload| &workload.instances)
             .flat_map(|instance| instance.addresses.clone())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use bookend_engine::{Connection, Endpoint, Exchange, Location, NoTrace, Peer, Request, decide};
+use bookend_engine::{Connection, Exchange, Judgement, NoTrace, Peer, Request, decide, rehearse};
 
 use super::Vehicle;
 use crate::{Answer, Judged, Question, Traffic, World};
@@ -27,19 +27,17 @@ impl Vehicle for Decision {
     fn judge(&mut self, question: &Question) -> anyhow::Result<Judged> {
         let world = self.world.as_ref().context("no world was entered")?;
         let inventory = &world.inventory;
-        let (address, identity) = match question.seen() {
-            None => (Some(question.source.address), inventory.behind_address(question.source.address)),
+        let uri_sans: Vec<&str>;
+        let source = match question.seen() {
+            None => inventory.endpoint(question.source.address),
             Some(seen) => {
-                let uri_sans: Vec<&str> = seen.uri_sans.iter().map(AsRef::as_ref).collect();
-                (seen.address, inventory.behind_peer(Peer { uri_sans: &uri_sans, address: seen.address }))
+                uri_sans = seen.uri_sans.iter().map(AsRef::as_ref).collect();
+                inventory.peer_endpoint(Peer { uri_sans: &uri_sans, address: seen.address })
             }
         };
         let connection = Connection {
-            source: Endpoint { identity, location: address.map_or(Location::Unknown, Location::of) },
-            destination: Endpoint {
-                identity: inventory.behind_address(question.destination.address),
-                location: Location::of(question.destination.address),
-            },
+            source,
+            destination: inventory.endpoint(question.destination.address),
             protocol: question.protocol,
             port: question.port,
         };
@@ -47,12 +45,16 @@ impl Vehicle for Decision {
         let exchange = match &question.traffic {
             Traffic::Packet => Exchange::Packet,
             Traffic::Stream(_) => Exchange::Stream,
-            Traffic::Request { method, path, .. } => {
-                request = Request::new(method.as_deref(), path.as_deref());
+            Traffic::Request { head, .. } => {
+                request = Request::new(head.method.as_deref(), head.path.as_deref());
                 Exchange::Http(&request)
             }
         };
         let judgement = decide(&world.program, &connection, exchange, &mut NoTrace);
-        Ok(Answer::new(judgement.verdict(), judgement.deciding().1.cause.id()).into())
+        let audit = rehearse(&world.program, &connection, exchange, &judgement, &mut NoTrace);
+        let told =
+            |judgement: &Judgement<'_>| (judgement.verdict(), judgement.deciding().1.cause.id().to_owned());
+        let (verdict, id) = told(&judgement);
+        Ok(Answer::new(verdict, id).with(audit.as_ref().map(told)).into())
     }
 }

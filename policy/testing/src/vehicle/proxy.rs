@@ -39,14 +39,15 @@ impl Vehicle for Proxy {
         let peer = Peer { uri_sans: &uri_sans, address: seen.address };
         let request;
         let exchange = match &question.traffic {
-            Traffic::Request { method, path, .. } => {
-                request = Request::new(method.as_deref(), path.as_deref());
+            Traffic::Request { head, .. } => {
+                request = Request::new(head.method.as_deref(), head.path.as_deref());
                 Exchange::Http(&request)
             }
             _ => Exchange::Stream,
         };
         let ruling = enforcement.decide(peer, Some(question.destination.address), question.port, exchange);
-        Ok(Answer::new(ruling.verdict(), ruling.id()).into())
+        let audit = ruling.audit.map(|(_, decision)| (decision.verdict, decision.cause.id().to_owned()));
+        Ok(Answer::new(ruling.verdict(), ruling.id()).with(audit).into())
     }
 }
 

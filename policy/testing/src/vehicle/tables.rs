@@ -119,11 +119,13 @@ pub fn join(source: Answer, destination: Answer) -> Answer {
 pub fn opening(question: &Question, ephemeral: u16) -> Datagram {
     const SYN: u8 = 0x02;
     const SCTP: u8 = 132;
+    const GRE: u8 = 47;
     let payload = match question.protocol {
         Protocol::Tcp => Payload::Tcp { source: ephemeral, destination: question.port, flags: SYN },
         Protocol::Udp => Payload::Udp { source: ephemeral, destination: question.port },
         Protocol::Icmp | Protocol::Icmpv6 => Payload::Echo { reply: false, identifier: ephemeral },
-        Protocol::Other => Payload::Other(SCTP),
+        Protocol::Sctp => Payload::Other(SCTP),
+        Protocol::Other => Payload::Other(GRE),
     };
     Datagram {
         // An IPv4-mapped address never travels (S14).

@@ -1,0 +1,328 @@
+//! The decision once more, as `docs/semantics.md` tells it: slow, small, and on the documents as they are written.
+//!
+//! Nothing here is shared with the engine or with the reader of the language, so that they and this module make
+//! different mistakes: documents are taken as untyped YAML, a rule is looked at whole whenever it is asked, who may
+//! be at an end is a list of candidates, and every continuation of a rule in doubt is followed.
+//!
+//! **This module does not** check documents: what the language refuses has no meaning here.
+
+mod condition;
+mod document;
+mod path;
+mod peer;
+mod text;
+mod truth;
+mod when;
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use bookend_engine::{Protocol, Verdict};
+use serde_json::Value;
+
+use crate::vehicle::Vehicle;
+use crate::{Answer, Judged, Question, Seen, Traffic, World};
+use condition::Request;
+use document::{Action, Documents, Isolation, Rule, list, text};
+use peer::{Candidate, Party, selects};
+use truth::Truth::{self, Doubt, No, Yes};
+
+/// The reference evaluator.
+#[derive(Debug, Default)]
+pub struct Reference {
+    documents: Option<Documents>,
+}
+
+impl Vehicle for Reference {
+    fn name(&self) -> &'static str {
+        "reference"
+    }
+
+    fn enter(&mut self, world: &Arc<World>) -> anyhow::Result<()> {
+        self.documents = Some(Documents::read(&world.documents)?);
+        Ok(())
+    }
+
+    fn judge(&mut self, question: &Question) -> anyhow::Result<Judged> {
+        let documents = self.documents.as_ref().context("no world was entered")?;
+        let facts = Facts::of(question, documents);
+        let (enforced, rehearsed) = (facts.decide(false), facts.decide(true));
+        let audit = (rehearsed != enforced).then_some((rehearsed.verdict, rehearsed.id));
+        Ok(Answer::new(enforced.verdict, enforced.id).with(audit).into())
+    }
+}
+
+/// A connection, what travels on it, and everything that can be told about both.
+struct Facts<'q> {
+    documents: &'q Documents,
+    source: Party<'q>,
+    destination: Party<'q>,
+    /// The workload at whose address traffic comes that proves nothing (S25).
+    convict: Option<Party<'q>>,
+    protocol: Protocol,
+    port: u16,
+    /// Whether the destination has a filter.
+    proxied: bool,
+    traffic: &'q Traffic,
+}
+
+/// What is decided at an end, or at both.
+#[derive(Clone, PartialEq)]
+struct Ruling {
+    verdict: Verdict,
+    id: String,
+}
+
+const UNRULED: &str = "default-allow";
+
+impl Ruling {
+    fn new(verdict: Verdict, id: &str) -> Self {
+        Self { verdict, id: id.to_owned() }
+    }
+
+    fn default() -> Self {
+        Self::new(Verdict::Allow, UNRULED)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    Source,
+    Destination,
+}
+
+impl<'q> Facts<'q> {
+    fn of(question: &'q Question, documents: &'q Documents) -> Self {
+        let by_address = |address| {
+            let workload = documents.at(address);
+            let candidate = workload.map_or(Candidate::Outside, Candidate::Workload);
+            let id = workload.map(|w| spiffe_id(documents, &w.namespace, &w.account));
+            Party { candidates: vec![candidate], address: Some(address), principals: id.map(|id| vec![id]) }
+        };
+        let mut source = by_address(question.source.address);
+        let mut convict = None;
+        if let Some(Seen { uri_sans, address }) = question.seen() {
+            let seen = address.map(by_address);
+            let trusted = documents.trust_addresses && uri_sans.is_empty();
+            source = match (account(documents, uri_sans), seen) {
+                (Some((namespace, account)), seen) => {
+                    let mut candidates = candidates(documents, &namespace, &account, seen);
+                    if candidates.is_empty() {
+                        candidates.push(Candidate::Account(namespace, account));
+                    }
+                    Party { candidates, address: *address, principals: Some(uri_sans.clone()) }
+                }
+                (None, Some(seen)) if trusted => seen,
+                (None, seen) => {
+                    let principals = (!uri_sans.is_empty()).then(|| uri_sans.clone());
+                    convict = seen.filter(|party| party.namespace().is_some());
+                    convict = convict.map(|party| Party { principals: principals.clone(), ..party });
+                    Party { candidates: vec![Candidate::Anybody], address: *address, principals }
+                }
+            };
+        }
+        Self {
+            documents,
+            source,
+            destination: by_address(question.destination.address),
+            convict,
+            protocol: question.protocol,
+            port: question.port,
+            proxied: documents.at(question.destination.address).is_some_and(|workload| workload.proxied),
+            traffic: &question.traffic,
+        }
+    }
+
+    /// Both ends, joined (S1, S10).
+    fn decide(&self, rehearsal: bool) -> Ruling {
+        let decide = |end| match self.governing(end) {
+            None => Ruling::default(),
+            Some(_) => self.tier(end, &self.documents.tiers, rehearsal),
+        };
+        let (source, destination) = (decide(End::Source), decide(End::Destination));
+        match (source.verdict, destination.verdict) {
+            (Verdict::Deny, _) => source,
+            (_, Verdict::Deny) => destination,
+            _ if destination.id == UNRULED => source,
+            _ => destination,
+        }
+    }
+
+    /// Who is judged at an end.
+    fn judged(&self, end: End) -> &Party<'q> {
+        match end {
+            End::Source => self.convict.as_ref().unwrap_or(&self.source),
+            End::Destination => &self.destination,
+        }
+    }
+
+    /// The namespace whose policies govern an end (S4, S38).
+    fn governing(&self, end: End) -> Option<&str> {
+        self.judged(end).namespace()
+    }
+
+    fn governs(&self, namespace: Option<&String>, end: End) -> bool {
+        namespace.is_none_or(|own| self.governing(end) == Some(own))
+    }
+
+    /// The decision of the first of `tiers`, or, where it has none, of the others (S2).
+    fn tier(&self, end: End, tiers: &[u64], rehearsal: bool) -> Ruling {
+        let Some((order, others)) = tiers.split_first() else { return Ruling::default() };
+        let name = if end == End::Source { "source" } else { "destination" };
+        let at = |rule: &Rule| match list(&rule.body, "at") {
+            [] => true,
+            ends => ends.iter().any(|e| e.as_str() == Some(name)),
+        };
+        let all = self.documents.rules.iter().filter(|rule| {
+            rule.tier == *order
+                && (rehearsal || !rule.audit)
+                && at(rule)
+                && self.governs(rule.namespace.as_ref(), end)
+        });
+        let rules: Vec<&Rule> = all.collect();
+        self.rules(end, &rules, tiers, others, rehearsal)
+    }
+
+    fn rules(&self, end: End, rules: &[&Rule], tiers: &[u64], others: &[u64], rehearsal: bool) -> Ruling {
+        let Some((rule, rest)) = rules.split_first() else {
+            let isolations = self.documents.isolations.iter().filter(|i| Some(&i.tier) == tiers.first());
+            let mut isolations = isolations.filter(|i| rehearsal || !i.audit);
+            return match isolations.find(|isolation| self.isolated(end, isolation) != No) {
+                Some(isolation) => Ruling::new(Verdict::Deny, &isolation.id),
+                None => self.tier(end, others, rehearsal),
+            };
+        };
+        let matches = self.matches(rule, end);
+        // Whether doubt is openness: some request may meet the condition, some may not (S5).
+        let open = self.open();
+        match (rule.action, matches) {
+            (Action::Deny, Yes) => Ruling::new(Verdict::Deny, &rule.id),
+            (Action::Deny, Doubt) if !open => Ruling::new(Verdict::Deny, &rule.id),
+            (Action::Allow, Yes) => Ruling::new(Verdict::Allow, &rule.id),
+            (Action::Allow, Doubt) if open => Ruling::new(Verdict::Allow, &rule.id),
+            (Action::Pass, Yes) => self.tier(end, others, rehearsal),
+            (Action::Pass, Doubt) => {
+                let stays = self.rules(end, rest, tiers, others, rehearsal);
+                let leaves = self.tier(end, others, rehearsal);
+                let wanted = if open { Verdict::Allow } else { Verdict::Deny };
+                if stays.verdict != wanted && leaves.verdict == wanted { leaves } else { stays }
+            }
+            _ => self.rules(end, rest, tiers, others, rehearsal),
+        }
+    }
+
+    fn isolated(&self, end: End, isolation: &Isolation) -> Truth {
+        let direction = if end == End::Source { "egress" } else { "ingress" };
+        let directions = list(&isolation.body, "directions");
+        let named = directions.is_empty() || directions.iter().any(|d| d.as_str() == Some(direction));
+        if !named || !self.governs(isolation.namespace.as_ref(), end) {
+            return No;
+        }
+        let own = isolation.namespace.as_deref();
+        let selector = isolation.body.get("workloads").unwrap_or(&Value::Null);
+        let means = |candidate| selects(selector, candidate, own, self.documents);
+        Truth::agreed(self.judged(end).candidates.iter().map(means))
+    }
+
+    /// Whether conditions that only the proxy can tell are open, rather than out of anybody's sight.
+    fn open(&self) -> bool {
+        *self.traffic == Traffic::Packet && self.proxied && self.protocol == Protocol::Tcp
+    }
+
+    fn matches(&self, rule: &Rule, end: End) -> Truth {
+        let (body, own) = (&rule.body, rule.namespace.as_deref());
+        let source = if end == End::Source { self.judged(end) } else { &self.source };
+        let peers =
+            [("from", source), ("to", &self.destination)].map(|(field, party)| match list(body, field) {
+                [] => Yes,
+                peers => party.among(peers, own, self.documents),
+            });
+        let any_port = |field| Truth::any(list(body, field).iter().map(|port| self.has_port(port)));
+        let ports = if body.get("ports").is_some() { any_port("ports") } else { Yes };
+        let http = match list(body, "http") {
+            [] => Yes,
+            _ if self.protocol != Protocol::Tcp => No,
+            _ if !self.proxied => Doubt,
+            conditions => match self.traffic {
+                Traffic::Packet => Doubt,
+                Traffic::Stream(_) => No,
+                Traffic::Request { head, tokens, .. } => {
+                    let request = Request { head, tokens, facts: self };
+                    Truth::any(conditions.iter().map(|condition| request.meets(condition)))
+                }
+            },
+        };
+        Truth::all(peers.into_iter().chain([ports, any_port("notPorts").not(), http]))
+    }
+
+    /// S12, S44, S45, S46.
+    fn has_port(&self, port: &Value) -> Truth {
+        let protocol = match text(port, "protocol") {
+            "UDP" => Protocol::Udp,
+            "SCTP" => Protocol::Sctp,
+            "ICMP" => Protocol::Icmp,
+            "ICMPv6" => Protocol::Icmpv6,
+            _ => Protocol::Tcp,
+        };
+        if protocol != self.protocol {
+            return No;
+        }
+        let number = |field| port.get(field).and_then(Value::as_u64);
+        let own = u64::from(self.port);
+        if let Some(kind) = number("type") {
+            return Truth::is(own / 256 == kind && number("code").is_none_or(|code| own % 256 == code));
+        }
+        let wanted = if port.is_object() { port.get("port") } else { Some(port) };
+        match wanted {
+            None => Yes,
+            Some(Value::String(name)) => Truth::agreed(self.destination.candidates.iter().map(|c| match c {
+                Candidate::Workload(workload) => Truth::is(workload.ports.iter().any(|p| {
+                    let same = text(p, "protocol") == text(port, "protocol")
+                        || [text(p, "protocol"), text(port, "protocol")]
+                            .iter()
+                            .all(|n| matches!(*n, "" | "TCP"));
+                    same && text(p, "name") == name && p.get("port").and_then(Value::as_u64) == Some(own)
+                })),
+                Candidate::Outside => No,
+                Candidate::Anybody | Candidate::Account(..) => Doubt,
+            })),
+            Some(first) => {
+                let first = first.as_u64().unwrap_or_default();
+                Truth::is((first..=number("endPort").unwrap_or(first)).contains(&own))
+            }
+        }
+    }
+
+    /// Whether the destination's proxy verifies tokens (S54).
+    fn verifies_tokens(&self) -> bool {
+        matches!(self.destination.candidates.first(), Some(Candidate::Workload(workload)) if workload.jwt)
+    }
+}
+
+fn spiffe_id(documents: &Documents, namespace: &str, account: &str) -> String {
+    format!("spiffe://{}/ns/{namespace}/sa/{account}", documents.trust_domain)
+}
+
+/// Namespace and account that a certificate proves (S21).
+fn account(documents: &Documents, uri_sans: &[String]) -> Option<(String, String)> {
+    let [san] = uri_sans else { return None };
+    let rest = san.strip_prefix(&format!("spiffe://{}/ns/", documents.trust_domain))?;
+    let (namespace, account) = rest.split_once("/sa/")?;
+    let plain = |part: &str| !part.is_empty() && !part.contains('/');
+    (plain(namespace) && plain(account)).then(|| (namespace.to_owned(), account.to_owned()))
+}
+
+/// The workloads under an account, or the one of them that has the address (S22).
+fn candidates<'d>(
+    documents: &'d Documents,
+    namespace: &str,
+    account: &str,
+    seen: Option<Party<'d>>,
+) -> Vec<Candidate<'d>> {
+    let ours = |c: &Candidate<'_>| c.namespace() == Some(namespace) && c.account() == Some(account);
+    let direct: Vec<_> = seen.into_iter().flat_map(|party| party.candidates).filter(ours).collect();
+    match direct.is_empty() {
+        true => documents.workloads.iter().map(Candidate::Workload).filter(ours).collect(),
+        false => direct,
+    }
+}

@@ -1,0 +1,214 @@
+//! Documents, taken as they are written.
+
+use core::net::IpAddr;
+use std::collections::BTreeMap;
+
+use anyhow::{Context, bail};
+use serde_json::{Map, Value};
+
+/// Everything the documents say.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Documents {
+    pub(super) rules: Vec<Rule>,
+    pub(super) isolations: Vec<Isolation>,
+    /// Orders, ascending.
+    pub(super) tiers: Vec<u64>,
+    /// Labels and blocks, by name.
+    pub(super) networks: BTreeMap<String, (Value, Vec<Value>)>,
+    /// Labels, by name.
+    pub(super) namespaces: BTreeMap<String, Value>,
+    pub(super) trust_domain: String,
+    pub(super) trust_addresses: bool,
+    pub(super) nodes: Vec<Value>,
+    pub(super) api_servers: Vec<Value>,
+    pub(super) cluster_cidrs: Vec<Value>,
+    pub(super) workloads: Vec<Workload>,
+}
+
+/// A rule, with what its policy says where it says nothing itself.
+#[derive(Clone, Debug)]
+pub(super) struct Rule {
+    pub(super) id: String,
+    pub(super) tier: u64,
+    pub(super) priority: i64,
+    pub(super) action: Action,
+    pub(super) audit: bool,
+    /// Of its policy; nothing for one of the cluster.
+    pub(super) namespace: Option<String>,
+    pub(super) body: Value,
+}
+
+/// In the order of trial (S2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Action {
+    Deny,
+    Pass,
+    Allow,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Isolation {
+    pub(super) id: String,
+    pub(super) tier: u64,
+    pub(super) audit: bool,
+    pub(super) namespace: Option<String>,
+    pub(super) body: Value,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Workload {
+    pub(super) namespace: String,
+    pub(super) account: String,
+    pub(super) labels: Value,
+    pub(super) proxied: bool,
+    pub(super) jwt: bool,
+    pub(super) ports: Vec<Value>,
+    pub(super) addresses: Vec<IpAddr>,
+}
+
+/// The entries of a list, none where it is left out; a value that is no list is a list of one.
+pub(super) fn list<'v>(value: &'v Value, field: &str) -> &'v [Value] {
+    match value.get(field) {
+        Some(Value::Array(entries)) => entries,
+        Some(Value::Null) | None => &[],
+        Some(one) => core::slice::from_ref(one),
+    }
+}
+
+/// The text of a field, empty where it is left out.
+pub(super) fn text<'v>(value: &'v Value, field: &str) -> &'v str {
+    value.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn flag(value: &Value, field: &str) -> bool {
+    value.get(field).and_then(Value::as_bool).unwrap_or_default()
+}
+
+fn text_or(value: &Value, field: &str, other: &str) -> String {
+    value.get(field).and_then(Value::as_str).unwrap_or(other).to_owned()
+}
+
+/// The label that every namespace has. (Kubernetes.)
+const NAME: &str = "kubernetes.io/metadata.name";
+
+impl Documents {
+    pub(super) fn read(texts: &[String]) -> anyhow::Result<Self> {
+        let mut all = Vec::new();
+        for text in texts {
+            let values: Vec<Value> = serde_saphyr::from_multiple(text).context("documents")?;
+            all.extend(values.into_iter().filter(|value| !value.is_null()));
+        }
+        let mut orders = BTreeMap::from(
+            [("admin", 100), ("default", 1000), ("baseline", 10_000)].map(|(n, o)| (n.to_owned(), o)),
+        );
+        for tier in all.iter().filter(|document| text(document, "kind") == "Tier") {
+            let order = tier.pointer("/spec/order").and_then(Value::as_u64).context("a tier's order")?;
+            orders.insert(
+                tier.pointer("/metadata/name").and_then(Value::as_str).context("name")?.into(),
+                order,
+            );
+        }
+        let mut documents = Self { trust_domain: "cluster.local".to_owned(), ..Self::default() };
+        documents.tiers = orders.values().copied().collect();
+        documents.tiers.sort_unstable();
+        let nothing = Value::Object(Map::new());
+        for document in &all {
+            let metadata = document.get("metadata").unwrap_or(&nothing);
+            let spec = document.get("spec").unwrap_or(&nothing);
+            let name = text(metadata, "name").to_owned();
+            match text(document, "kind") {
+                "Policy" => {
+                    let namespace = text_or(metadata, "namespace", "default");
+                    documents.policy(&format!("{namespace}/{name}"), Some(&namespace), spec, &orders)?;
+                }
+                "ClusterPolicy" => documents.policy(&name, None, spec, &orders)?,
+                "Tier" => {}
+                "Network" => {
+                    let labels = metadata.get("labels").unwrap_or(&nothing).clone();
+                    documents.networks.insert(name, (labels, list(spec, "cidrs").to_vec()));
+                }
+                "Namespace" => documents.namespace(&name, metadata.get("labels")),
+                "Node" => {
+                    let addresses = document.pointer("/status/addresses").and_then(Value::as_array);
+                    let used = addresses.into_iter().flatten();
+                    let used = used.filter(|a| matches!(text(a, "type"), "InternalIP" | "ExternalIP"));
+                    documents.nodes.extend(used.filter_map(|a| a.get("address").cloned()));
+                }
+                "Inventory" => documents.inventory(spec)?,
+                other => bail!("the reference reads no documents of kind `{other}`"),
+            }
+        }
+        documents.rules.sort_by(|a, b| {
+            (a.tier, a.priority, a.action, &a.id).cmp(&(b.tier, b.priority, b.action, &b.id))
+        });
+        documents.isolations.sort_by(|a, b| (a.tier, &a.id).cmp(&(b.tier, &b.id)));
+        Ok(documents)
+    }
+
+    fn policy(
+        &mut self,
+        id: &str,
+        namespace: Option<&str>,
+        spec: &Value,
+        orders: &BTreeMap<String, u64>,
+    ) -> anyhow::Result<()> {
+        let tier = *orders.get(&text_or(spec, "tier", "default")).context("a tier")?;
+        let audit = |body: &Value| text_or(body, "mode", &text_or(spec, "mode", "enforce")) == "audit";
+        let namespace = namespace.map(str::to_owned);
+        for (field, action) in [("deny", Action::Deny), ("pass", Action::Pass), ("allow", Action::Allow)] {
+            self.rules.extend(list(spec, field).iter().map(|body| Rule {
+                id: format!("{id}/{}", text(body, "name")),
+                tier,
+                priority: [body, spec].iter().find_map(|v| v.get("priority")?.as_i64()).unwrap_or_default(),
+                action,
+                audit: audit(body),
+                namespace: namespace.clone(),
+                body: body.clone(),
+            }));
+        }
+        self.isolations.extend(list(spec, "isolate").iter().enumerate().map(|(number, body)| Isolation {
+            id: format!("{id}/isolate[{number}]"),
+            tier,
+            audit: audit(body),
+            namespace: namespace.clone(),
+            body: body.clone(),
+        }));
+        Ok(())
+    }
+
+    fn namespace(&mut self, name: &str, labels: Option<&Value>) {
+        let known = self.namespaces.entry(name.to_owned()).or_insert_with(|| Value::Object(Map::new()));
+        if let Some(all) = known.as_object_mut() {
+            all.extend(labels.and_then(Value::as_object).cloned().unwrap_or_default());
+            all.insert(NAME.to_owned(), name.into());
+        }
+    }
+
+    fn inventory(&mut self, spec: &Value) -> anyhow::Result<()> {
+        self.trust_domain = text_or(spec, "trustDomain", &self.trust_domain);
+        self.trust_addresses |= flag(spec, "trustAddresses");
+        self.nodes.extend_from_slice(list(spec, "nodes"));
+        self.api_servers.extend_from_slice(list(spec, "kubeApiserver"));
+        self.cluster_cidrs.extend_from_slice(list(spec, "clusterCidrs"));
+        for workload in list(spec, "workloads") {
+            let namespace = text_or(workload, "namespace", "default");
+            self.namespace(&namespace, None);
+            let addresses = list(workload, "instances").iter().flat_map(|one| list(one, "addresses"));
+            let addresses = addresses.map(|a| Ok(a.as_str().context("an address")?.parse()?));
+            self.workloads.push(Workload {
+                namespace,
+                account: text_or(workload, "serviceAccount", "default"),
+                labels: workload.get("labels").unwrap_or(&Value::Null).clone(),
+                proxied: flag(workload, "proxy"),
+                jwt: flag(workload, "jwt"),
+                ports: list(workload, "ports").to_vec(),
+                addresses: addresses.collect::<anyhow::Result<_>>()?,
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn at(&self, address: IpAddr) -> Option<&Workload> {
+        self.workloads.iter().find(|workload| workload.addresses.contains(&address.to_canonical()))
+    }
+}

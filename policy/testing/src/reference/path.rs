@@ -1,0 +1,96 @@
+//! What follows from the target of a request: its path (S32, S33, S57) and its query (S52).
+
+use std::collections::BTreeMap;
+
+/// The bytes that `%XX` stands for, and `+` where it is a space; nothing where an encoding is broken or the text is
+/// not UTF-8.
+fn decode(text: &[u8], plus: bool) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut rest = text.iter();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let mut digit = || char::from(*rest.next()?).to_digit(16);
+                u8::try_from(digit()? * 16 + digit()?).ok()?
+            }
+            b'+' if plus => b' ',
+            other => *other,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// The canonical path, unless servers may read it differently.
+pub(super) fn canonical(target: Option<&[u8]>) -> Option<String> {
+    let raw = target?.split(|byte| *byte == b'?').next()?;
+    // What only an encoding can bring into a path; `%` itself is in the raw one.
+    let path = decode(raw, false)?;
+    let written = |c: char| raw.contains(&u8::try_from(c).unwrap_or_default());
+    let foreign = path.contains(['\\', '?', '#', ';', '%']) || path.contains(char::is_control);
+    let slashes = |text: &[u8]| text.iter().filter(|byte| **byte == b'/').count();
+    if !path.starts_with('/') || foreign || written('#') || slashes(raw) != slashes(path.as_bytes()) {
+        return None;
+    }
+    let segments: Vec<&str> = path.get(1..)?.split('/').collect();
+    let (last, before) = segments.split_last()?;
+    let sound = |segment: &&str| !matches!(*segment, "." | "..") && segment.trim() == *segment;
+    let sound = before.iter().all(|segment| !segment.is_empty() && sound(segment)) && sound(last);
+    sound.then_some(path)
+}
+
+/// The segments that a template names.
+pub(super) type Segments = BTreeMap<String, String>;
+
+/// Whether `pattern` means `path`, and which named segments it has there.
+pub(super) fn matches(pattern: &str, path: &str) -> Option<Segments> {
+    if let (false, Some(end)) = (pattern.starts_with('/'), pattern.strip_prefix('*')) {
+        return path.ends_with(end).then(Segments::new);
+    }
+    if !pattern.contains('{') {
+        let matches = match pattern.strip_suffix('*') {
+            Some(start) => path.starts_with(start),
+            None => path == pattern,
+        };
+        return matches.then(Segments::new);
+    }
+    let mut segments = Segments::new();
+    let mut given = path.split('/');
+    for wanted in pattern.split('/') {
+        let name = wanted.strip_prefix('{').and_then(|w| w.strip_suffix('}'));
+        let segment = given.next()?;
+        match name {
+            Some("**") => return Some(segments),
+            Some(_) if segment.is_empty() => return None,
+            Some(name) => drop(segments.insert(name.to_owned(), segment.to_owned())),
+            None if segment != wanted => return None,
+            None => {}
+        }
+    }
+    given.next().is_none().then_some(segments)
+}
+
+/// The parameters of the query, unless servers may read it differently.
+pub(super) fn query(target: Option<&[u8]>) -> Option<Vec<(String, String)>> {
+    let target = target?;
+    if target.contains(&b'#') {
+        return None;
+    }
+    let Some(start) = target.iter().position(|byte| *byte == b'?') else { return Some(Vec::new()) };
+    let query = target.get(start + 1..)?;
+    if query.contains(&b';') {
+        return None;
+    }
+    let pairs = query.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let middle = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+        let (name, value) = pair.split_at(middle);
+        Some((decode(name, true)?, decode(value.get(1..).unwrap_or_default(), true)?))
+    });
+    pairs.collect()
+}
+
+/// A name as the most generous server takes it: without regard to case, with `_` for `.` and space, and without what
+/// `[` opens. (PHP.)
+pub(super) fn folded(name: &str) -> String {
+    let name = name.trim_start().split('[').next().unwrap_or_default();
+    name.to_ascii_lowercase().replace(['.', ' '], "_")
+}
