@@ -77,23 +77,18 @@ pub fn compile(sources: &[Source]) -> Result<Compiled, Refused> {
             decode::document(&node, &mut report, &mut documents);
         }
     }
-    let (mut policies, mut settings, mut workloads) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut namespaces, mut services, mut tests) = (Vec::new(), Vec::new(), Vec::new());
+    let mut facts = lower::Facts::default();
+    documents.iter().for_each(|document| facts.take(document));
+    let lower::World { inventory, surroundings, services } = facts.lower(&mut report);
+    let (mut policies, mut tests) = (Vec::new(), Vec::new());
     for document in documents {
         match document {
             Document::Policy(policy) => policies.push(policy),
-            Document::Inventory(inventory) => {
-                workloads.extend(inventory.workloads.iter().cloned());
-                settings.push(inventory);
-            }
-            Document::Workload(workload) => workloads.push(workload),
-            Document::Namespace(namespace) => namespaces.push(namespace),
-            Document::Service(service) => services.push(service),
             Document::Test(document) => tests.push(document),
+            _ => {}
         }
     }
-    let (program, places) = lower::policies(policies, &mut report);
-    let inventory = lower::inventory(&settings, workloads, &namespaces, &services, &mut report);
+    let (program, places) = lower::policies(policies, &surroundings, &mut report);
     let tests = lower::tests(tests, &mut report);
     // Warnings about documents that are refused anyway would only distract.
     if !report.refuses() {
@@ -107,7 +102,7 @@ pub fn compile(sources: &[Source]) -> Result<Compiled, Refused> {
     Ok(Compiled {
         program,
         inventory,
-        services: services.into_iter().map(|service| service.value).collect(),
+        services,
         tests,
         warnings: diagnostics,
         places: places.into_iter().map(|(id, place)| (id, place.name)).collect(),

@@ -1,23 +1,29 @@
 //! Nodes to documents: every field is read by its type or refused, and nothing is left over.
 
 mod block;
+mod container;
 mod fields;
 mod http;
 mod inventory;
 mod manifest;
 mod name;
+mod network;
 mod peer;
 mod policy;
 mod port;
+mod rule;
+mod selector;
 mod test;
+mod tier;
 
 use crate::{
     Code,
     diagnostic::Report,
-    document::Document,
+    document::{Document, Kind},
     yaml::{Node, Value},
 };
 use fields::Fields;
+pub(crate) use manifest::NAMESPACE_NAME;
 pub use test::split_port;
 
 /// Bookend's own API version.
@@ -49,10 +55,20 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
         ("bookend.dev", "PolicyTest") => {
             documents.extend(test::policy_test(fields, report).map(Document::Test));
         }
+        ("bookend.dev", "ClusterPolicy") => {
+            documents.extend(policy::cluster_policy(fields, report).map(Document::Policy));
+        }
         ("bookend.dev", "Inventory") => {
             documents.extend(inventory::inventory(fields, report).map(Document::Inventory))
         }
-        ("", "Pod" | "ReplicationController" | "Namespace" | "Service" | "ServiceAccount")
+        (_, "Network" | "Tier") if version != API_VERSION && is_ours(version) => {
+            wrong_version(API_VERSION, report);
+        }
+        ("bookend.dev", "Network") => {
+            documents.extend(network::network(fields, report).map(Document::Network));
+        }
+        ("bookend.dev", "Tier") => documents.extend(tier::tier(fields, report).map(Document::Tier)),
+        ("", "Pod" | "ReplicationController" | "Namespace" | "Node" | "Service" | "ServiceAccount")
             if version != "v1" =>
         {
             wrong_version("v1", report);
@@ -67,13 +83,15 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
         ("", "Namespace") => {
             documents.extend(manifest::namespace(&mut fields, report).map(Document::Namespace))
         }
+        ("", "Node") => documents.extend(manifest::node(fields, report).map(Document::Node)),
         ("", "Service") => documents.extend(manifest::service(fields, report).map(Document::Service)),
         // A service account is named by the workloads that run under it; that it exists adds nothing.
         ("", "ServiceAccount") => drop(name::metadata(&mut fields, report)),
         ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
         | ("batch", "Job")
         | ("", "ReplicationController") => {
-            documents.extend(manifest::controller(fields, report).map(Document::Workload));
+            let workload = Kind::of(&kind.value).and_then(|kind| manifest::controller(kind, fields, report));
+            documents.extend(workload.map(Document::Workload));
         }
         ("batch", "CronJob") => {
             documents.extend(manifest::cron_job(fields, report).map(Document::Workload));
@@ -94,7 +112,7 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
         }
         ("bookend.dev", name) => {
             let message = format!("there is no kind `{name}` in `{version}`");
-            let cure = "the kinds are `Policy`, `PolicyTest` and `Inventory`";
+            let cure = "the kinds are `Policy`, `ClusterPolicy`, `Tier`, `Network`, `Inventory` and `PolicyTest`";
             report.add(Code::UnknownKind, kind.span, message, cure);
         }
         (_, name) => {
@@ -129,8 +147,12 @@ fn list(mut fields: Fields<'_>, report: &mut Report, documents: &mut Vec<Documen
 }
 
 /// The kinds of documents that matter here.
-const KINDS: [&str; 13] = [
+const KINDS: [&str; 17] = [
     "Policy",
+    "Node",
+    "Tier",
+    "Network",
+    "ClusterPolicy",
     "PolicyTest",
     "Inventory",
     "Pod",
@@ -144,6 +166,11 @@ const KINDS: [&str; 13] = [
     "Job",
     "CronJob",
 ];
+
+/// Whether an API version means Bookend, if in other letters, or leaves its group out. Other systems have kinds of the same name.
+fn is_ours(version: &str) -> bool {
+    version.to_ascii_lowercase().starts_with("bookend.dev") || !version.contains('/')
+}
 
 /// Whether a kind of another system decides about traffic, so that ignoring it would change what is allowed.
 fn is_policy(group: &str, kind: &str) -> bool {

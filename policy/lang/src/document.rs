@@ -1,12 +1,22 @@
 //! Documents as they were written, each value already of its type, with the places diagnostics need.
 
 mod facts;
+mod http;
 mod policy;
 mod test;
 
 pub use facts::Service;
-pub(crate) use facts::{Injection, InventoryDocument, NamespaceDocument, WorkloadDocument};
-pub(crate) use policy::{IsolateDocument, PeerDocument, PolicyDocument, RuleDocument, WorkloadsDocument};
+pub(crate) use facts::{
+    Injection, InventoryDocument, Kind, NamespaceDocument, NetworkDocument, NodeDocument,
+    TierDocument, WorkloadDocument,
+};
+pub(crate) use http::{
+    ClaimDocument, Comparison, ConditionDocument, FieldDocument, GrpcDocument, TokenDocument, ValueDocument,
+};
+pub(crate) use policy::{
+    Entity, IsolateDocument, NamespacesDocument, NetworksDocument, PeerDocument, PolicyDocument,
+    RuleDocument, WorkloadsDocument,
+};
 
 pub(crate) use test::TestDocument;
 pub use test::{
@@ -29,6 +39,9 @@ pub(crate) enum Document {
     Inventory(InventoryDocument),
     Workload(WorkloadDocument),
     Namespace(NamespaceDocument),
+    Node(NodeDocument),
+    Network(NetworkDocument),
+    Tier(TierDocument),
     Service(Spanned<Service>),
     Test(TestDocument),
 }

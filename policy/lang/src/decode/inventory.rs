@@ -3,13 +3,14 @@
 use core::net::IpAddr;
 
 use super::{
-    fields::{Fields, boolean, clause, string},
-    name,
+    container,
+    fields::{self, Fields, boolean, optional, string, word},
+    name, network,
 };
 use crate::{
     Code,
     diagnostic::Report,
-    document::{Injection, InventoryDocument, Spanned, WorkloadDocument},
+    document::{Injection, InventoryDocument, Kind, Spanned, WorkloadDocument},
     yaml::Node,
 };
 use bookend_engine::{Instance, Location};
@@ -22,26 +23,46 @@ pub(super) fn inventory(mut fields: Fields<'_>, report: &mut Report) -> Option<I
     fields.finish(report);
     let mut spec = spec?;
     let trust_domain = spec.get("trustDomain").map(|node| name::name(node, "trustDomain", 253, report));
-    let trust_addresses = spec.get("trustAddresses").map(|node| {
-        let value = boolean(node, "trustAddresses", report)?;
-        Some(Spanned { value, span: node.span })
-    });
-    let workloads = clause(spec.get("workloads"), "workloads", report, workload);
+    let trust_addresses = spec.get("trustAddresses").map(|node| flag(node, "trustAddresses", report));
+    let nodes = network::addresses(spec.get("nodes"), "nodes", report);
+    let kube_apiserver = network::addresses(spec.get("kubeApiserver"), "kubeApiserver", report);
+    let cluster_cidrs = network::blocks(spec.get("clusterCidrs"), "clusterCidrs", report);
+    let workloads = listed(spec.get("workloads"), "workloads", report, workload);
     spec.finish(report);
     metadata?;
     Some(InventoryDocument {
-        trust_domain: flip(trust_domain)?,
-        trust_addresses: flip(trust_addresses)?,
-        workloads: workloads?.alternatives().unwrap_or_default().to_vec(),
+        trust_domain: optional(trust_domain)?,
+        trust_addresses: optional(trust_addresses)?,
+        nodes: nodes?,
+        kube_apiserver: kube_apiserver?,
+        cluster_cidrs: cluster_cidrs?,
+        workloads: workloads?,
     })
 }
 
-/// A field that may be absent, but must be sound when it is there.
-fn flip<T>(field: Option<Option<T>>) -> Option<Option<T>> {
-    match field {
-        None => Some(None),
-        Some(read) => read.map(Some),
+/// `true` or `false`, and where it stands.
+fn flag(node: &Node, what: &str, report: &mut Report) -> Option<Spanned<bool>> {
+    Some(Spanned { value: boolean(node, what, report)?, span: node.span })
+}
+
+/// A list, which may not be empty; nothing where the field is left out.
+fn listed<T>(
+    node: Option<&Node>,
+    what: &str,
+    report: &mut Report,
+    mut element: impl FnMut(&Node, &mut Report) -> Option<T>,
+) -> Option<Vec<T>> {
+    let Some(node) = node else { return Some(Vec::new()) };
+    // Every element is read, so that all that is wrong is said at once.
+    let mut sound = true;
+    let mut read = Vec::new();
+    for item in fields::list(node, what, report)? {
+        match element(item, report) {
+            Some(value) => read.push(value),
+            None => sound = false,
+        }
     }
+    sound.then_some(read)
 }
 
 fn workload(node: &Node, report: &mut Report) -> Option<WorkloadDocument> {
@@ -51,33 +72,36 @@ fn workload(node: &Node, report: &mut Report) -> Option<WorkloadDocument> {
         None => Some("default".to_owned()),
         Some(node) => name::name(node, "namespace", 63, report).map(|name| name.value),
     };
+    let kind = fields.get("kind").map(|node| word(node, "kind", &Kind::WORDS, report));
     let account = fields.get("serviceAccount").map(|node| name::name(node, "serviceAccount", 253, report));
     let labels = fields.get("labels").map(|node| name::labels(node, "labels", report));
     let proxied = fields.get("proxy").map(|node| boolean(node, "proxy", report));
-    let instances = clause(fields.get("instances"), "instances", report, instance);
+    let jwt = fields.get("jwt").map(|node| flag(node, "jwt", report));
+    let ports = fields.get("ports").map(|node| container::named_ports(node, report));
+    let instances = listed(fields.get("instances"), "instances", report, instance);
     fields.finish(report);
     Some(WorkloadDocument {
+        kind: optional(kind)?,
         namespace: namespace?,
         name: name?,
-        service_account: flip(account)?.map(|account| account.value),
-        labels: flip(labels)?,
-        proxied: flip(proxied)?,
+        service_account: optional(account)?.map(|account| account.value),
+        labels: optional(labels)?,
+        proxied: optional(proxied)?,
+        jwt: optional(jwt)?,
         injection: Injection::Never,
-        instances: instances?.alternatives().unwrap_or_default().to_vec(),
+        ports: optional(ports)?,
+        host_network: None,
+        instances: instances?,
     })
 }
 
 fn instance(node: &Node, report: &mut Report) -> Option<Spanned<Instance>> {
     let mut fields = Fields::of(node, "instance", report)?;
-    let addresses = fields
-        .required("addresses", report)
-        .and_then(|node| clause(Some(node), "addresses", report, address));
+    let addresses = fields.required("addresses", report);
+    let addresses = addresses.and_then(|node| listed(Some(node), "addresses", report, address));
     let interface = fields.get("interface").map(|node| interface(node, report));
     fields.finish(report);
-    let value = Instance {
-        addresses: addresses?.alternatives().unwrap_or_default().to_vec(),
-        interface: flip(interface)?,
-    };
+    let value = Instance { addresses: addresses?, interface: optional(interface)? };
     Some(Spanned { value, span: node.span })
 }
 
@@ -103,7 +127,7 @@ pub(super) fn address(node: &Node, report: &mut Report) -> Option<IpAddr> {
             Code::BadAddress,
             text.span,
             format!("`{address}` is not the address of one host"),
-            "write a unicast address of the workload",
+            "write the unicast address of one host",
         );
         return None;
     }

@@ -4,27 +4,32 @@
 use std::collections::BTreeMap;
 
 use super::{
+    container::{self, Containers, present, sequence},
     fields::{Fields, boolean, string, wrong_type},
     inventory::address,
     name::{self, Metadata},
+    network,
 };
 use crate::{
+    Code,
     diagnostic::Report,
-    document::{Injection, NamespaceDocument, Service, Spanned, WorkloadDocument},
+    document::{Injection, Kind, NamespaceDocument, NodeDocument, Service, Spanned, WorkloadDocument},
     yaml::{Node, Value},
 };
 use bookend_engine::{Instance, Labels};
 
-/// A field that is there and not null; Kubernetes takes null for absent.
-fn present<'n>(fields: &mut Fields<'n>, name: &'static str) -> Option<&'n Node> {
-    fields.get(name).filter(|node| !node.is_null())
-}
+/// The label that Kubernetes gives every namespace: its name.
+pub(crate) const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// What runs pods made from a template in its `spec`: a Deployment, a Job and the like.
-pub(super) fn controller(mut fields: Fields<'_>, report: &mut Report) -> Option<WorkloadDocument> {
+pub(super) fn controller(
+    kind: Kind,
+    mut fields: Fields<'_>,
+    report: &mut Report,
+) -> Option<WorkloadDocument> {
     let owner = name::metadata(&mut fields, report)?;
     let spec = Fields::of(fields.required("spec", report)?, "spec", report)?;
-    templated(owner, spec, report)
+    templated(kind, owner, spec, report)
 }
 
 /// A CronJob, whose pods' template is in the template of its Jobs.
@@ -33,11 +38,16 @@ pub(super) fn cron_job(mut fields: Fields<'_>, report: &mut Report) -> Option<Wo
     let mut spec = Fields::of(fields.required("spec", report)?, "spec", report)?;
     let mut job = Fields::of(spec.required("jobTemplate", report)?, "job template", report)?;
     let spec = Fields::of(job.required("spec", report)?, "job spec", report)?;
-    templated(owner, spec, report)
+    templated(Kind::CronJob, owner, spec, report)
 }
 
 /// The workload whose pods are made from the `template` in `spec`.
-fn templated(owner: Metadata<'_>, mut spec: Fields<'_>, report: &mut Report) -> Option<WorkloadDocument> {
+fn templated(
+    kind: Kind,
+    owner: Metadata<'_>,
+    mut spec: Fields<'_>,
+    report: &mut Report,
+) -> Option<WorkloadDocument> {
     let mut template = Fields::of(spec.required("template", report)?, "pod template", report)?;
     let meta = match present(&mut template, "metadata") {
         Some(node) => Some(Fields::of(node, "metadata", report)?),
@@ -48,7 +58,7 @@ fn templated(owner: Metadata<'_>, mut spec: Fields<'_>, report: &mut Report) -> 
         None => (None, None),
     };
     let pod_spec = Fields::of(template.required("spec", report)?, "pod spec", report)?;
-    workload(Metadata { labels, annotations, ..owner }, pod_spec, Vec::new(), report)
+    workload(kind, Metadata { labels, annotations, ..owner }, pod_spec, Vec::new(), report)
 }
 
 /// A Pod, with the addresses its status gives.
@@ -82,10 +92,11 @@ pub(super) fn pod(mut fields: Fields<'_>, report: &mut Report) -> Option<Workloa
             instances.push(Spanned { value: Instance { addresses, interface: None }, span: status.span });
         }
     }
-    workload(metadata, spec, instances, report)
+    workload(Kind::Pod, metadata, spec, instances, report)
 }
 
 fn workload(
+    kind: Kind,
     metadata: Metadata<'_>,
     mut spec: Fields<'_>,
     instances: Vec<Spanned<Instance>>,
@@ -101,27 +112,27 @@ fn workload(
             Some(node) => name::name(node, "serviceAccountName", 253, report)?.value,
         };
     let host_network = match present(&mut spec, "hostNetwork") {
-        None => false,
-        Some(node) => boolean(node, "hostNetwork", report)?,
+        None => None,
+        Some(node) => boolean(node, "hostNetwork", report)?.then_some(node.span),
     };
-    let mut sidecar = false;
-    for list in ["containers", "initContainers"] {
-        let Some(node) = present(&mut spec, list) else { continue };
-        for container in sequence(node, list, report)? {
-            let mut container = Fields::of(container, "container", report)?;
-            sidecar |= container.get("name").is_some_and(|node| is(node, "istio-proxy"));
-        }
-    }
+    let (containers, init) = (present(&mut spec, "containers"), present(&mut spec, "initContainers"));
+    let Containers { sidecar, ports } = container::containers(containers, init, report)?;
     let annotations = annotations(metadata.annotations, report)?;
-    let (proxied, injection) = proxy(sidecar, host_network, &labels, &annotations);
+    let (proxied, injection) = proxy(sidecar, host_network.is_some(), &labels, &annotations);
     Some(WorkloadDocument {
+        kind: Some(kind),
         namespace: metadata.namespace,
         name: metadata.name,
         service_account: Some(account),
         labels: Some(labels),
         proxied,
+        jwt: None,
         injection,
-        instances,
+        // A pod has no other named ports than its containers' (S44).
+        ports: Some(ports),
+        host_network,
+        // The address in the status of a pod that uses its node's network is the node's, and every such pod has it.
+        instances: if host_network.is_some() { Vec::new() } else { instances },
     })
 }
 
@@ -171,16 +182,45 @@ fn annotations<'n>(node: Option<&'n Node>, report: &mut Report) -> Option<BTreeM
 
 /// A Namespace.
 pub(super) fn namespace(fields: &mut Fields<'_>, report: &mut Report) -> Option<NamespaceDocument> {
-    let metadata = name::metadata(fields, report)?;
-    let labels = match metadata.labels.filter(|node| !node.is_null()) {
+    let metadata = name::cluster_metadata(fields, "namespace", report)?;
+    let node = metadata.labels.filter(|node| !node.is_null());
+    let mut labels = match node {
         None => Labels::new(),
         Some(node) => name::labels(node, "labels", report)?,
     };
+    let own = &metadata.name.value;
+    if let Some(other) = labels.get(NAMESPACE_NAME).filter(|label| *label != own) {
+        let message = format!("the label `{NAMESPACE_NAME}` is `{other}`, and the namespace is `{own}`");
+        let span = node.map_or(metadata.name.span, |node| node.span);
+        report.add(Code::NamespaceName, span, message, "remove it; every namespace has it by itself");
+        return None;
+    }
+    labels.insert(NAMESPACE_NAME.to_owned(), own.clone());
     let injected = match labels.get("istio-injection") {
         Some(value) => Some(value == "enabled"),
         None => labels.contains_key("istio.io/rev").then_some(true),
     };
-    Some(NamespaceDocument { name: metadata.name, injected })
+    Some(NamespaceDocument { name: metadata.name, labels, injected })
+}
+
+/// A Node, with the addresses its status gives.
+pub(super) fn node(mut fields: Fields<'_>, report: &mut Report) -> Option<NodeDocument> {
+    let metadata = name::cluster_metadata(&mut fields, "node", report)?;
+    let mut addresses = Vec::new();
+    if let Some(status) = present(&mut fields, "status") {
+        let mut status = Fields::of(status, "node status", report)?;
+        if let Some(node) = present(&mut status, "addresses") {
+            for entry in sequence(node, "addresses", report)? {
+                let mut entry = Fields::of(entry, "address", report)?;
+                let kind = string(entry.required("type", report)?, "type", report)?;
+                // The other types are names.
+                if matches!(kind.value.as_str(), "InternalIP" | "ExternalIP") {
+                    addresses.push(network::single(entry.required("address", report)?, report)?);
+                }
+            }
+        }
+    }
+    Some(NodeDocument { name: metadata.name, addresses })
 }
 
 /// A Service.
@@ -210,18 +250,4 @@ pub(super) fn service(mut fields: Fields<'_>, report: &mut Report) -> Option<Spa
     let Metadata { namespace, name, .. } = metadata;
     let span = name.span;
     Some(Spanned { value: Service { namespace, name: name.value, selector, ports }, span })
-}
-
-fn sequence<'n>(node: &'n Node, what: &str, report: &mut Report) -> Option<&'n [Node]> {
-    match &node.value {
-        Value::Sequence(items) => Some(items),
-        _ => {
-            wrong_type(node, what, "a list", report);
-            None
-        }
-    }
-}
-
-fn is(node: &Node, text: &str) -> bool {
-    matches!(&node.value, Value::Scalar(scalar) if scalar.text == text)
 }

@@ -1,27 +1,75 @@
-//! What documents say about the world: workloads, namespaces, names.
+//! What documents say about the world: workloads, namespaces, nodes, networks, tiers, names.
 
-use bookend_engine::{Instance, Labels};
+use bookend_engine::{Block, Instance, Labels, NamedPort};
 
 use super::Spanned;
+use crate::Span;
 
 /// `kind: Inventory`.
 #[derive(Clone, Debug)]
 pub(crate) struct InventoryDocument {
     pub(crate) trust_domain: Option<Spanned<String>>,
     pub(crate) trust_addresses: Option<Spanned<bool>>,
+    pub(crate) nodes: Vec<Block>,
+    pub(crate) kube_apiserver: Vec<Block>,
+    pub(crate) cluster_cidrs: Vec<Block>,
     pub(crate) workloads: Vec<WorkloadDocument>,
 }
 
 /// A workload, from an inventory or from a Kubernetes manifest. What is `None` may be said elsewhere.
 #[derive(Clone, Debug)]
 pub(crate) struct WorkloadDocument {
+    /// What runs it. Two workloads of one name and different kinds are two.
+    pub(crate) kind: Option<Kind>,
     pub(crate) namespace: String,
     pub(crate) name: Spanned<String>,
     pub(crate) service_account: Option<String>,
     pub(crate) labels: Option<Labels>,
     pub(crate) proxied: Option<bool>,
+    pub(crate) jwt: Option<Spanned<bool>>,
     pub(crate) injection: Injection,
+    /// Sorted; each name and protocol once.
+    pub(crate) ports: Option<Vec<NamedPort>>,
+    /// Where it is said that its pods use the network of their node.
+    pub(crate) host_network: Option<Span>,
     pub(crate) instances: Vec<Spanned<Instance>>,
+}
+
+/// A kind of Kubernetes object that runs pods, or is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    CronJob,
+    DaemonSet,
+    Deployment,
+    Job,
+    Pod,
+    ReplicaSet,
+    ReplicationController,
+    StatefulSet,
+}
+
+impl Kind {
+    /// As a manifest names each.
+    pub(crate) const WORDS: [(&'static str, Self); 8] = [
+        ("CronJob", Self::CronJob),
+        ("DaemonSet", Self::DaemonSet),
+        ("Deployment", Self::Deployment),
+        ("Job", Self::Job),
+        ("Pod", Self::Pod),
+        ("ReplicaSet", Self::ReplicaSet),
+        ("ReplicationController", Self::ReplicationController),
+        ("StatefulSet", Self::StatefulSet),
+    ];
+
+    /// As a manifest names it: `Deployment`.
+    pub(crate) fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, kind)| *kind == self).map_or("", |(word, _)| word)
+    }
+
+    /// The kind that a manifest names so.
+    pub(crate) fn of(word: &str) -> Option<Self> {
+        Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, kind)| *kind)
+    }
 }
 
 /// What Istio's injector does with a workload of which nobody says whether it has a proxy.
@@ -39,8 +87,34 @@ pub(crate) enum Injection {
 #[derive(Clone, Debug)]
 pub(crate) struct NamespaceDocument {
     pub(crate) name: Spanned<String>,
+    /// The one that every namespace has, its name, included.
+    pub(crate) labels: Labels,
     /// Whether it asks for Istio's proxy or refuses it: the label `istio-injection`, or a revision.
     pub(crate) injected: Option<bool>,
+}
+
+/// A Kubernetes Node.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeDocument {
+    pub(crate) name: Spanned<String>,
+    /// Those it is reached at, by others of the cluster or from outside.
+    pub(crate) addresses: Vec<Block>,
+}
+
+/// `kind: Network`.
+#[derive(Clone, Debug)]
+pub(crate) struct NetworkDocument {
+    pub(crate) name: Spanned<String>,
+    pub(crate) labels: Labels,
+    pub(crate) blocks: Vec<Block>,
+}
+
+/// `kind: Tier`.
+#[derive(Clone, Debug)]
+pub(crate) struct TierDocument {
+    pub(crate) name: Spanned<String>,
+    pub(crate) order: Spanned<u32>,
+    pub(crate) namespaced: bool,
 }
 
 /// A Kubernetes Service: a name for workloads.

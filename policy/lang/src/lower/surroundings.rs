@@ -2,7 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use bookend_engine::{Block, Labels};
+use super::Facts;
+use crate::{
+    diagnostic::Report,
+    document::InventoryDocument,
+    lower::{network, tier},
+};
+use bookend_engine::{Block, IpNet, Labels};
 
 /// Everything outside a policy that its meaning depends on. Two policies lowered in equal surroundings mean the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +24,9 @@ pub(crate) struct Surroundings {
     /// All addresses that belong to the cluster whether or not a workload is known there: those of its nodes and of
     /// its API server, and `clusterCidrs` (S43).
     pub(crate) cluster: Vec<Block>,
+    /// Whether all documents could be read. Where one could not, a tier or network that is missing here may be
+    /// described there, and that it is missing is not worth a diagnostic.
+    pub(crate) complete: bool,
 }
 
 /// A step in the order in which policies are asked (S2).
@@ -56,8 +65,36 @@ impl Default for Surroundings {
             nodes: Vec::new(),
             kube_apiserver: Vec::new(),
             cluster: Vec::new(),
+            complete: true,
         }
     }
+}
+
+/// The surroundings that documents describe.
+pub(super) fn surroundings(facts: &Facts<'_>, report: &mut Report) -> Surroundings {
+    let of = |blocks: fn(&InventoryDocument) -> &Vec<Block>| {
+        facts.inventories.iter().flat_map(move |inventory| blocks(inventory)).cloned()
+    };
+    let nodes = of(|inventory| &inventory.nodes);
+    let nodes = set(nodes.chain(facts.nodes.iter().flat_map(|node| &node.addresses).cloned()).collect());
+    let kube_apiserver = set(of(|inventory| &inventory.kube_apiserver).collect());
+    let cidrs = of(|inventory| &inventory.cluster_cidrs);
+    let cluster = set(nodes.iter().chain(&kube_apiserver).cloned().chain(cidrs).collect());
+    Surroundings {
+        tiers: tier::tiers(&facts.tiers, report),
+        networks: network::networks(&facts.networks, report),
+        nodes,
+        kube_apiserver,
+        cluster,
+        complete: !report.refuses(),
+    }
+}
+
+/// Each block once, in an order that does not depend on that of the documents.
+fn set(mut blocks: Vec<Block>) -> Vec<Block> {
+    blocks.sort_by_cached_key(|block| block.nets().collect::<Vec<IpNet>>());
+    blocks.dedup();
+    blocks
 }
 
 #[cfg(test)]

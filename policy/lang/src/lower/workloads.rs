@@ -1,161 +1,253 @@
-//! Workloads, from manifests and inventories, to one inventory.
+//! Workloads, from manifests and inventories: what several documents say of one is joined.
 
-use core::fmt;
-use std::collections::BTreeMap;
+use core::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::{
     Code, Span,
     diagnostic::Report,
-    document::{Injection, InventoryDocument, NamespaceDocument, Service, Spanned, WorkloadDocument},
+    document::{Injection, Kind, Spanned, WorkloadDocument},
 };
-use bookend_engine::{Inventory, Workload, WorkloadIdentity};
+use bookend_engine::{Instance, Workload, WorkloadIdentity};
 
-/// Lowers everything that says who is who.
-pub(crate) fn inventory(
-    settings: &[InventoryDocument],
-    workloads: Vec<WorkloadDocument>,
-    namespaces: &[NamespaceDocument],
-    services: &[Spanned<Service>],
+/// Every workload, by namespace and name.
+pub(super) fn workloads(
+    documents: &[&WorkloadDocument],
+    injection: &BTreeMap<&str, bool>,
     report: &mut Report,
-) -> Inventory {
-    let mut inventory = Inventory::default();
-    let domains = settings.iter().filter_map(|document| document.trust_domain.as_ref());
-    if let Some(domain) = agreed(domains, "trust domain", report) {
-        inventory.trust_domain.clone_from(domain);
-    }
-    let trusts = settings.iter().filter_map(|document| document.trust_addresses.as_ref());
-    inventory.trust_addresses = agreed(trusts, "value of `trustAddresses`", report).copied().unwrap_or(false);
-    unique(namespaces.iter().map(|n| (("", n.name.value.as_str()), n.name.span)), "namespace", report);
-    unique(
-        services.iter().map(|s| ((s.value.namespace.as_str(), s.value.name.as_str()), s.span)),
-        "service",
-        report,
-    );
-    let merged = merge(workloads, report);
-    refuse_shared_places(merged.values(), report);
-    let namespaces = namespaces.iter().map(|n| (n.name.value.as_str(), n.injected)).collect();
-    inventory.workloads = merged.into_values().map(|document| workload(document, &namespaces)).collect();
-    inventory
+) -> Vec<Workload> {
+    let merged = merge(documents, report);
+    refuse_shared_places(&merged, report);
+    warn_of_host_network(&merged, report);
+    merged.into_iter().map(|workload| lower(workload, injection, report)).collect()
 }
 
-/// What all that say something about it agree on.
-fn agreed<'d, T: PartialEq + fmt::Display>(
-    said: impl Iterator<Item = &'d Spanned<T>>,
-    what: &str,
-    report: &mut Report,
-) -> Option<&'d T> {
-    let mut first: Option<&'d Spanned<T>> = None;
-    for document in said {
-        match first {
-            Some(first) if first.value != document.value => {
-                let message =
-                    format!("the {what} is `{}` here and `{}` elsewhere", document.value, first.value);
-                let related = (first.span, "the first one");
-                report.add_related(Code::DuplicateObject, document.span, message, "keep one", related);
-            }
-            Some(_) => {}
-            None => first = Some(document),
-        }
-    }
-    first.map(|first| &first.value)
+/// What all documents say of one workload.
+struct Merged {
+    /// The name to show: with the kind before it where another workload has the same.
+    shown: String,
+    document: WorkloadDocument,
 }
-
-fn unique<'a>(objects: impl Iterator<Item = ((&'a str, &'a str), Span)>, what: &str, report: &mut Report) {
-    let mut seen = BTreeMap::new();
-    for (key, span) in objects {
-        if let Some(first) = seen.insert(key, span) {
-            let message = format!("the {what} `{}` is described twice", key.1);
-            report.add_related(Code::DuplicateObject, span, message, "remove one", (first, "the first one"));
-        }
-    }
-}
-
-type Name = (String, String);
 
 /// Joins what several documents say of one workload; where two contradict each other, neither is believed.
-fn merge(documents: Vec<WorkloadDocument>, report: &mut Report) -> BTreeMap<Name, WorkloadDocument> {
-    let mut merged: BTreeMap<Name, WorkloadDocument> = BTreeMap::new();
-    for document in documents {
-        let key = (document.namespace.clone(), document.name.value.clone());
-        let Some(first) = merged.get_mut(&key) else {
-            merged.insert(key, document);
+fn merge(documents: &[&WorkloadDocument], report: &mut Report) -> Vec<Merged> {
+    let name = |document: &WorkloadDocument| (document.namespace.clone(), document.name.value.clone());
+    let mut sorted = documents.to_vec();
+    // Stable: documents of one name stay in the order of their sources.
+    sorted.sort_by(|a, b| (&a.namespace, &a.name.value).cmp(&(&b.namespace, &b.name.value)));
+    let mut merged = Vec::with_capacity(sorted.len());
+    for same_name in sorted.chunk_by(|a, b| a.namespace == b.namespace && a.name.value == b.name.value) {
+        if let [only] = same_name {
+            merged.push(Merged { shown: only.name.value.clone(), document: WorkloadDocument::clone(only) });
             continue;
-        };
+        }
+        let kinds: BTreeSet<Kind> = same_name.iter().filter_map(|document| document.kind).collect();
+        if kinds.len() < 2 {
+            merged.extend(join(same_name.iter().copied(), report).map(|document| {
+                let shown = document.name.value.clone();
+                Merged { shown, document }
+            }));
+            continue;
+        }
+        for kind in &kinds {
+            let of_kind = same_name.iter().copied().filter(|document| document.kind == Some(*kind));
+            merged.extend(join(of_kind, report).map(|document| {
+                let shown = format!("{}/{}", kind.word().to_ascii_lowercase(), document.name.value);
+                Merged { shown, document }
+            }));
+        }
+        let words: Vec<String> = kinds.iter().map(|kind| format!("`kind: {}`", kind.word())).collect();
+        for document in same_name.iter().filter(|document| document.kind.is_none()) {
+            let (namespace, name) = name(document);
+            let message = format!("there are {} workloads `{name}` in namespace `{namespace}`", kinds.len());
+            let cure = format!("say which one is meant: {}", words.join(" or "));
+            report.add(Code::AmbiguousWorkload, document.name.span, message, cure);
+        }
+    }
+    merged
+}
+
+/// What documents say of one workload together.
+fn join<'d>(
+    mut documents: impl Iterator<Item = &'d WorkloadDocument>,
+    report: &mut Report,
+) -> Option<WorkloadDocument> {
+    let mut joined = documents.next()?.clone();
+    for document in documents {
+        let jwt = |of: &WorkloadDocument| of.jwt.as_ref().map(|jwt| jwt.value);
         let contradiction = [
-            ("labels", differ(&first.labels, &document.labels)),
-            ("service account", differ(&first.service_account, &document.service_account)),
-            ("proxy", differ(&first.proxied, &document.proxied)),
+            ("labels", differ(&joined.labels, &document.labels)),
+            ("service account", differ(&joined.service_account, &document.service_account)),
+            ("proxy", differ(&joined.proxied, &document.proxied)),
+            ("JSON web tokens", differ(&jwt(&joined), &jwt(document))),
+            ("named ports", differ(&joined.ports, &document.ports)),
         ];
         if let Some((what, _)) = contradiction.iter().find(|(_, differ)| *differ) {
             let message = format!(
                 "two documents disagree about the {what} of the workload `{}` in namespace `{}`",
-                key.1, key.0
+                document.name.value, document.namespace
             );
+            let related = (joined.name.span, "first described here");
             let cure = format!("say the {what} once");
-            let related = (first.name.span, "first described here");
             report.add_related(Code::DuplicateWorkload, document.name.span, message, cure, related);
             continue;
         }
-        first.labels = first.labels.take().or(document.labels);
-        first.service_account = first.service_account.take().or(document.service_account);
-        first.proxied = first.proxied.or(document.proxied);
-        first.injection = first.injection.max(document.injection);
-        first.instances.extend(document.instances);
+        let more = document.clone();
+        joined.kind = joined.kind.or(more.kind);
+        joined.labels = joined.labels.take().or(more.labels);
+        joined.service_account = joined.service_account.take().or(more.service_account);
+        joined.proxied = joined.proxied.or(more.proxied);
+        joined.jwt = joined.jwt.take().or(more.jwt);
+        joined.ports = joined.ports.take().or(more.ports);
+        joined.injection = joined.injection.max(more.injection);
+        joined.host_network = joined.host_network.or(more.host_network);
+        join_instances(&mut joined.instances, more.instances, report);
     }
-    merged
+    Some(joined)
 }
 
 fn differ<T: PartialEq>(a: &Option<T>, b: &Option<T>) -> bool {
     matches!((a, b), (Some(a), Some(b)) if a != b)
 }
 
-/// An address or an interface belongs to one instance only: it is what tells who sent a packet.
-fn refuse_shared_places<'a>(workloads: impl Iterator<Item = &'a WorkloadDocument>, report: &mut Report) {
-    let mut seen: BTreeMap<String, (&Name, Span)> = BTreeMap::new();
-    let names: Vec<(Name, &WorkloadDocument)> =
-        workloads.map(|w| ((w.namespace.clone(), w.name.value.clone()), w)).collect();
-    for (name, document) in &names {
-        for instance in &document.instances {
-            let addresses = instance.value.addresses.iter().map(|address| format!("address `{address}`"));
-            let interface =
-                instance.value.interface.iter().map(|interface| format!("interface `{interface}`"));
-            for place in addresses.chain(interface) {
-                if let Some((other, span)) = seen.get(&place) {
-                    let message = format!("the {place} belongs to `{}` and to `{}`", other.1, name.1);
-                    let related = (*span, "the other instance");
-                    report.add_related(
-                        Code::DuplicateAddress,
-                        instance.span,
-                        message,
-                        "give each instance its own",
-                        related,
-                    );
-                } else {
-                    seen.insert(place, (name, instance.span));
-                }
+/// Adds what another document says of the instances: one that has an address in common with a known one is that one, so
+/// that an inventory can name the interface of a Pod.
+fn join_instances(known: &mut Vec<Spanned<Instance>>, more: Vec<Spanned<Instance>>, report: &mut Report) {
+    let mut by_address: HashMap<IpAddr, usize> = HashMap::new();
+    for (position, instance) in known.iter().enumerate() {
+        by_address.extend(instance.value.addresses.iter().map(|address| (*address, position)));
+    }
+    for instance in more {
+        let same = instance.value.addresses.iter().find_map(|address| by_address.get(address));
+        let Some(same) = same.and_then(|position| known.get_mut(*position)) else {
+            known.push(instance);
+            continue;
+        };
+        if differ(&same.value.interface, &instance.value.interface) {
+            let message = "two documents name different interfaces of this instance";
+            let related = (same.span, "the other document");
+            report.add_related(Code::DuplicateAddress, instance.span, message, "keep one", related);
+        }
+        same.value.interface = same.value.interface.take().or(instance.value.interface);
+        for address in instance.value.addresses {
+            if !same.value.addresses.contains(&address) {
+                same.value.addresses.push(address);
             }
         }
     }
 }
 
-fn workload(document: WorkloadDocument, namespaces: &BTreeMap<&str, Option<bool>>) -> Workload {
-    let WorkloadDocument { namespace, name, service_account, labels, proxied, injection, instances } =
-        document;
-    let asked = namespaces.get(namespace.as_str()).copied().flatten();
-    let proxied = proxied.unwrap_or(match injection {
+/// What tells who sent a packet.
+#[derive(PartialEq, Eq, Hash)]
+enum Place<'d> {
+    Address(IpAddr),
+    Interface(&'d str),
+}
+
+/// An address or an interface belongs to one instance only.
+fn refuse_shared_places(workloads: &[Merged], report: &mut Report) {
+    let mut seen: HashMap<Place<'_>, (&Merged, Span)> = HashMap::with_capacity(workloads.len());
+    for workload in workloads {
+        for instance in &workload.document.instances {
+            let addresses = instance.value.addresses.iter().map(|address| Place::Address(*address));
+            let interface = instance.value.interface.iter().map(|interface| Place::Interface(interface));
+            for place in addresses.chain(interface) {
+                let Some((other, span)) = seen.get(&place) else {
+                    seen.insert(place, (workload, instance.span));
+                    continue;
+                };
+                let what = match &place {
+                    Place::Address(address) => format!("address `{address}`"),
+                    Place::Interface(interface) => format!("interface `{interface}`"),
+                };
+                let message = format!(
+                    "the {what} belongs to `{}` and to `{}`",
+                    other.named(workload),
+                    workload.named(other)
+                );
+                let cure = "give each instance its own";
+                let related = (*span, "the other instance");
+                report.add_related(Code::DuplicateAddress, instance.span, message, cure, related);
+            }
+        }
+    }
+}
+
+impl Merged {
+    /// Its name beside that of `other`: with the namespace where they differ in it.
+    fn named(&self, other: &Self) -> String {
+        match self.document.namespace == other.document.namespace {
+            true => self.shown.clone(),
+            false => format!("{}/{}", self.document.namespace, self.shown),
+        }
+    }
+}
+
+/// Says once that pods which use their node's network are known by nothing that a packet shows.
+fn warn_of_host_network(workloads: &[Merged], report: &mut Report) {
+    let mut using = workloads.iter().filter_map(|w| Some((w, w.document.host_network?)));
+    let Some((first, span)) = using.next() else { return };
+    let name = format!("`{}/{}`", first.document.namespace, first.shown);
+    let message = match using.count() {
+        0 => format!("{name} uses the network of its node, so its packets are the node's"),
+        1 => format!(
+            "{name} and another workload use the network of their node, so their packets are the node's"
+        ),
+        more => {
+            format!(
+                "{name} and {more} other workloads use the network of their node, so their packets are the node's"
+            )
+        }
+    };
+    let cure = "write rules about `entities: [node]` for them, where packets are concerned";
+    report.add(Code::HostNetwork, span, message, cure);
+}
+
+fn lower(merged: Merged, injection: &BTreeMap<&str, bool>, report: &mut Report) -> Workload {
+    let Merged { shown, document } = merged;
+    let WorkloadDocument {
+        kind: _,
+        namespace,
+        name,
+        service_account,
+        labels,
+        proxied,
+        jwt,
+        injection: injected,
+        ports,
+        host_network,
+        instances,
+    } = document;
+    let asked = injection.get(namespace.as_str()).copied();
+    let proxied = proxied.unwrap_or(match injected {
         Injection::Never => false,
         Injection::ByNamespace => asked == Some(true),
         Injection::Asked => asked != Some(false),
     });
-    let identity = WorkloadIdentity {
-        service_account: service_account.unwrap_or_else(|| "default".to_owned()),
-        labels: labels.unwrap_or_default(),
-        proxied,
-        namespace,
-    };
+    let verifies = jwt.as_ref().is_some_and(|jwt| jwt.value);
+    if let Some(jwt) = jwt.filter(|jwt| jwt.value && !proxied) {
+        let message = format!("`{}` has no proxy, so none verifies its tokens", name.value);
+        let cure = "add `proxy: true`, or remove `jwt`";
+        report.add(Code::JwtWithoutProxy, jwt.span, message, cure);
+    }
+    if let (Some(host_network), Some(instance)) = (host_network, instances.first()) {
+        let message =
+            format!("`{}` uses the network of its node and has no addresses of its own", name.value);
+        let cure = "remove `instances`, and name the node's address in `nodes`";
+        let related = (host_network, "its network is said here");
+        report.add_related(Code::HostNetworkAddress, instance.span, message, cure, related);
+    }
     Workload {
-        name: name.value,
-        identity,
+        name: shown,
+        identity: WorkloadIdentity {
+            service_account: service_account.unwrap_or_else(|| "default".to_owned()),
+            labels: labels.unwrap_or_default(),
+            proxied,
+            jwt: verifies,
+            ports,
+            namespace_labels: None,
+            namespace,
+        },
         instances: instances.into_iter().map(|instance| instance.value).collect(),
     }
 }

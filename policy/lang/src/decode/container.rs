@@ -1,0 +1,154 @@
+//! Containers of a pod, and the named ports of a workload.
+
+use std::collections::BTreeMap;
+
+use super::{
+    fields::{Fields, list, wrong_type},
+    port,
+};
+use crate::{
+    Code, Span,
+    diagnostic::Report,
+    yaml::{Node, Value},
+};
+use bookend_engine::{NamedPort, Protocol};
+
+/// The most named ports of a workload.
+const MAX_PORTS: usize = 1_000;
+
+/// What the containers of a pod say about it.
+pub(super) struct Containers {
+    /// Whether one of them is Istio's proxy.
+    pub(super) sidecar: bool,
+    /// Their named ports.
+    pub(super) ports: Vec<NamedPort>,
+}
+
+/// Reads the containers of a pod. Of those that run before the others only sidecars are still there when somebody
+/// connects, which are those that are restarted always (KEP-753).
+pub(super) fn containers(
+    containers: Option<&Node>,
+    init: Option<&Node>,
+    report: &mut Report,
+) -> Option<Containers> {
+    let mut names = Names::default();
+    let mut found = Containers { sidecar: false, ports: Vec::new() };
+    let mut sound = true;
+    for (what, node) in [("containers", containers), ("initContainers", init)] {
+        let Some(node) = node else { continue };
+        for container in sequence(node, what, report)? {
+            let mut container = Fields::of(container, "container", report)?;
+            found.sidecar |= present(&mut container, "name").is_some_and(|node| is(node, "istio-proxy"));
+            let stays = present(&mut container, "restartPolicy").is_some_and(|node| is(node, "Always"));
+            let Some(ports) = present(&mut container, "ports") else { continue };
+            if what == "initContainers" && !stays {
+                continue;
+            }
+            for port in sequence(ports, "ports", report)? {
+                let mut port = Fields::of(port, "container port", report)?;
+                // A port without a name is one that nothing can refer to.
+                let Some(name) = present(&mut port, "name") else { continue };
+                let number = port.required("containerPort", report);
+                sound &= names.add(name, number, present(&mut port, "protocol"), report);
+            }
+        }
+    }
+    found.ports = names.into_ports();
+    sound.then_some(found)
+}
+
+/// Reads `ports` of a workload in an inventory.
+pub(super) fn named_ports(node: &Node, report: &mut Report) -> Option<Vec<NamedPort>> {
+    let mut names = Names::default();
+    let mut sound = true;
+    for port in list(node, "ports", report)? {
+        let Some(mut port) = Fields::of(port, "named port", report) else {
+            sound = false;
+            continue;
+        };
+        let (name, number) = (port.required("name", report), port.required("port", report));
+        let protocol = port.get("protocol");
+        port.finish(report);
+        sound &= name.is_some_and(|name| names.add(name, number, protocol, report));
+    }
+    sound.then(|| names.into_ports())
+}
+
+/// The named ports of one workload: a name and a protocol mean one number.
+#[derive(Default)]
+struct Names(BTreeMap<(String, Protocol), (u16, Span)>);
+
+impl Names {
+    /// Adds a port; `false` when something about it is wrong, which is said.
+    fn add(
+        &mut self,
+        name: &Node,
+        number: Option<&Node>,
+        protocol: Option<&Node>,
+        report: &mut Report,
+    ) -> bool {
+        let name_text = match &name.value {
+            Value::Scalar(scalar) if scalar.kind() == "string" => {
+                port::port_name(&scalar.text, name.span, report).then_some(&scalar.text)
+            }
+            _ => {
+                wrong_type(name, "name", "a string", report);
+                None
+            }
+        };
+        let number = number.and_then(|node| port::number(node, "port", report));
+        let protocol = match protocol {
+            None => Some(Protocol::Tcp),
+            Some(node) => port::protocol(node, report).filter(|protocol| {
+                if !protocol.has_ports() {
+                    let message = format!("{} has no ports", protocol.name());
+                    report.add(Code::BadProtocol, node.span, message, "write `TCP`, `UDP` or `SCTP`");
+                }
+                protocol.has_ports()
+            }),
+        };
+        let (Some(text), Some(number), Some(protocol)) = (name_text, number, protocol) else { return false };
+        if let Some((other, first)) = self.0.get(&(text.clone(), protocol)) {
+            if *other != number {
+                let message =
+                    format!("`{text}` is port {number} here and port {other} elsewhere in the workload");
+                let related = (*first, "the other one");
+                report.add_related(Code::AmbiguousPort, name.span, message, "rename one of them", related);
+                return false;
+            }
+            return true;
+        }
+        if self.0.len() >= MAX_PORTS {
+            let message = format!("the workload has more than {MAX_PORTS} named ports");
+            report.add(Code::TooMany, name.span, message, "name only those that policies refer to");
+            return false;
+        }
+        self.0.insert((text.clone(), protocol), (number, name.span));
+        true
+    }
+
+    fn into_ports(self) -> Vec<NamedPort> {
+        let ports = self.0.into_iter();
+        ports.map(|((name, protocol), (port, _))| NamedPort { name, protocol, port }).collect()
+    }
+}
+
+/// A field that is there and not null; Kubernetes takes null for absent.
+pub(super) fn present<'n>(fields: &mut Fields<'n>, name: &'static str) -> Option<&'n Node> {
+    fields.get(name).filter(|node| !node.is_null())
+}
+
+/// The items of a list, which may be empty, as Kubernetes' may.
+pub(super) fn sequence<'n>(node: &'n Node, what: &str, report: &mut Report) -> Option<&'n [Node]> {
+    match &node.value {
+        Value::Sequence(items) => Some(items),
+        _ => {
+            wrong_type(node, what, "a list", report);
+            None
+        }
+    }
+}
+
+fn is(node: &Node, text: &str) -> bool {
+    matches!(&node.value, Value::Scalar(scalar) if scalar.text == text)
+}

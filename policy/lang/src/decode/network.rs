@@ -1,0 +1,89 @@
+//! `kind: Network`, and the lists of addresses in an inventory.
+
+use super::{
+    block,
+    fields::{Fields, distinct, into_list, string},
+    inventory, name,
+};
+use crate::{
+    Code,
+    diagnostic::Report,
+    document::NetworkDocument,
+    yaml::{Node, Value},
+};
+use bookend_engine::{Block, IpNet, Labels};
+
+/// The most blocks a Network may have. The largest cloud publishes some 8,000 prefixes.
+const MAX_BLOCKS: usize = 10_000;
+
+/// The most entries of `nodes`, `kubeApiserver` and `clusterCidrs`. Kubernetes is made for 5,000 nodes.
+const MAX_ADDRESSES: usize = 20_000;
+
+/// Reads a network.
+pub(super) fn network(mut fields: Fields<'_>, report: &mut Report) -> Option<NetworkDocument> {
+    let metadata = name::cluster_metadata(&mut fields, "network", report);
+    let spec = fields.required("spec", report).and_then(|node| Fields::of(node, "network's spec", report));
+    fields.get("status");
+    fields.finish(report);
+    let labels = match metadata.as_ref().and_then(|metadata| metadata.labels) {
+        None => Some(Labels::new()),
+        Some(node) => name::labels(node, "labels", report),
+    };
+    let mut spec = spec?;
+    let dns_names = spec.get("dnsNames");
+    if let Some(node) = dns_names {
+        report.add(
+            Code::NetworkOfNames,
+            node.span,
+            "a network cannot be made of DNS names yet",
+            "write the addresses in `cidrs`",
+        );
+    }
+    // With `dnsNames` alone it is the names that are wrong, and not that there are no blocks.
+    let cidrs = match dns_names {
+        None => spec.required("cidrs", report),
+        Some(_) => spec.get("cidrs"),
+    };
+    let blocks = distinct(cidrs, "cidrs", MAX_BLOCKS, report, entry);
+    spec.finish(report);
+    let (metadata, labels, blocks) = (metadata?, labels?, into_list(blocks?));
+    (!blocks.is_empty() && dns_names.is_none()).then_some(NetworkDocument {
+        name: metadata.name,
+        labels,
+        blocks,
+    })
+}
+
+/// A block, with exceptions or without.
+fn entry(node: &Node, report: &mut Report) -> Option<Block> {
+    if let Value::Mapping(_) = &node.value {
+        let mut fields = Fields::of(node, "block", report)?;
+        let (cidr, except) = (fields.required("cidr", report), fields.get("except"));
+        let block = cidr.and_then(|cidr| block::block(cidr, except, report));
+        fields.finish(report);
+        return block;
+    }
+    block::block(node, None, report)
+}
+
+/// A list of blocks.
+pub(super) fn blocks(node: Option<&Node>, what: &str, report: &mut Report) -> Option<Vec<Block>> {
+    distinct(node, what, MAX_ADDRESSES, report, |node, report| block::block(node, None, report))
+        .map(into_list)
+}
+
+/// A list of addresses and blocks.
+pub(super) fn addresses(node: Option<&Node>, what: &str, report: &mut Report) -> Option<Vec<Block>> {
+    let element = |node: &Node, report: &mut Report| {
+        if string(node, what, report)?.value.contains('/') {
+            return block::block(node, None, report);
+        }
+        single(node, report)
+    };
+    distinct(node, what, MAX_ADDRESSES, report, element).map(into_list)
+}
+
+/// The block of one address.
+pub(super) fn single(node: &Node, report: &mut Report) -> Option<Block> {
+    Block::new(IpNet::from(inventory::address(node, report)?), Vec::new()).ok()
+}

@@ -1,0 +1,118 @@
+//! Everything that documents say about the world, brought together.
+
+use core::fmt;
+use std::collections::BTreeMap;
+
+use super::{namespace, surroundings, workloads};
+use crate::{
+    Code, Span,
+    diagnostic::Report,
+    document::{
+        Document, InventoryDocument, NamespaceDocument, NetworkDocument, NodeDocument, Service, Spanned,
+        TierDocument, WorkloadDocument,
+    },
+    lower::Surroundings,
+};
+use bookend_engine::Inventory;
+
+/// The documents that say something about the world, in the order of their sources.
+#[derive(Debug, Default)]
+pub(crate) struct Facts<'d> {
+    pub(super) inventories: Vec<&'d InventoryDocument>,
+    pub(super) workloads: Vec<&'d WorkloadDocument>,
+    pub(super) namespaces: Vec<&'d NamespaceDocument>,
+    pub(super) nodes: Vec<&'d NodeDocument>,
+    pub(super) networks: Vec<&'d NetworkDocument>,
+    pub(super) tiers: Vec<&'d TierDocument>,
+    pub(super) services: Vec<&'d Spanned<Service>>,
+}
+
+/// What they say together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct World {
+    pub(crate) inventory: Inventory,
+    pub(crate) surroundings: Surroundings,
+    /// By namespace and name.
+    pub(crate) services: Vec<Service>,
+}
+
+impl<'d> Facts<'d> {
+    /// Takes a document in, if it is one of these.
+    pub(crate) fn take(&mut self, document: &'d Document) {
+        match document {
+            Document::Inventory(inventory) => {
+                self.workloads.extend(&inventory.workloads);
+                self.inventories.push(inventory);
+            }
+            Document::Workload(workload) => self.workloads.push(workload),
+            Document::Namespace(namespace) => self.namespaces.push(namespace),
+            Document::Node(node) => self.nodes.push(node),
+            Document::Network(network) => self.networks.push(network),
+            Document::Tier(tier) => self.tiers.push(tier),
+            Document::Service(service) => self.services.push(service),
+            Document::Policy(_) | Document::Test(_) => {}
+        }
+    }
+
+    /// What they say together. Where two contradict each other, that is reported.
+    pub(crate) fn lower(&self, report: &mut Report) -> World {
+        let domains = self.inventories.iter().filter_map(|document| document.trust_domain.as_ref());
+        let domain = agreed(domains, "trust domain", report);
+        let trusts = self.inventories.iter().filter_map(|document| document.trust_addresses.as_ref());
+        let trusts = agreed(trusts, "value of `trustAddresses`", report).copied().unwrap_or(false);
+        let name = |s: &&'d Spanned<Service>| ((s.value.namespace.as_str(), s.value.name.as_str()), s.span);
+        unique(self.services.iter().map(name), "service", report);
+        unique(self.nodes.iter().map(|n| (("", n.name.value.as_str()), n.name.span)), "node", report);
+        let namespaces = namespace::namespaces(&self.namespaces, &self.workloads, report);
+        let injection = namespace::injection(&self.namespaces);
+        let workloads = workloads::workloads(&self.workloads, &injection, report);
+        let mut services: Vec<Service> = self.services.iter().map(|service| service.value.clone()).collect();
+        services.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+        let default = Inventory::default();
+        let domain = domain.map_or(default.trust_domain(), String::as_str).to_owned();
+        World {
+            inventory: Inventory::new(domain, trusts, namespaces, workloads),
+            surroundings: surroundings::surroundings(self, report),
+            services,
+        }
+    }
+}
+
+/// What all that say something about it agree on.
+fn agreed<'d, T: PartialEq + fmt::Display>(
+    said: impl Iterator<Item = &'d Spanned<T>>,
+    what: &str,
+    report: &mut Report,
+) -> Option<&'d T> {
+    let mut first: Option<&'d Spanned<T>> = None;
+    for document in said {
+        match first {
+            Some(first) if first.value != document.value => {
+                let message =
+                    format!("the {what} is `{}` here and `{}` elsewhere", document.value, first.value);
+                let related = (first.span, "the first one");
+                report.add_related(Code::DuplicateObject, document.span, message, "keep one", related);
+            }
+            Some(_) => {}
+            None => first = Some(document),
+        }
+    }
+    first.map(|first| &first.value)
+}
+
+/// Refuses objects of one namespace and name.
+pub(super) fn unique<'a>(
+    objects: impl Iterator<Item = ((&'a str, &'a str), Span)>,
+    what: &str,
+    report: &mut Report,
+) {
+    let mut seen = BTreeMap::new();
+    for (key, span) in objects {
+        if let Some(first) = seen.get(&key) {
+            let message = format!("the {what} `{}` is described twice", key.1);
+            report.add_related(Code::DuplicateObject, span, message, "remove one", (*first, "the first one"));
+        } else {
+            seen.insert(key, span);
+        }
+    }
+}
