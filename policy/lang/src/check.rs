@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{Code, diagnostic::Report, lower::RulePlace};
 use bookend_engine::{
-    Action, Connection, End, Endpoint, Exchange, Identity, Inventory, Location, NoTrace, PeerMatch, Program,
-    Protocol, Rule, Selector, Verdict, WorkloadIdentity, decide,
+    Action, Block, Connection, End, Endpoint, Exchange, Identity, Inventory, Location, NamespaceMatch,
+    NoTrace, PortMatch, Principal, Program, Protocol, Rule, Selector, Truth, Verdict, WorkloadIdentity,
+    decide,
 };
 
 /// How many pairs of workloads one rule is tried on at most.
@@ -24,18 +25,23 @@ struct Identities<'w> {
 
 impl<'w> Identities<'w> {
     /// Those that a selector may mean; none, once too much was compared.
-    fn near(&mut self, selector: &Selector) -> Option<&BTreeSet<&'w WorkloadIdentity>> {
-        let near = self.all.get(selector.namespace.as_str());
-        self.effort = self.effort.checked_sub(near.map_or(0, BTreeSet::len))?;
-        Some(near.unwrap_or(const { &BTreeSet::new() }))
+    fn near(&mut self, selector: &Selector) -> Option<Vec<&'w WorkloadIdentity>> {
+        let near: Vec<_> = match &selector.namespaces {
+            NamespaceMatch::Named(name) => {
+                self.all.get(name.as_str()).into_iter().flatten().copied().collect()
+            }
+            NamespaceMatch::Labelled(_) => self.all.values().flatten().copied().collect(),
+        };
+        self.effort = self.effort.checked_sub(near.len())?;
+        Some(near)
     }
 
     /// Those that a rule names by selectors at `end`.
     fn named(&mut self, rule: &Rule, end: End) -> Option<BTreeSet<&'w WorkloadIdentity>> {
         let mut named = BTreeSet::new();
         for peer in rule.peers(end).alternatives().unwrap_or_default() {
-            let PeerMatch::Workloads(selector) = peer else { continue };
-            named.extend(self.near(selector)?.iter().copied().filter(|w| selector.selects(w)));
+            let Some(selector) = &peer.workloads else { continue };
+            named.extend(self.near(selector)?.into_iter().filter(|w| selector.selects(w) != Truth::No));
         }
         Some(named)
     }
@@ -48,17 +54,17 @@ pub(crate) fn check(
     places: &BTreeMap<String, RulePlace>,
     report: &mut Report,
 ) {
-    if inventory.workloads.is_empty() {
+    if inventory.workloads().is_empty() {
         return;
     }
     let mut identities = Identities { all: BTreeMap::new(), effort: MAX_EFFORT };
-    for workload in &inventory.workloads {
+    for workload in inventory.workloads() {
         let identity = &workload.identity;
         identities.all.entry(identity.namespace.as_str()).or_default().insert(identity);
     }
     for (selector, span) in places.values().flat_map(|place| &place.selectors) {
         let Some(near) = identities.near(selector) else { return };
-        if !near.iter().any(|identity| selector.selects(identity)) {
+        if near.iter().all(|identity| selector.selects(identity) == Truth::No) {
             let message = "no workload of the inventory is selected";
             report.add(Code::SelectsNothing, *span, message, "check the labels and the namespace");
         }
@@ -105,10 +111,10 @@ fn unproxied(
     let Some(peers) = rule.to.alternatives() else { return bare.map(|w| format!("`{}`", describe(w))) };
     let named = destinations.iter().find(|w| !w.proxied).map(|w| format!("`{}`", describe(w)));
     named.or_else(|| {
-        peers.iter().find_map(|peer| match peer {
-            PeerMatch::Workloads(_) => None,
-            PeerMatch::Block(block) => block.nets().next().map(|net| format!("addresses in `{net}`")),
-        })
+        let blocks = peers.iter().filter(|peer| peer.workloads.is_none());
+        let mut nets =
+            blocks.flat_map(|peer| peer.blocks.alternatives().unwrap_or_default()).flat_map(Block::nets);
+        nets.next().map(|net| format!("addresses in `{net}`"))
     })
 }
 
@@ -123,12 +129,14 @@ fn half_open<'w>(
     if rule.action != Action::Allow {
         return None;
     }
-    let (protocol, port) = rule
-        .ports
-        .alternatives()
-        .and_then(|list| list.first())
-        .map_or((Protocol::Tcp, 1), |range| (range.protocol(), range.first()));
-    let abroad = |w: &&WorkloadIdentity| w.namespace != rule.namespace;
+    let (protocol, port) = rule.ports.alternatives().and_then(|list| list.first()).map_or(
+        (Protocol::Tcp, 1),
+        |port| match port {
+            PortMatch::Range(range) => (range.protocol(), range.first()),
+            PortMatch::Named(named) => (named.protocol, 1),
+        },
+    );
+    let abroad = |w: &&WorkloadIdentity| !rule.speaks_of(&w.namespace);
     let foreign: BTreeSet<_> = destinations.iter().copied().filter(abroad).collect();
     sources
         .iter()
@@ -139,7 +147,11 @@ fn half_open<'w>(
         })
         .take(pairs)
         .find_map(|(source, destination)| {
-            let endpoint = |w| Endpoint { identity: Identity::Workload(w), location: Location::Elsewhere };
+            let endpoint = |w| Endpoint {
+                identity: Identity::Workload(w),
+                location: Location::Elsewhere,
+                principal: Principal::Unknown,
+            };
             let connection =
                 Connection { source: endpoint(source), destination: endpoint(destination), protocol, port };
             let judgement = decide(program, &connection, Exchange::Packet, &mut NoTrace);

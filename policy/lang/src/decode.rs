@@ -112,7 +112,8 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
         }
         ("bookend.dev", name) => {
             let message = format!("there is no kind `{name}` in `{version}`");
-            let cure = "the kinds are `Policy`, `ClusterPolicy`, `Tier`, `Network`, `Inventory` and `PolicyTest`";
+            let cure =
+                "the kinds are `Policy`, `ClusterPolicy`, `Tier`, `Network`, `Inventory` and `PolicyTest`";
             report.add(Code::UnknownKind, kind.span, message, cure);
         }
         (_, name) => {

@@ -7,8 +7,8 @@ mod test;
 
 pub use facts::Service;
 pub(crate) use facts::{
-    Injection, InventoryDocument, Kind, NamespaceDocument, NetworkDocument, NodeDocument,
-    TierDocument, WorkloadDocument,
+    Injection, InventoryDocument, Kind, NamespaceDocument, NetworkDocument, NodeDocument, TierDocument,
+    WorkloadDocument,
 };
 pub(crate) use http::{
     ClaimDocument, Comparison, ConditionDocument, FieldDocument, GrpcDocument, TokenDocument, ValueDocument,

@@ -15,15 +15,17 @@ mod compile;
 mod decode;
 mod diagnostic;
 mod document;
+mod limit;
 mod lower;
 mod source;
 mod yaml;
 
 pub use code::Code;
 pub use compile::{Compiled, Refused, compile};
-pub use diagnostic::{Diagnostic, Severity};
 pub use decode::split_port;
+pub use diagnostic::{Diagnostic, Severity};
 pub use document::{
-    Expected, ExpectedAudit, Service, Test, TestPort, TestProtocol, TestRequest, TestSuite, TestTraffic, Written,
+    Expected, ExpectedAudit, Service, Test, TestPort, TestProtocol, TestRequest, TestSuite, TestTraffic,
+    Written,
 };
 pub use source::{MAX_SOURCE_BYTES, Source, Span};

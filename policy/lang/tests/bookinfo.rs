@@ -7,8 +7,7 @@
 )]
 
 use bookend_engine::{
-    Connection, Endpoint, Exchange, Identity, Inventory, Location, NoTrace, Protocol, Request, Verdict,
-    decide,
+    Connection, Endpoint, Exchange, Inventory, NoTrace, Protocol, Request, Verdict, decide,
 };
 use bookend_lang::{Compiled, Source, compile};
 
@@ -27,12 +26,11 @@ fn bookinfo() -> Compiled {
 }
 
 fn end<'a>(inventory: &'a Inventory, name: &str) -> Endpoint<'a> {
-    if let Ok(address) = name.parse() {
-        return Endpoint { identity: inventory.behind_address(address), location: Location::of(address) };
-    }
-    let workload = inventory.workloads.iter().find(|w| w.name == name).unwrap();
-    let address = workload.instances[0].addresses[0];
-    Endpoint { identity: Identity::Workload(&workload.identity), location: Location::of(address) }
+    let address = name.parse().unwrap_or_else(|_| {
+        let workload = inventory.workloads().iter().find(|w| w.name == name).unwrap();
+        workload.instances[0].addresses[0]
+    });
+    inventory.endpoint(address)
 }
 
 #[track_caller]

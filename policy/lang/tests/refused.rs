@@ -23,7 +23,7 @@ fn rule(fields: &str) -> Vec<Code> {
 /// Whether the only workload of `documents` has a proxy.
 fn proxied(documents: &[&str]) -> bool {
     let compiled = compile(&[Source::new("x", documents.join("\n---\n"))]).unwrap();
-    let [workload] = compiled.inventory.workloads.as_slice() else { unreachable!("one workload") };
+    let [workload] = compiled.inventory.workloads() else { unreachable!("one workload") };
     workload.identity.proxied
 }
 
@@ -184,7 +184,7 @@ fn whatever_runs_pods_is_a_workload() {
         );
         let compiled = compile(&[Source::new("x", document)]).unwrap();
         assert_eq!(compiled.warnings, [], "{kind}");
-        let [workload] = compiled.inventory.workloads.as_slice() else { panic!("one {kind}") };
+        let [workload] = compiled.inventory.workloads() else { panic!("one {kind}") };
         assert_eq!(workload.identity.service_account, "runner", "{kind}");
         assert_eq!(workload.identity.labels.get("app").map(String::as_str), Some("a"), "{kind}");
     }

@@ -1,5 +1,8 @@
 //! The fields of a mapping, each read once, and what is left over refused.
 
+use core::ops::RangeInclusive;
+use std::collections::BTreeMap;
+
 use crate::{
     Code, Span,
     diagnostic::Report,
@@ -50,9 +53,20 @@ impl<'n> Fields<'n> {
         self.entries.first().map_or(self.span, |entry| entry.key_span)
     }
 
+    /// Where the key `name` is written.
+    pub(super) fn key(&self, name: &str) -> Span {
+        self.entries.iter().find(|entry| entry.key == name).map_or(self.span, |entry| entry.key_span)
+    }
+
     /// Whether there is a field that nobody asked for so far.
     pub(super) fn has_unknown(&self) -> bool {
-        self.entries.iter().any(|entry| !self.known.contains(&entry.key.as_str()))
+        self.has_unknown_except(&[])
+    }
+
+    /// The same, when `others` are still to be asked for.
+    pub(super) fn has_unknown_except(&self, others: &[&str]) -> bool {
+        let known = |key: &str| self.known.contains(&key) || others.contains(&key);
+        self.entries.iter().any(|entry| !known(&entry.key))
     }
 
     /// Refuses every field that nobody asked for.
@@ -169,4 +183,150 @@ pub(super) fn clause<T>(
     let read: Vec<Option<T>> = items.iter().map(|item| element(item, report)).collect();
     let values: Option<Vec<T>> = read.into_iter().collect();
     Clause::one_of(values?).ok()
+}
+
+/// Like [`clause`], of at most `most` elements, which all say something different.
+pub(super) fn distinct<T>(
+    node: Option<&Node>,
+    what: &str,
+    most: usize,
+    report: &mut Report,
+    element: impl FnMut(&Node, &mut Report) -> Option<T>,
+) -> Option<Clause<T>> {
+    let mut sound = true;
+    if let Some(Node { value: Value::Sequence(items), span }) = node {
+        if items.len() > most {
+            let message = format!("`{what}` has {} entries, and {most} are the most", items.len());
+            report.add(Code::TooMany, *span, message, "split it");
+            return None;
+        }
+        sound = repeated(items, what, report);
+    }
+    clause(node, what, report, element).filter(|_| sound)
+}
+
+/// Refuses what is written twice in a list. Nobody writes the same thing twice on purpose: one of the two should
+/// have said something else.
+fn repeated(items: &[Node], what: &str, report: &mut Report) -> bool {
+    let mut sound = true;
+    if items.len() > 1 {
+        let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+        for item in items {
+            let mut said = String::new();
+            item.say(&mut said);
+            if let Some(first) = seen.get(&said) {
+                let message = format!("`{what}` says the same twice");
+                let related = (*first, "said first here");
+                report.add_related(Code::DuplicateEntry, item.span, message, "remove one of them", related);
+                sound = false;
+            } else {
+                seen.insert(said, item.span);
+            }
+        }
+    }
+    sound
+}
+
+/// The alternatives; none where the field is left out.
+pub(super) fn into_list<T: Clone>(clause: Clause<T>) -> Vec<T> {
+    clause.alternatives().unwrap_or_default().to_vec()
+}
+
+/// A value, or a list of alternatives for it.
+pub(super) fn one_or_more<T: Clone>(
+    node: &Node,
+    what: &str,
+    most: usize,
+    report: &mut Report,
+    mut element: impl FnMut(&Node, &mut Report) -> Option<T>,
+) -> Option<Vec<T>> {
+    match &node.value {
+        Value::Sequence(_) => {
+            let clause = distinct(Some(node), what, most, report, element)?;
+            Some(into_list(clause))
+        }
+        _ => element(node, report).map(|value| vec![value]),
+    }
+}
+
+/// One of a few words.
+pub(super) fn word<T: Copy>(node: &Node, what: &str, words: &[(&str, T)], report: &mut Report) -> Option<T> {
+    let text = string(node, what, report)?;
+    if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) {
+        return Some(*value);
+    }
+    let known = |(word, _): &&(&str, T)| word.eq_ignore_ascii_case(&text.value);
+    let cure = match words.iter().find(known) {
+        Some((word, _)) => format!("write `{word}`"),
+        None => {
+            let words: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+            match words.split_last() {
+                Some((last, rest)) if !rest.is_empty() => format!("write {} or {last}", rest.join(", ")),
+                _ => format!("write {}", words.join("")),
+            }
+        }
+    };
+    let message = format!("`{}` is not a value of `{what}`", quoted(&text.value));
+    report.add(Code::UnknownWord, text.span, message, cure);
+    None
+}
+
+/// A whole number in a range.
+pub(super) fn integer(
+    node: &Node,
+    what: &str,
+    range: RangeInclusive<i64>,
+    report: &mut Report,
+) -> Option<i64> {
+    let scalar = match &node.value {
+        Value::Scalar(scalar) if scalar.kind() == "number" => scalar,
+        _ => {
+            wrong_type(node, what, "a number", report);
+            return None;
+        }
+    };
+    let number = scalar.integer().filter(|number| range.contains(number));
+    if number.is_none() {
+        let message = format!("`{}` is not a value of `{what}`", quoted(&scalar.text));
+        let cure = format!(
+            "write a whole number from {} to {}, in decimal digits without a leading zero",
+            range.start(),
+            range.end()
+        );
+        report.add(Code::OutOfRange, node.span, message, cure);
+    }
+    number
+}
+
+/// A string of at most `longest` bytes, and at least one.
+pub(super) fn text(node: &Node, what: &str, longest: usize, report: &mut Report) -> Option<Spanned<String>> {
+    let text = string(node, what, report)?;
+    if text.value.is_empty() {
+        let message = format!("`{what}` is empty");
+        report.add(Code::BadLength, text.span, message, format!("write 1 to {longest} characters"));
+        return None;
+    }
+    if text.value.len() > longest {
+        let message = format!("`{what}` has {} bytes, and {longest} are the most", text.value.len());
+        report.add(Code::BadLength, text.span, message, "shorten it");
+        return None;
+    }
+    Some(text)
+}
+
+/// A field that may be left out, but must be sound where it is written.
+pub(super) fn optional<T>(field: Option<Option<T>>) -> Option<Option<T>> {
+    match field {
+        None => Some(None),
+        Some(read) => read.map(Some),
+    }
+}
+
+/// What a message repeats of a user's text.
+pub(super) fn quoted(text: &str) -> String {
+    const LONGEST: usize = 100;
+    match text.char_indices().nth(LONGEST) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+    }
 }

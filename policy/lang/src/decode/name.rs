@@ -46,11 +46,13 @@ pub(super) fn cluster_metadata<'n>(
         let message = format!("a {what} lies in no namespace");
         report.add(Code::UnknownField, node.span, message, "remove `namespace`");
     }
-    let (name, labels, _) = rest(meta, report);
+    let (name, labels, annotations) = rest(meta, report);
+    let described = described(None, annotations, report);
     if namespace.is_some() {
         return None;
     }
-    Some(ClusterMetadata { name: name?, labels })
+    let (name, ()) = (name?, described?);
+    Some(ClusterMetadata { name, labels })
 }
 
 /// The name, labels and annotations.

@@ -1,15 +1,20 @@
 //! Policies as they were written.
 
-use bookend_engine::{Action, Block, Clause, HttpMatch, LabelExpression, Labels, PortMatch};
+use bookend_engine::{
+    Action, Block, Clause, Ends, LabelExpression, LabelMatch, Labels, Mode, PortMatch, PrincipalPattern,
+};
 
-use super::Spanned;
+use super::{ConditionDocument, Spanned};
 use crate::Span;
 
-/// `kind: Policy`.
+/// `kind: Policy` or `kind: ClusterPolicy`.
 #[derive(Clone, Debug)]
 pub(crate) struct PolicyDocument {
-    pub(crate) namespace: String,
+    /// `None`: a `ClusterPolicy`.
+    pub(crate) namespace: Option<String>,
     pub(crate) name: Spanned<String>,
+    /// `None`: the tier `default`.
+    pub(crate) tier: Option<Spanned<String>>,
     pub(crate) isolate: Vec<IsolateDocument>,
     pub(crate) rules: Vec<RuleDocument>,
 }
@@ -20,34 +25,70 @@ pub(crate) struct IsolateDocument {
     pub(crate) workloads: WorkloadsDocument,
     pub(crate) ingress: bool,
     pub(crate) egress: bool,
+    pub(crate) mode: Mode,
 }
 
-/// An element of `allow` or `deny`.
+/// An element of `allow`, `deny` or `pass`, with what the policy says for all of them.
 #[derive(Clone, Debug)]
 pub(crate) struct RuleDocument {
     pub(crate) name: Spanned<String>,
     pub(crate) action: Action,
+    pub(crate) priority: i32,
+    pub(crate) mode: Mode,
+    pub(crate) at: Ends,
+    /// Where `at` is written.
+    pub(crate) at_span: Option<Span>,
     pub(crate) from: Clause<PeerDocument>,
     pub(crate) to: Clause<PeerDocument>,
-    pub(crate) ports: Clause<PortMatch>,
-    pub(crate) http: Clause<HttpMatch>,
+    pub(crate) ports: Clause<Spanned<PortMatch>>,
+    pub(crate) not_ports: Vec<Spanned<PortMatch>>,
+    pub(crate) http: Clause<ConditionDocument>,
     pub(crate) http_span: Option<Span>,
 }
 
-/// An element of `from` or `to`.
+/// An element of `from` or `to`, or of the `not` of one. All that is said must hold; something is said.
 #[derive(Clone, Debug)]
-pub(crate) enum PeerDocument {
-    Workloads(WorkloadsDocument),
-    Block(Block),
+pub(crate) struct PeerDocument {
+    pub(crate) span: Span,
+    pub(crate) workloads: Option<WorkloadsDocument>,
+    pub(crate) block: Option<Spanned<Block>>,
+    pub(crate) network: Option<NetworksDocument>,
+    pub(crate) principals: Clause<PrincipalPattern>,
+    pub(crate) entities: Clause<Spanned<Entity>>,
+    pub(crate) not: Vec<PeerDocument>,
+}
+
+/// `network: name` or `networks: {…}`.
+#[derive(Clone, Debug)]
+pub(crate) enum NetworksDocument {
+    Named(Spanned<String>),
+    Labelled(Spanned<LabelMatch>),
+}
+
+/// An element of `entities` (S43).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Entity {
+    World,
+    Cluster,
+    Node,
+    KubeApiserver,
 }
 
 /// `workloads: {…}`.
 #[derive(Clone, Debug)]
 pub(crate) struct WorkloadsDocument {
     pub(crate) span: Span,
-    /// `None`: the policy's own.
-    pub(crate) namespace: Option<Spanned<String>>,
+    pub(crate) namespaces: NamespacesDocument,
     pub(crate) labels: Labels,
     pub(crate) expressions: Vec<LabelExpression>,
     pub(crate) service_accounts: Clause<String>,
+}
+
+/// Where the workloads of a selector are.
+#[derive(Clone, Debug)]
+pub(crate) enum NamespacesDocument {
+    /// Nothing is said: the policy's own, or every one.
+    Own,
+    Named(Spanned<String>),
+    Labelled(Spanned<LabelMatch>),
 }

@@ -1,13 +1,17 @@
 //! Policies to a program.
 
+mod http;
+mod peer;
+
 use std::collections::BTreeMap;
 
+use super::{DEFAULT_TIER, Surroundings};
 use crate::{
     Code, Span,
     diagnostic::Report,
-    document::{IsolateDocument, PeerDocument, PolicyDocument, RuleDocument, WorkloadsDocument},
+    document::{IsolateDocument, NamespacesDocument, PolicyDocument, RuleDocument, Spanned},
 };
-use bookend_engine::{Clause, Isolation, PeerMatch, Program, Rule, Selector};
+use bookend_engine::{Clause, End, Isolation, PeerMatch, Program, Rule, Selector};
 
 /// Where the parts of a rule or an isolation were written.
 #[derive(Clone, Debug)]
@@ -23,23 +27,21 @@ pub(crate) struct RulePlace {
 /// Lowers all policies.
 pub(crate) fn policies(
     documents: Vec<PolicyDocument>,
+    surroundings: &Surroundings,
     report: &mut Report,
 ) -> (Program, BTreeMap<String, RulePlace>) {
     let mut lowering =
-        Lowering { report, rules: Vec::new(), isolations: Vec::new(), places: BTreeMap::new() };
-    let mut seen: BTreeMap<(String, String), Span> = BTreeMap::new();
+        Lowering { surroundings, report, rules: Vec::new(), isolations: Vec::new(), places: BTreeMap::new() };
+    let mut seen: BTreeMap<(Option<String>, String), Span> = BTreeMap::new();
     for document in documents {
         let key = (document.namespace.clone(), document.name.value.clone());
         if let Some(first) = seen.get(&key) {
-            let message = format!("there are two policies `{}` in namespace `{}`", key.1, key.0);
-            let related = (*first, "the first one");
-            lowering.report.add_related(
-                Code::DuplicatePolicy,
-                document.name.span,
-                message,
-                "rename one of them",
-                related,
-            );
+            let message = match &key.0 {
+                Some(namespace) => format!("there are two policies `{}` in namespace `{namespace}`", key.1),
+                None => format!("there are two cluster policies `{}`", key.1),
+            };
+            let (span, related) = (document.name.span, (*first, "the first one"));
+            lowering.report.add_related(Code::DuplicatePolicy, span, message, "rename one of them", related);
             continue;
         }
         seen.insert(key, document.name.span);
@@ -48,106 +50,190 @@ pub(crate) fn policies(
     (Program::new(lowering.rules, lowering.isolations), lowering.places)
 }
 
-struct Lowering<'r> {
-    report: &'r mut Report,
+struct Lowering<'l> {
+    surroundings: &'l Surroundings,
+    report: &'l mut Report,
     rules: Vec<Rule>,
     isolations: Vec<Isolation>,
     places: BTreeMap<String, RulePlace>,
 }
 
+/// What all parts of a policy share.
+struct Scope {
+    /// `None`: of the whole cluster.
+    namespace: Option<String>,
+    tier: u32,
+}
+
 impl Lowering<'_> {
     fn policy(&mut self, document: PolicyDocument) {
-        let prefix = format!("{}/{}", document.namespace, document.name.value);
-        for (index, isolate) in document.isolate.into_iter().enumerate() {
-            self.isolation(format!("{prefix}/isolate[{index}]"), isolate, &document.namespace);
+        let PolicyDocument { namespace, name, tier, isolate, rules } = document;
+        let tier = self.tier(tier.as_ref(), namespace.is_some());
+        let prefix = match &namespace {
+            Some(namespace) => format!("{namespace}/{}", name.value),
+            None => name.value,
+        };
+        let scope = Scope { namespace, tier };
+        for (index, isolate) in isolate.into_iter().enumerate() {
+            self.isolation(format!("{prefix}/isolate[{index}]"), isolate, &scope);
         }
         let mut names: BTreeMap<String, Span> = BTreeMap::new();
-        for rule in document.rules {
+        for rule in rules {
             let name = rule.name.clone();
             if let Some(first) = names.get(&name.value) {
                 let message = format!("there are two rules `{}`", name.value);
+                let related = (*first, "the first one");
                 self.report.add_related(
                     Code::DuplicateRule,
                     name.span,
                     message,
                     "rename one of them",
-                    (*first, "the first one"),
+                    related,
                 );
                 continue;
             }
-            self.rule(format!("{prefix}/{}", name.value), rule, &document.namespace);
+            self.rule(format!("{prefix}/{}", name.value), rule, &scope);
             names.insert(name.value, name.span);
         }
     }
 
-    fn isolation(&mut self, id: String, document: IsolateDocument, namespace: &str) {
-        let IsolateDocument { workloads, ingress, egress } = document;
-        if let Some(other) = workloads.namespace.as_ref().filter(|other| other.value != namespace) {
-            let message = format!("a policy in `{namespace}` cannot isolate workloads of `{}`", other.value);
-            let cure = format!("move it into a policy in `{}`", other.value);
-            self.report.add(Code::ForeignIsolation, other.span, message, cure);
+    /// The order of a tier. That of another is as good as any for what is refused anyway.
+    fn tier(&mut self, tier: Option<&Spanned<String>>, namespaced: bool) -> u32 {
+        let name = tier.map_or(DEFAULT_TIER, |tier| tier.value.as_str());
+        let found = self.surroundings.tiers.get(name);
+        match (found, tier) {
+            (None, Some(tier)) => {
+                let message = format!("there is no tier `{name}`");
+                let similar = similar(name, self.surroundings.tiers.keys());
+                let cure = similar
+                    .unwrap_or_else(|| "write `default`, or describe it in a `Tier` document".to_owned());
+                self.report.add(Code::UnknownTier, tier.span, message, cure);
+            }
+            (Some(found), Some(tier)) if namespaced && !found.namespaced => {
+                let message = format!("only a `ClusterPolicy` may be in the tier `{name}`");
+                let cure = match super::BUILT_IN_TIERS.iter().any(|(built_in, _)| *built_in == name) {
+                    true => "leave `tier` out, or write a `ClusterPolicy`",
+                    false => "say `namespaced: true` in its `Tier` document, or write a `ClusterPolicy`",
+                };
+                self.report.add(Code::ClusterTier, tier.span, message, cure);
+            }
+            _ => {}
+        }
+        found.map_or(bookend_engine::DEFAULT_TIER, |tier| tier.order)
+    }
+
+    fn isolation(&mut self, id: String, document: IsolateDocument, scope: &Scope) {
+        let IsolateDocument { workloads, ingress, egress, mode } = document;
+        let foreign = match (&workloads.namespaces, &scope.namespace) {
+            (NamespacesDocument::Named(other), Some(own)) if other.value != *own => {
+                Some((other.span, format!("move it into a policy in `{}`", other.value)))
+            }
+            (NamespacesDocument::Labelled(other), Some(_)) => {
+                Some((other.span, "write a `ClusterPolicy`, or leave `namespaces` out".to_owned()))
+            }
+            _ => None,
+        };
+        if let (Some((span, cure)), Some(own)) = (foreign, &scope.namespace) {
+            let message = format!("a policy in `{own}` cannot isolate workloads of other namespaces");
+            self.report.add(Code::ForeignIsolation, span, message, cure);
             return;
         }
         let span = workloads.span;
-        let workloads = selector(workloads, namespace);
+        let workloads = peer::selector(workloads, scope.namespace.as_deref());
         let place = RulePlace { name: span, http: None, selectors: vec![(workloads.clone(), span)] };
         self.places.insert(id.clone(), place);
-        self.isolations.push(Isolation { id, workloads, egress, ingress });
+        self.isolations.push(Isolation { id, tier: scope.tier, mode, workloads, egress, ingress });
     }
 
-    fn rule(&mut self, id: String, document: RuleDocument, namespace: &str) {
-        let RuleDocument { name, action, from, to, ports, http, http_span } = document;
+    fn rule(&mut self, id: String, document: RuleDocument, scope: &Scope) {
         let mut selectors = Vec::new();
-        let from = peers(from, namespace, &mut selectors);
-        let to = peers(to, namespace, &mut selectors);
-        if !may_lie_in(&from, namespace) && !may_lie_in(&to, namespace) {
-            let message = format!(
-                "neither end of `{}` can lie in namespace `{namespace}`, so the rule governs nothing",
-                name.value
-            );
-            let cure = "move it into a policy of the namespace of one of its ends";
-            self.report.add(Code::GovernsNothing, name.span, message, cure);
+        let mut peers = |clause, report: &mut Report| {
+            let lowering = peer::Lowering {
+                surroundings: self.surroundings,
+                namespace: scope.namespace.as_deref(),
+                report,
+                selectors: &mut selectors,
+            };
+            lowering.clause(clause)
+        };
+        let from = peers(&document.from, self.report);
+        let to = peers(&document.to, self.report);
+        let http = http::clause(&document.http, self.report);
+        let (Some(from), Some(to), Some(http)) = (from, to, http) else { return };
+        self.refuse_idle(&document, &from, &to, scope.namespace.as_deref());
+        let place = RulePlace { name: document.name.span, http: document.http_span, selectors };
+        self.places.insert(id.clone(), place);
+        self.rules.push(Rule {
+            id,
+            tier: scope.tier,
+            priority: document.priority,
+            action: document.action,
+            mode: document.mode,
+            at: document.at,
+            namespace: scope.namespace.clone(),
+            from,
+            to,
+            ports: values(document.ports),
+            not_ports: document.not_ports.into_iter().map(|port| port.value).collect(),
+            http,
+        });
+    }
+
+    /// Refuses a rule that governs nothing, and an end in `at` that the rule cannot govern.
+    fn refuse_idle(
+        &mut self,
+        document: &RuleDocument,
+        from: &Clause<PeerMatch>,
+        to: &Clause<PeerMatch>,
+        namespace: Option<&str>,
+    ) {
+        let name = &document.name;
+        let at = [(End::Source, from), (End::Destination, to)];
+        let governed = |(end, peers): &(End, &Clause<PeerMatch>)| {
+            document.at.contains(*end) && peer::may_lie_in(peers, namespace)
+        };
+        let place = match namespace {
+            Some(namespace) => format!("in namespace `{namespace}`"),
+            None => "in any namespace".to_owned(),
+        };
+        if !at.iter().any(governed) {
+            let message = match document.at_span {
+                None => {
+                    format!("neither end of `{}` can lie {place}, so the rule governs nothing", name.value)
+                }
+                Some(_) => format!("no end in `at` can lie {place}, so `{}` governs nothing", name.value),
+            };
+            let cure = match (namespace, document.at_span) {
+                (_, Some(_)) => "name the other end in `at`, or leave it out",
+                (Some(_), None) => "move it into a policy of the namespace of one of its ends",
+                (None, None) => "name workloads at one of its ends",
+            };
+            let span = document.at_span.unwrap_or(name.span);
+            self.report.add(Code::GovernsNothing, span, message, cure);
+            return;
         }
-        self.places.insert(id.clone(), RulePlace { name: name.span, http: http_span, selectors });
-        self.rules.push(Rule { id, action, namespace: namespace.to_owned(), from, to, ports, http });
+        let Some(span) = document.at_span else { return };
+        for idle in at.iter().filter(|end| document.at.contains(end.0) && !governed(end)) {
+            let message = format!("the {} of `{}` cannot lie {place}", idle.0.name(), name.value);
+            let cure = format!("remove `{}` from `at`, or leave `at` out", idle.0.name());
+            self.report.add(Code::GovernsNothing, span, message, cure);
+        }
     }
 }
 
-fn peers(
-    clause: Clause<PeerDocument>,
-    namespace: &str,
-    seen: &mut Vec<(Selector, Span)>,
-) -> Clause<PeerMatch> {
+/// The values of a clause, without their places.
+fn values<T: Clone>(clause: Clause<Spanned<T>>) -> Clause<T> {
     let Some(list) = clause.alternatives() else { return Clause::Any };
-    let peers = list
-        .iter()
-        .map(|peer| match peer.clone() {
-            PeerDocument::Block(block) => PeerMatch::Block(block),
-            PeerDocument::Workloads(document) => {
-                let span = document.span;
-                let selector = selector(document, namespace);
-                seen.push((selector.clone(), span));
-                PeerMatch::Workloads(selector)
-            }
-        })
-        .collect();
     // The list was not empty, so neither is this one.
-    Clause::one_of(peers).unwrap_or(Clause::Any)
+    Clause::one_of(list.iter().map(|value| value.value.clone()).collect()).unwrap_or(Clause::Any)
 }
 
-/// A selector without a namespace means the policy's own (S11).
-fn selector(document: WorkloadsDocument, namespace: &str) -> Selector {
-    let WorkloadsDocument { namespace: named, labels, expressions, service_accounts, .. } = document;
-    let namespace = named.map_or_else(|| namespace.to_owned(), |named| named.value);
-    Selector { namespace, labels, expressions, service_accounts }
-}
-
-/// Whether somebody among `peers` may be a workload of `namespace`.
-fn may_lie_in(peers: &Clause<PeerMatch>, namespace: &str) -> bool {
-    peers.alternatives().is_none_or(|list| {
-        list.iter().any(|peer| match peer {
-            PeerMatch::Workloads(selector) => selector.namespace == namespace,
-            PeerMatch::Block(_) => true,
-        })
-    })
+/// The cure for a name that was probably misspelt.
+fn similar<'n>(name: &str, known: impl Iterator<Item = &'n String>) -> Option<String> {
+    known
+        .filter(|known| known.len().abs_diff(name.len()) <= 2)
+        .map(|known| (strsim::damerau_levenshtein(known, name), known))
+        .filter(|(distance, known)| *distance <= 2 && distance * 2 <= known.len())
+        .min()
+        .map(|(_, known)| format!("did you mean `{known}`?"))
 }

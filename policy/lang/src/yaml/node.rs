@@ -35,6 +35,36 @@ impl Node {
         matches!(&self.value, Value::Scalar(scalar) if scalar.kind() == "null")
     }
 
+    /// Appends what the node says, so that two that say the same append the same: the order of keys and the way a
+    /// string is quoted say nothing.
+    pub(crate) fn say(&self, said: &mut String) {
+        match &self.value {
+            Value::Scalar(scalar) => {
+                said.push_str(scalar.kind());
+                said.push_str(&format!("{:?}", scalar.text));
+            }
+            Value::Sequence(items) => {
+                said.push('[');
+                for item in items {
+                    item.say(said);
+                    said.push(',');
+                }
+                said.push(']');
+            }
+            Value::Mapping(entries) => {
+                let mut sorted: Vec<&Entry> = entries.iter().collect();
+                sorted.sort_by(|a, b| a.key.cmp(&b.key));
+                said.push('{');
+                for entry in sorted {
+                    said.push_str(&format!("{:?}:", entry.key));
+                    entry.value.say(said);
+                    said.push(',');
+                }
+                said.push('}');
+            }
+        }
+    }
+
     /// What kind of value it is, for messages.
     pub(crate) fn kind(&self) -> &'static str {
         match &self.value {

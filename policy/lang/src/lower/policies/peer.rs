@@ -1,0 +1,251 @@
+//! Peers: names resolved to addresses, and the namespaces filled in.
+
+use super::super::Surroundings;
+use crate::{
+    Code, Span,
+    diagnostic::Report,
+    document::{Entity, NamespacesDocument, NetworksDocument, PeerDocument, Spanned, WorkloadsDocument},
+};
+use bookend_engine::{Block, Clause, IpNet, LabelMatch, Labels, NamespaceMatch, PeerMatch, Selector};
+
+/// What peers are lowered with.
+pub(super) struct Lowering<'l> {
+    pub(super) surroundings: &'l Surroundings,
+    /// The policy's own namespace, if it has one.
+    pub(super) namespace: Option<&'l str>,
+    pub(super) report: &'l mut Report,
+    /// Each selector that is met, and where.
+    pub(super) selectors: &'l mut Vec<(Selector, Span)>,
+}
+
+impl Lowering<'_> {
+    /// `from` or `to`.
+    pub(super) fn clause(mut self, clause: &Clause<PeerDocument>) -> Option<Clause<PeerMatch>> {
+        let Some(list) = clause.alternatives() else { return Some(Clause::Any) };
+        Clause::one_of(self.list(list)?).ok()
+    }
+
+    /// Peers of which each may be several: never fewer than there are documents.
+    fn list(&mut self, documents: &[PeerDocument]) -> Option<Vec<PeerMatch>> {
+        let read: Vec<_> = documents.iter().map(|document| self.peer(document)).collect();
+        let lists: Option<Vec<_>> = read.into_iter().collect();
+        Some(lists?.into_iter().flatten().collect())
+    }
+
+    /// The alternatives that a peer means together.
+    fn peer(&mut self, document: &PeerDocument) -> Option<Vec<PeerMatch>> {
+        let workloads = document.workloads.as_ref().map(|written| {
+            let selector = selector(written.clone(), self.namespace);
+            self.selectors.push((selector.clone(), written.span));
+            selector
+        });
+        let network = document.network.as_ref().map(|network| self.network(network));
+        let entities = self.entities(&document.entities);
+        let not = self.list(&document.not);
+        let network = match network {
+            None => None,
+            Some(read) => Some(read?),
+        };
+        let mut own =
+            PeerMatch { principals: document.principals.clone(), not: not?, ..PeerMatch::default() };
+        own.workloads = workloads;
+        // Every list of blocks must hold, so an address lies in all of them.
+        let block = document.block.as_ref().map(|block| vec![block.value.clone()]);
+        for blocks in [block, network].into_iter().flatten() {
+            // A network without addresses, of which there is a warning already.
+            let Ok(blocks) = Clause::one_of(blocks) else { return Some(vec![nobody()]) };
+            own.blocks = match both(&own.blocks, &blocks) {
+                Some(blocks) => blocks,
+                None => return self.disjoint(document.span),
+            };
+        }
+        let Some(entities) = entities? else { return Some(vec![own]) };
+        let alternatives: Vec<PeerMatch> =
+            entities.into_iter().filter_map(|entity| narrowed(&own, entity)).collect();
+        if alternatives.is_empty() { self.disjoint(document.span) } else { Some(alternatives) }
+    }
+
+    fn disjoint<T>(&mut self, span: Span) -> Option<T> {
+        let message = "no address lies in all that the peer says";
+        let cure = "write several entries in the list to mean any of them";
+        self.report.add(Code::NeverHolds, span, message, cure);
+        None
+    }
+
+    /// The addresses of networks (S42).
+    fn network(&mut self, document: &NetworksDocument) -> Option<Vec<Block>> {
+        match document {
+            NetworksDocument::Named(name) => {
+                let found = self.surroundings.networks.get(&name.value);
+                if found.is_none() {
+                    let message = format!("there is no network `{}`", name.value);
+                    let cure = super::similar(&name.value, self.surroundings.networks.keys())
+                        .unwrap_or_else(|| "describe it in a `Network` document".to_owned());
+                    self.report.add(Code::UnknownNetwork, name.span, message, cure);
+                }
+                found.map(|network| network.blocks.clone())
+            }
+            NetworksDocument::Labelled(Spanned { value: labels, span }) => {
+                let chosen = self.surroundings.networks.values().filter(|n| labels.holds(&n.labels));
+                let blocks: Vec<Block> = chosen.flat_map(|network| network.blocks.iter().cloned()).collect();
+                if blocks.is_empty() {
+                    let message = "no network has these labels, so nobody is meant";
+                    let cure = "check the labels, or describe the network in a `Network` document";
+                    self.report.add(Code::NoNetwork, *span, message, cure);
+                }
+                Some(blocks)
+            }
+        }
+    }
+
+    /// What the entities mean together (S43); `None` inside if none are written.
+    fn entities(&mut self, written: &Clause<Spanned<Entity>>) -> Option<Option<Vec<PeerMatch>>> {
+        let Some(list) = written.alternatives() else { return Some(None) };
+        let read: Vec<_> = list.iter().map(|entity| self.entity(entity)).collect();
+        let all: Option<Vec<_>> = read.into_iter().collect();
+        Some(Some(all?.into_iter().flatten().collect()))
+    }
+
+    fn entity(&mut self, entity: &Spanned<Entity>) -> Option<Vec<PeerMatch>> {
+        let surroundings = self.surroundings;
+        let (name, field, blocks) = match entity.value {
+            Entity::Cluster => return Some(self.cluster()),
+            Entity::World => return Some(vec![PeerMatch::none_of(self.cluster())]),
+            Entity::Node => ("node", "nodes", &surroundings.nodes),
+            Entity::KubeApiserver => ("kube-apiserver", "kubeApiserver", &surroundings.kube_apiserver),
+        };
+        let Ok(blocks) = Clause::one_of(blocks.clone()) else {
+            let message = format!("nobody says which addresses `{name}` has");
+            let cure = format!("add `{field}` to an `Inventory`");
+            self.report.add(Code::UnknownEntity, entity.span, message, cure);
+            return None;
+        };
+        Some(vec![PeerMatch { blocks, ..PeerMatch::default() }])
+    }
+
+    /// Every workload, and every address that belongs to the cluster.
+    fn cluster(&self) -> Vec<PeerMatch> {
+        let mut cluster = vec![PeerMatch::workloads(Selector {
+            namespaces: every_namespace(),
+            labels: Labels::new(),
+            expressions: Vec::new(),
+            service_accounts: Clause::Any,
+        })];
+        if let Ok(blocks) = Clause::one_of(self.surroundings.cluster.clone()) {
+            cluster.push(PeerMatch { blocks, ..PeerMatch::default() });
+        }
+        cluster
+    }
+}
+
+/// Nobody at all.
+fn nobody() -> PeerMatch {
+    PeerMatch::none_of(vec![PeerMatch::default()])
+}
+
+fn every_namespace() -> NamespaceMatch {
+    NamespaceMatch::Labelled(LabelMatch::default())
+}
+
+/// A selector without a namespace means the policy's own (S11), or every one (S38).
+pub(super) fn selector(document: WorkloadsDocument, namespace: Option<&str>) -> Selector {
+    let WorkloadsDocument { namespaces, labels, expressions, service_accounts, .. } = document;
+    let namespaces = match namespaces {
+        NamespacesDocument::Own => {
+            namespace.map_or_else(every_namespace, |own| NamespaceMatch::Named(own.to_owned()))
+        }
+        NamespacesDocument::Named(name) => NamespaceMatch::Named(name.value),
+        NamespacesDocument::Labelled(labels) => NamespaceMatch::Labelled(labels.value),
+    };
+    Selector { namespaces, labels, expressions, service_accounts }
+}
+
+/// `own`, as far as it is an `entity` too. The selector of an entity is every workload, so it adds only that there is
+/// one. `None` where no address is both.
+fn narrowed(own: &PeerMatch, entity: PeerMatch) -> Option<PeerMatch> {
+    let mut both_of = own.clone();
+    both_of.workloads = both_of.workloads.or(entity.workloads);
+    both_of.blocks = both(&own.blocks, &entity.blocks)?;
+    both_of.not.extend(entity.not);
+    Some(both_of)
+}
+
+/// The addresses in both lists; `None` where there are none.
+fn both(a: &Clause<Block>, b: &Clause<Block>) -> Option<Clause<Block>> {
+    let (Some(a_list), Some(b_list)) = (a.alternatives(), b.alternatives()) else {
+        return Some(if a.is_any() { b.clone() } else { a.clone() });
+    };
+    let shared = a_list.iter().flat_map(|a| b_list.iter().filter_map(|b| shared(a, b))).collect();
+    Clause::one_of(shared).ok()
+}
+
+/// The addresses in both blocks: those of the smaller one, without what either excepts.
+fn shared(a: &Block, b: &Block) -> Option<Block> {
+    let nets = |block: &Block| {
+        let mut nets = block.nets();
+        nets.next().map(|cidr| (cidr, nets.collect::<Vec<IpNet>>()))
+    };
+    let ((a, a_except), (b, b_except)) = (nets(a)?, nets(b)?);
+    let cidr = if a.contains(&b) {
+        b
+    } else if b.contains(&a) {
+        a
+    } else {
+        return None;
+    };
+    let mut except: Vec<IpNet> = a_except.into_iter().chain(b_except).collect();
+    if except.iter().any(|net| net.contains(&cidr)) {
+        return None;
+    }
+    except.retain(|net| cidr.contains(net));
+    except.sort_unstable();
+    except.dedup();
+    Block::new(cidr, except).ok()
+}
+
+/// Whether somebody among `peers` may be a workload of `namespace`, or, without one, a workload at all.
+pub(super) fn may_lie_in(peers: &Clause<PeerMatch>, namespace: Option<&str>) -> bool {
+    let own = |selector: &Selector| match (&selector.namespaces, namespace) {
+        (NamespaceMatch::Named(name), Some(own)) => name == own,
+        _ => true,
+    };
+    // A peer that excludes every workload there is.
+    let excludes = |peer: &PeerMatch| {
+        let only_namespaces = peer.blocks.is_any() && peer.principals.is_any() && peer.not.is_empty();
+        peer.workloads.as_ref().map_or(only_namespaces, |selector| {
+            let every = match &selector.namespaces {
+                NamespaceMatch::Named(name) => namespace == Some(name),
+                NamespaceMatch::Labelled(labels) => labels.is_any(),
+            };
+            only_namespaces
+                && every
+                && selector.labels.is_empty()
+                && selector.expressions.is_empty()
+                && selector.service_accounts.is_any()
+        })
+    };
+    peers.alternatives().is_none_or(|list| {
+        list.iter().any(|peer| peer.workloads.as_ref().is_none_or(own) && !peer.not.iter().any(excludes))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(cidr: &str, except: &[&str]) -> Block {
+        Block::new(cidr.parse().unwrap(), except.iter().map(|net| net.parse().unwrap()).collect()).unwrap()
+    }
+
+    #[test]
+    fn blocks_share_the_smaller_one_without_what_either_excepts() {
+        let wide = block("10.0.0.0/8", &["10.1.0.0/16", "10.2.3.0/24"]);
+        assert_eq!(shared(&wide, &block("10.2.0.0/16", &[])), Some(block("10.2.0.0/16", &["10.2.3.0/24"])));
+        assert_eq!(shared(&block("10.1.2.0/24", &[]), &wide), None);
+        assert_eq!(shared(&wide, &block("192.0.2.0/24", &[])), None);
+        assert_eq!(shared(&wide, &block("::/0", &[])), None);
+        let other = block("10.0.0.0/8", &["10.1.0.0/16", "10.9.0.0/16"]);
+        let except = ["10.1.0.0/16", "10.2.3.0/24", "10.9.0.0/16"];
+        assert_eq!(shared(&wide, &other), Some(block("10.0.0.0/8", &except)));
+    }
+}
