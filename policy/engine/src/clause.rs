@@ -111,6 +111,21 @@ mod tests {
     use alloc::{string::ToString, vec};
     use serde_json::{Value, json};
 
+    fn http(not: Value) -> Value {
+        let text = json!({"text": [{"exact": "a"}, {"prefix": "a"}, {"suffix": "a"}, {"regex": "a"}]});
+        json!({
+            "methods": ["GET"], "hosts": ["a.example"], "paths": ["/a/{b}"],
+            "headers": [{"name": "a", "value": text}, {"name": "b", "value": {"present": true}}],
+            "query": [{"name": "a", "value": text}],
+            "grpc": [{"service": "a.B", "method": "C"}],
+            "jwt": [{
+                "issuer": ["a"], "subject": [{"exact": "a"}], "audiences": ["a"],
+                "claims": [{"claim": ["a", "b"], "value": text}],
+            }],
+            "not": not,
+        })
+    }
+
     fn rule() -> Value {
         let expression = json!({"operator": "NotIn", "key": "k", "values": ["v"]});
         let selector = json!({
@@ -130,7 +145,7 @@ mod tests {
                 {"named": {"protocol": "TCP", "name": "http"}},
             ],
             "notPorts": [{"range": {"protocol": "UDP", "first": 1, "last": 2}}],
-            "http": [{"methods": ["GET"], "paths": null}],
+            "http": [http(json!([http(json!([]))]))],
         })
     }
 

@@ -1,25 +1,119 @@
 //! HTTP conditions.
 
-use alloc::string::String;
-use serde::{Deserialize, Serialize};
+mod grpc;
+mod token;
+mod value;
 
-use crate::{Clause, PathPattern, Request, Truth};
+use alloc::{string::String, vec::Vec};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Clause, Condition, Connection, HostPattern, Identity, PathPattern, Request, Tokens, Truth};
+pub use grpc::{GrpcMatch, GrpcMatchError};
+pub use token::{ClaimMatch, ClaimNameError, TokenMatch};
+pub use value::{HeaderMatch, NameError, QueryMatch, ValueMatch};
 
 /// Conditions on an HTTP request; every part that is present must hold (S30).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// The default says nothing, and so holds for every request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HttpMatch {
     /// Methods, compared byte for byte (RFC 9110, 9.1).
     pub methods: Clause<String>,
+    /// Hosts (S50).
+    pub hosts: Clause<HostPattern>,
     /// Path patterns.
     pub paths: Clause<PathPattern>,
+    /// Conditions on headers, all of which must hold (S51).
+    pub headers: Vec<HeaderMatch>,
+    /// Conditions on query parameters, all of which must hold (S52).
+    pub query: Vec<QueryMatch>,
+    /// gRPC methods (S53).
+    pub grpc: Clause<GrpcMatch>,
+    /// Verified tokens (S54).
+    pub jwt: Clause<TokenMatch>,
+    /// Conditions none of which may hold (S56).
+    pub not: Vec<HttpMatch>,
+}
+
+/// What an observer must read of a request, beyond method, authority and path, so that conditions can be judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// The header lines.
+    pub headers: bool,
+    /// The verified tokens.
+    pub tokens: bool,
+}
+
+impl Needs {
+    /// What both need.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { headers: self.headers || other.headers, tokens: self.tokens || other.tokens }
+    }
 }
 
 impl HttpMatch {
-    /// Whether the conditions hold for `request`. What the request lacks, or what servers read
-    /// differently, is in doubt (S31, S33).
-    pub fn holds(&self, request: &Request<'_>) -> Truth {
-        self.method_holds(request).and(self.path_holds(request))
+    /// The parts, those that cost least first.
+    pub const PARTS: [Condition; 8] = [
+        Condition::Methods,
+        Condition::Paths,
+        Condition::Hosts,
+        Condition::Grpc,
+        Condition::Query,
+        Condition::Headers,
+        Condition::Jwt,
+        Condition::Not,
+    ];
+
+    /// Whether the conditions hold for `request` on `connection`. What the request lacks, or what servers read
+    /// differently, is in doubt.
+    pub fn holds(&self, connection: &Connection<'_>, request: &Request<'_>) -> Truth {
+        self.judge(connection, request).0
+    }
+
+    /// Whether the conditions hold, and the first part that makes it so.
+    pub fn judge(&self, connection: &Connection<'_>, request: &Request<'_>) -> (Truth, Condition) {
+        let mut result = (Truth::Yes, Condition::Http);
+        for part in Self::PARTS {
+            let truth = self.part_holds(part, connection, request);
+            if truth < result.0 {
+                result = (truth, part);
+            }
+            if truth == Truth::No {
+                break;
+            }
+        }
+        result
+    }
+
+    /// Whether one of the [`PARTS`](Self::PARTS) holds; what is no part of HTTP conditions always does.
+    pub fn part_holds(&self, part: Condition, connection: &Connection<'_>, request: &Request<'_>) -> Truth {
+        match part {
+            Condition::Methods => self.method_holds(request),
+            Condition::Paths => self.path_holds(request),
+            Condition::Hosts => self.hosts.holds(|pattern| match request.host() {
+                Ok(host) => pattern.holds(&host),
+                Err(_) => Truth::Unknown,
+            }),
+            Condition::Grpc => self.grpc.holds(|grpc| grpc.holds(request)),
+            Condition::Query => {
+                all(&self.query, |query| query.value().holds(&request.parameter(query.name())))
+            }
+            Condition::Headers => {
+                all(&self.headers, |header| header.value().holds(&request.header(header.name())))
+            }
+            Condition::Jwt => self.token_holds(connection, request),
+            Condition::Not => all(&self.not, |not| not.holds(connection, request).negated()),
+            Condition::From
+            | Condition::To
+            | Condition::Ports
+            | Condition::NotPorts
+            | Condition::When
+            | Condition::Http
+            | Condition::Proxy => Truth::Yes,
+        }
     }
 
     /// Whether the method condition holds.
@@ -39,22 +133,61 @@ impl HttpMatch {
             Err(_) => Truth::Unknown,
         })
     }
+
+    /// Whether one verified token satisfies one of the conditions on tokens.
+    fn token_holds(&self, connection: &Connection<'_>, request: &Request<'_>) -> Truth {
+        match verified(connection, request) {
+            _ if self.jwt.is_any() => Truth::Yes,
+            None => Truth::Unknown,
+            Some(tokens) => self.jwt.holds(|jwt| Truth::any(tokens, |token| jwt.holds(token))),
+        }
+    }
+
+    /// What must be read of a request so that the conditions can be judged.
+    pub fn needs(&self) -> Needs {
+        let own = Needs {
+            // A `host` header may contradict the authority.
+            headers: !self.headers.is_empty() || !self.grpc.is_any() || !self.hosts.is_any(),
+            tokens: !self.jwt.is_any(),
+        };
+        self.not.iter().fold(own, |needs, not| needs.and(not.needs()))
+    }
+}
+
+impl Clause<HttpMatch> {
+    /// Whether one of the alternatives holds, and which part makes it so: [`Condition::Http`] where no single part does.
+    pub fn judge(&self, connection: &Connection<'_>, request: &Request<'_>) -> (Truth, Condition) {
+        let list = match self.alternatives() {
+            None => return (Truth::Yes, Condition::Http),
+            Some([only]) => return only.judge(connection, request),
+            Some(list) => list,
+        };
+        let truth = Truth::any(list, |http| http.holds(connection, request));
+        let short =
+            |part: &Condition| Truth::any(list, |http| http.part_holds(*part, connection, request)) == truth;
+        let part = if truth == Truth::Yes { None } else { HttpMatch::PARTS.into_iter().find(short) };
+        (truth, part.unwrap_or(Condition::Http))
+    }
+}
+
+/// The claims of the tokens that were verified; nothing where that cannot be told. Whatever is handed over about a proxy
+/// that verifies no tokens may come from anybody (S54).
+pub(crate) fn verified<'r>(connection: &Connection<'_>, request: &'r Request<'_>) -> Option<&'r [Value]> {
+    let verifies = match &connection.destination.identity {
+        Identity::Workload(workload) => workload.jwt,
+        Identity::Candidates(list) => !list.is_empty() && list.iter().all(|workload| workload.jwt),
+        Identity::Outside | Identity::Account { .. } | Identity::Anonymous | Identity::Claimed(_) => false,
+    };
+    match request.tokens() {
+        Tokens::Verified(tokens) if verifies => Some(tokens),
+        Tokens::Verified(_) | Tokens::Unknown => None,
+    }
+}
+
+/// Whether all of the `items` hold.
+fn all<T>(items: &[T], mut truth: impl FnMut(&T) -> Truth) -> Truth {
+    Truth::any(items, |item| truth(item).negated()).negated()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use alloc::vec;
-
-    #[test]
-    fn a_method_in_other_case_is_in_doubt() {
-        let http = HttpMatch { methods: Clause::one_of(vec!["DELETE".into()]).unwrap(), paths: Clause::Any };
-        let holds = |method: Option<&[u8]>| http.method_holds(&Request::new(method, Some(b"/")));
-        assert_eq!(holds(Some(b"DELETE")), Truth::Yes);
-        assert_eq!(holds(Some(b"delete")), Truth::Unknown);
-        assert_eq!(holds(Some(b"Delete")), Truth::Unknown);
-        assert_eq!(holds(Some(b"GET")), Truth::No);
-        assert_eq!(holds(Some(b"\xff")), Truth::Unknown);
-        assert_eq!(holds(None), Truth::Unknown);
-    }
-}
+mod tests;

@@ -1,30 +1,97 @@
 //! An HTTP request as the policy sees it.
 
-use crate::{CanonicalPath, PathDoubt};
+mod header;
+mod query;
+mod reading;
 
-/// An HTTP request, canonicalized once.
+use alloc::vec::Vec;
+use serde_json::Value;
+
+use crate::{CanonicalPath, Host, HostDoubt, PathDoubt};
+pub(crate) use reading::Reading;
+
+/// The name and the value of one header line.
+pub type HeaderLine<'a> = (&'a [u8], &'a [u8]);
+
+/// What an observer knows of the head of a request.
+#[derive(Clone, Debug, Default)]
+pub struct Head<'a> {
+    /// `:method`, absent where it has none.
+    pub method: Option<&'a [u8]>,
+    /// `:authority`, which is `Host` over HTTP/1.
+    pub authority: Option<&'a [u8]>,
+    /// `:path` with its query; a CONNECT request has none.
+    pub path: Option<&'a [u8]>,
+    /// Every header line, in order; the empty list when there are none. `None` when they are not known: every
+    /// condition on a header is then in doubt.
+    pub headers: Option<&'a [HeaderLine<'a>]>,
+    /// What is known of its tokens.
+    pub tokens: Tokens,
+}
+
+/// The JSON web tokens of a request, as whoever verified them tells (S54). What a request says itself is not this.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Tokens {
+    /// It cannot be told which tokens were verified.
+    #[default]
+    Unknown,
+    /// The claims of every verified token; none when the request carries none.
+    Verified(Vec<Value>),
+}
+
+/// An HTTP request. Its path is canonicalized once; everything else is read when it is asked for.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
-    method: Option<&'a str>,
+    head: Head<'a>,
     path: Result<CanonicalPath, PathDoubt>,
 }
 
 impl<'a> Request<'a> {
-    /// A request from the bytes of its `:method` and `:path`, absent where it has none.
-    pub fn new(method: Option<&'a [u8]>, path: Option<&[u8]>) -> Self {
-        Self {
-            method: method.and_then(|bytes| core::str::from_utf8(bytes).ok()),
-            path: path.ok_or(PathDoubt::Absent).and_then(CanonicalPath::new),
-        }
+    /// The request with this head.
+    pub fn new(head: Head<'a>) -> Self {
+        let path = head.path.ok_or(PathDoubt::Absent).and_then(CanonicalPath::new);
+        Self { head, path }
     }
 
     /// The method, or `None` when it is absent or not UTF-8.
     pub fn method(&self) -> Option<&'a str> {
-        self.method
+        self.head.method.and_then(|bytes| core::str::from_utf8(bytes).ok())
     }
 
     /// The canonical path, or why there is none.
     pub fn path(&self) -> Result<&CanonicalPath, PathDoubt> {
         self.path.as_ref().map_err(|doubt| *doubt)
+    }
+
+    /// The host, or why it is in doubt.
+    ///
+    /// # Errors
+    /// When there is none, or servers may read it differently.
+    pub fn host(&self) -> Result<Host, HostDoubt> {
+        let authority = self.head.authority.ok_or(HostDoubt::Absent)?;
+        let mut lines = self.head.headers.unwrap_or_default().iter();
+        if lines.any(|(name, value)| name.eq_ignore_ascii_case(b"host") && *value != authority) {
+            return Err(HostDoubt::Contradicted);
+        }
+        Host::new(authority)
+    }
+
+    /// What the header `name` says; the name in lower case.
+    pub(crate) fn header(&self, name: &str) -> Reading<'a> {
+        self.head.headers.map_or(Reading::Doubt, |lines| header::read(lines, name))
+    }
+
+    /// What the query parameter `name` says. The query of a path in doubt is in doubt: who reads the one differently may
+    /// find the other's start somewhere else.
+    pub(crate) fn parameter(&self, name: &str) -> Reading<'a> {
+        match (&self.path, self.head.path) {
+            (Ok(_), Some(target)) => query::read(target, name),
+            _ => Reading::Doubt,
+        }
+    }
+
+    /// What is known of its tokens.
+    pub fn tokens(&self) -> &Tokens {
+        &self.head.tokens
     }
 }

@@ -17,6 +17,20 @@ pub enum Condition {
     Methods,
     /// The paths of every alternative in `http`.
     Paths,
+    /// Its hosts.
+    Hosts,
+    /// Its gRPC methods.
+    Grpc,
+    /// Its query parameters.
+    Query,
+    /// Its headers.
+    Headers,
+    /// Its tokens.
+    Jwt,
+    /// Its expression.
+    When,
+    /// What must not hold of it.
+    Not,
     /// `http` as a whole: parts of it hold, but never in one alternative; or the traffic is not HTTP.
     Http,
     /// The destination has no Bookend filter that could judge `http` (S9).
@@ -33,6 +47,13 @@ impl Condition {
             Self::NotPorts => "notPorts",
             Self::Methods => "http.methods",
             Self::Paths => "http.paths",
+            Self::Hosts => "http.hosts",
+            Self::Grpc => "http.grpc",
+            Self::Query => "http.query",
+            Self::Headers => "http.headers",
+            Self::Jwt => "http.jwt",
+            Self::When => "http.when",
+            Self::Not => "http.not",
             Self::Http | Self::Proxy => "http",
         }
     }

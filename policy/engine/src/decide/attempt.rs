@@ -88,17 +88,7 @@ impl Attempt {
             }
             (Truth::Yes, Exchange::Stream) => self.takes(Condition::Http, || Truth::No),
             (Truth::Yes, Exchange::Http(request)) => {
-                let truth = rule.http.holds(|http| http.holds(request));
-                let best = |part: fn(&crate::HttpMatch, &crate::Request<'_>) -> Truth| {
-                    rule.http.holds(|http| part(http, request))
-                };
-                let condition = if best(crate::HttpMatch::method_holds) == truth {
-                    Condition::Methods
-                } else if best(crate::HttpMatch::path_holds) == truth {
-                    Condition::Paths
-                } else {
-                    Condition::Http
-                };
+                let (truth, condition) = rule.http.judge(connection, request);
                 self.takes(condition, || truth)
             }
         }

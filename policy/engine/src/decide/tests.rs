@@ -36,7 +36,7 @@ fn isolation(id: &str, tier: u32) -> Isolation {
 
 /// A condition that nobody can know before a request is seen.
 fn conditional(rule: Rule) -> Rule {
-    let http = HttpMatch { methods: Clause::only("GET".to_string()), paths: Clause::Any };
+    let http = HttpMatch { methods: Clause::only("GET".to_string()), ..HttpMatch::default() };
     Rule { http: Clause::only(http), ..rule }
 }
 

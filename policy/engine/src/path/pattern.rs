@@ -1,6 +1,6 @@
 //! Patterns over canonical paths.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +10,7 @@ use super::{CanonicalPath, PathDoubt};
 ///
 /// * `/reviews/7`: exactly this path;
 /// * `/static/*`: every path that starts with `/static/`;
+/// * `*.jpg`: every path that ends in `.jpg` (S57);
 /// * `/reviews/{id}`: one non-empty segment in place of `{id}`; `{*}` likewise, without a name;
 /// * `/files/{**}`: any rest, also an empty one, after `/files/`; only as the last segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,13 +24,14 @@ pub struct PathPattern {
 enum Shape {
     Exact(String),
     Prefix(String),
+    Suffix(String),
     Template { segments: Vec<Segment>, rest: bool },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Segment {
     Literal(String),
-    One,
+    One { name: Option<String> },
 }
 
 /// Why a path pattern is refused.
@@ -44,8 +46,8 @@ pub enum PathPatternError {
     /// A `%`: patterns are compared with the decoded path.
     #[error("a path pattern is written decoded")]
     Encoded,
-    /// A `*` that is neither the last character nor inside braces.
-    #[error("`*` stands only at the end")]
+    /// A `*` that is neither the first nor the last character, nor inside braces; or one at either end.
+    #[error("`*` stands once, at the start or at the end")]
     InnerStar,
     /// Braces that are not one whole segment, or hold something that is no name.
     #[error("`{{…}}` must be a whole segment and hold a name, `*` or `**`")]
@@ -78,6 +80,14 @@ impl PathPattern {
     }
 
     fn plain(text: &str) -> Result<Shape, PathPatternError> {
+        if let Some(ending) = text.strip_prefix('*').filter(|ending| !ending.is_empty()) {
+            if ending.contains('*') {
+                return Err(PathPatternError::InnerStar);
+            }
+            // Some canonical path must end so.
+            CanonicalPath::new(format!("/x{ending}").as_bytes())?;
+            return Ok(Shape::Suffix(String::from(ending)));
+        }
         let (literal, prefix) = text.strip_suffix('*').map_or((text, false), |rest| (rest, true));
         if literal.contains('*') {
             return Err(PathPatternError::InnerStar);
@@ -113,7 +123,7 @@ impl PathPattern {
                 Some("**") => rest = true,
                 Some("*") => {
                     model.push('x');
-                    segments.push(Segment::One);
+                    segments.push(Segment::One { name: None });
                 }
                 Some(name) if is_name(name) => {
                     if names.contains(&name) {
@@ -121,7 +131,7 @@ impl PathPattern {
                     }
                     names.push(name);
                     model.push('x');
-                    segments.push(Segment::One);
+                    segments.push(Segment::One { name: Some(String::from(name)) });
                 }
                 Some(_) => return Err(PathPatternError::BadSegment),
             }
@@ -135,11 +145,12 @@ impl PathPattern {
         match &self.shape {
             Shape::Exact(literal) => path.as_str() == literal,
             Shape::Prefix(prefix) => path.as_str().starts_with(prefix.as_str()),
+            Shape::Suffix(ending) => path.as_str().ends_with(ending.as_str()),
             Shape::Template { segments, rest } => {
                 let mut actual = path.segments();
                 let fits = segments.iter().all(|segment| match (segment, actual.next()) {
                     (Segment::Literal(literal), Some(text)) => literal == text,
-                    (Segment::One, Some(text)) => !text.is_empty(),
+                    (Segment::One { .. }, Some(text)) => !text.is_empty(),
                     (_, None) => false,
                 });
                 // `{**}` stands for what follows a slash, which must be there even when nothing follows it.
@@ -148,9 +159,37 @@ impl PathPattern {
         }
     }
 
+    /// The names of its named segments.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.segments().iter().filter_map(Segment::name)
+    }
+
+    /// What stands in `path` for the segment `name`; nothing when the pattern has no such segment. Of a path that
+    /// the pattern does not match it says nothing of use.
+    pub fn capture<'p>(&self, path: &'p CanonicalPath, name: &str) -> Option<&'p str> {
+        let index = self.segments().iter().position(|segment| segment.name() == Some(name))?;
+        path.segments().nth(index)
+    }
+
+    fn segments(&self) -> &[Segment] {
+        match &self.shape {
+            Shape::Template { segments, .. } => segments,
+            Shape::Exact(_) | Shape::Prefix(_) | Shape::Suffix(_) => &[],
+        }
+    }
+
     /// The pattern as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+}
+
+impl Segment {
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::One { name } => name.as_deref(),
+            Self::Literal(_) => None,
+        }
     }
 }
 
@@ -207,6 +246,27 @@ mod tests {
     }
 
     #[test]
+    fn suffix_means_the_end_of_the_path() {
+        check(
+            "*.jpg",
+            &["/a.jpg", "/a/.jpg", "/a.jpg?x=.png"],
+            &["/a.jpg/", "/a.JPG", "/jpg", "/a.png?.jpg"],
+        );
+        check("*/edit", &["/edit", "/a/edit"], &["/a/noedit", "/edit/"]);
+    }
+
+    #[test]
+    fn named_segments_can_be_read() {
+        let pattern = PathPattern::parse("/users/{user}/{*}/{item}/{**}").unwrap();
+        let path = CanonicalPath::new(b"/users/al%20ice/x/7/").unwrap();
+        assert!(pattern.matches(&path));
+        assert!(pattern.names().eq(["user", "item"]));
+        assert_eq!(pattern.capture(&path, "user"), Some("al ice"));
+        assert_eq!(pattern.capture(&path, "item"), Some("7"));
+        assert_eq!(pattern.capture(&path, "other"), None);
+    }
+
+    #[test]
     fn a_template_matches_segment_by_segment() {
         check("/reviews/{id}", &["/reviews/7"], &["/reviews", "/reviews/", "/reviews/7/", "/reviews/7/x"]);
         check("/{*}/b", &["/a/b"], &["/b", "/a/c"]);
@@ -227,6 +287,13 @@ mod tests {
             ("/a?b", Query),
             ("/%61", Encoded),
             ("/*/b", InnerStar),
+            ("**", InnerStar),
+            ("*a*", InnerStar),
+            ("*a*b", InnerStar),
+            ("*//a", Doubtful(PathDoubt::EmptySegment)),
+            ("*/../a", Doubtful(PathDoubt::DotSegment)),
+            ("*;x", Doubtful(PathDoubt::Parameter)),
+            ("*/{id}", Doubtful(PathDoubt::NotAbsolute)),
             ("/a*b/{id}", InnerStar),
             ("/a{id}", BadSegment),
             ("/{}", BadSegment),

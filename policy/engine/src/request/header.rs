@@ -1,0 +1,97 @@
+//! Reading a header (S51).
+
+use alloc::{borrow::Cow, vec::Vec};
+
+use super::{HeaderLine, Reading};
+
+/// What the header `name`, which is in lower case, says among these lines.
+///
+/// A header may come in several lines, and RFC 9110, 5.3, lets anybody on the way join lines by commas. So one server
+/// takes the first line, another the last, a third everything joined, a fourth an element of the list: all are readings.
+pub(super) fn read<'a>(lines: &[HeaderLine<'a>], name: &str) -> Reading<'a> {
+    let mut values: Vec<&'a [u8]> = Vec::new();
+    for (actual, value) in lines {
+        if actual.eq_ignore_ascii_case(name.as_bytes()) {
+            values.push(value);
+        } else if alike(actual, name.as_bytes()) {
+            return Reading::Doubt;
+        }
+    }
+    if let [only] = values.as_slice()
+        && !only.contains(&b',')
+        && trimmed(only) == *only
+    {
+        return Reading::One(Cow::Borrowed(only));
+    }
+    let mut texts = Vec::new();
+    for value in &values {
+        texts.push(Cow::Borrowed(*value));
+        // White space around a value is not part of it (RFC 9110, 5.5), but not everybody removes it.
+        texts.push(Cow::Borrowed(trimmed(value)));
+        texts.extend(value.split(|byte| *byte == b',').map(|element| Cow::Borrowed(trimmed(element))));
+    }
+    if values.len() > 1 {
+        texts.push(Cow::Owned(values.join(&b","[..])));
+        texts.push(Cow::Owned(values.join(&b", "[..])));
+    }
+    Reading::of(texts)
+}
+
+/// Whether a server that puts headers into variables gives both names to one: CGI and WSGI write every other
+/// character than a letter or digit as `_` (RFC 3875, 4.1.18).
+fn alike(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| variable(*a) == variable(*b))
+}
+
+fn variable(byte: u8) -> u8 {
+    if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'_' }
+}
+
+fn trimmed(value: &[u8]) -> &[u8] {
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let start = value.iter().position(|byte| !blank(byte)).unwrap_or(value.len());
+    let end = value.iter().rposition(|byte| !blank(byte)).map_or(start, |last| last + 1);
+    value.get(start..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    fn check(lines: &[(&str, &str)], expected: &Reading<'_>) {
+        let lines: Vec<_> = lines.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+        assert_eq!(read(&lines, "x-role"), *expected, "{lines:?}");
+    }
+
+    fn several<'a>(texts: &[&'a str]) -> Reading<'a> {
+        Reading::Several(texts.iter().map(|text| Cow::Borrowed(text.as_bytes())).collect())
+    }
+
+    #[test]
+    fn a_single_line_is_read_alike_by_everybody() {
+        check(&[], &Reading::Absent);
+        check(&[("x-other", "a"), ("x-roles", "a")], &Reading::Absent);
+        check(&[("x-role", "admin")], &Reading::One(Cow::Borrowed(b"admin")));
+        check(&[("X-Role", "a b")], &Reading::One(Cow::Borrowed(b"a b")));
+        check(&[("x-role", "")], &Reading::One(Cow::Borrowed(b"")));
+    }
+
+    #[test]
+    fn repeated_lines_and_lists_have_several_readings() {
+        check(&[("x-role", "a"), ("X-ROLE", "a")], &several(&["a", "a, a", "a,a"]));
+        check(&[("x-role", "b"), ("x-role", "a")], &several(&["a", "b", "b, a", "b,a"]));
+        check(&[("x-role", "b,a")], &several(&["a", "b", "b,a"]));
+        check(&[("x-role", "a, ")], &several(&["", "a", "a,", "a, "]));
+        check(&[("x-role", " a\t")], &several(&[" a\t", "a"]));
+    }
+
+    #[test]
+    fn a_header_that_becomes_the_same_variable_leaves_doubt() {
+        for name in ["x_role", "X_Role", "x.role", "x~role"] {
+            check(&[(name, "admin")], &Reading::Doubt);
+            check(&[("x-role", "user"), (name, "admin")], &Reading::Doubt);
+        }
+        assert_eq!(vec![variable(b'A'), variable(b'-'), variable(0xff)], b"a__");
+    }
+}
