@@ -3,7 +3,8 @@
 
 extern crate alloc;
 
-use crate::table::{ICMPV6, TCP, UDP};
+use crate::packet::INIT;
+use crate::table::{ICMPV6, SCTP, TCP, UDP};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
@@ -30,7 +31,7 @@ pub fn frame(source: IpAddr, destination: IpAddr, protocol: u8, payload: &[u8]) 
     ethernet(ethertype, &packet(source, destination, protocol, payload))
 }
 
-/// An IP packet without options; the checksums of TCP, UDP and ICMPv6 payloads are filled in. Both addresses must be
+/// An IP packet without options; the checksums of TCP, UDP, SCTP and ICMPv6 payloads are filled in. Both addresses must be
 /// of one family: if not, the packet is IPv6 with a mapped address, which nothing lets pass.
 #[must_use]
 pub fn packet(source: IpAddr, destination: IpAddr, protocol: u8, payload: &[u8]) -> Vec<u8> {
@@ -65,6 +66,7 @@ pub fn packet(source: IpAddr, destination: IpAddr, protocol: u8, payload: &[u8])
         TCP => put_checksum(&mut payload, 16, &pseudo),
         UDP => put_checksum(&mut payload, 6, &pseudo),
         ICMPV6 => put_checksum(&mut payload, 2, &pseudo),
+        SCTP => put_crc32c(&mut payload),
         _ => {}
     }
     packet.extend(payload);
@@ -93,10 +95,39 @@ pub fn udp(source_port: u16, destination_port: u16, data: &[u8]) -> Vec<u8> {
     datagram
 }
 
+/// An SCTP packet with one chunk (RFC 9260, 3). `tag` is the verification tag, `value` what follows the head of the chunk;
+/// it is padded.
+#[must_use]
+pub fn sctp(source_port: u16, destination_port: u16, tag: u32, chunk: u8, value: &[u8]) -> Vec<u8> {
+    let mut packet = Vec::new();
+    packet.extend(source_port.to_be_bytes());
+    packet.extend(destination_port.to_be_bytes());
+    packet.extend(tag.to_be_bytes());
+    packet.extend([0, 0, 0, 0, chunk, 0]);
+    packet.extend(u16::try_from(value.len() + 4).unwrap_or(u16::MAX).to_be_bytes());
+    packet.extend(value);
+    packet.resize(packet.len().next_multiple_of(4), 0);
+    packet
+}
+
+/// The SCTP packet that opens an association: INIT with the initiate tag 1.
+#[must_use]
+pub fn sctp_init(source_port: u16, destination_port: u16) -> Vec<u8> {
+    // Initiate tag, window, outbound and inbound streams, initial sequence number.
+    let value = [0, 0, 0, 1, 0, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1];
+    sctp(source_port, destination_port, 0, INIT, &value)
+}
+
 /// An ICMP or ICMPv6 message with code 0; `rest` are bytes 4 to 7 (of echo: identifier and sequence number).
 #[must_use]
 pub fn icmp(kind: u8, rest: [u8; 4], data: &[u8]) -> Vec<u8> {
-    let mut message = Vec::from([kind, 0, 0, 0]);
+    icmp_with_code(kind, 0, rest, data)
+}
+
+/// The same with another code.
+#[must_use]
+pub fn icmp_with_code(kind: u8, code: u8, rest: [u8; 4], data: &[u8]) -> Vec<u8> {
+    let mut message = Vec::from([kind, code, 0, 0]);
     message.extend(rest);
     message.extend(data);
     put_checksum(&mut message, 2, &[]);
@@ -131,5 +162,31 @@ fn put_checksum(bytes: &mut [u8], offset: usize, pseudo: &[u8]) {
     let checksum = !((folded & 0xffff) + (folded >> 16)) as u16;
     if let Some(field) = bytes.get_mut(offset..offset + 2) {
         field.copy_from_slice(&checksum.to_be_bytes());
+    }
+}
+
+/// Writes SCTP's checksum, CRC-32C in little-endian order (RFC 9260, appendix A), over `packet` into its bytes 8 to 11.
+fn put_crc32c(packet: &mut [u8]) {
+    if let Some(field) = packet.get_mut(8..12) {
+        field.fill(0);
+    }
+    let crc = !packet.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0x82f6_3b78 & 0_u32.wrapping_sub(crc & 1)))
+    });
+    if let Some(field) = packet.get_mut(8..12) {
+        field.copy_from_slice(&crc.to_le_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checksum_of_sctp_is_crc32c() {
+        // RFC 3720, B.4: thirty-two bytes of zeroes; here the field itself is among them.
+        let mut zeroes = [0; 32];
+        put_crc32c(&mut zeroes);
+        assert_eq!(zeroes[8..12], [0xaa, 0x36, 0x91, 0x8a]);
     }
 }

@@ -3,14 +3,15 @@
 //! The same function runs in the kernel over its maps and everywhere else over plain ones. It is written for the
 //! verifier: one policy lookup, loops with constant bounds, no recursion, nothing that can panic.
 
+mod connection;
 mod link;
 mod policy;
 
 use crate::event::FROM_WORKLOAD;
 use crate::flow;
-use crate::packet::{self, Kind, Packet};
+use crate::packet::{Kind, Packet, QUOTES_REPLY, QUOTES_TIMESTAMP};
 use crate::table::{
-    ALLOW, BlockKey, Config, DENY, FlowKey, FlowValue, ICMPV6, Interface, NO_POLICY, NO_RULE, OUTSIDE,
+    ALLOW, BlockKey, Config, DENY, FlowKey, FlowValue, ICMP, ICMPV6, Interface, NO_POLICY, NO_RULE, OUTSIDE,
     OwnedKey, PolicyHead, VerdictKey, VerdictValue,
 };
 use crate::{Address, Event, Reason};
@@ -56,8 +57,12 @@ pub struct Outcome {
     pub policy: u64,
     /// The peer's identity where it was asked for, else [`OUTSIDE`].
     pub identity: u64,
+    /// The rule that an audit reports about what this packet opens, or [`NO_RULE`]. It had no part in the verdict.
+    pub audit_rule: u64,
     /// [`ALLOW`] or [`DENY`].
     pub verdict: u8,
+    /// What the audit would have done: [`ALLOW`] or [`DENY`].
+    pub audit_verdict: u8,
     /// Why.
     pub reason: Reason,
     /// Whether an event is due.
@@ -69,12 +74,27 @@ impl Outcome {
     #[inline(always)]
     #[must_use]
     pub const fn deny(reason: Reason) -> Self {
-        Self { rule: NO_RULE, policy: NO_POLICY, identity: OUTSIDE, verdict: DENY, reason, report: true }
+        Self::unjudged(DENY, reason, true)
     }
 
     #[inline(always)]
     const fn pass(reason: Reason) -> Self {
-        Self { rule: NO_RULE, policy: NO_POLICY, identity: OUTSIDE, verdict: ALLOW, reason, report: false }
+        Self::unjudged(ALLOW, reason, false)
+    }
+
+    /// A verdict that no policy gave.
+    #[inline(always)]
+    const fn unjudged(verdict: u8, reason: Reason, report: bool) -> Self {
+        Self {
+            rule: NO_RULE,
+            policy: NO_POLICY,
+            identity: OUTSIDE,
+            audit_rule: NO_RULE,
+            verdict,
+            audit_verdict: DENY,
+            reason,
+            report,
+        }
     }
 }
 
@@ -90,9 +110,14 @@ pub fn decide<T: Tables>(tables: &mut T, direction: u8, ifindex: u32, packet: &P
         Kind::Arp => link::arp(tables, direction, ifindex, packet),
         Kind::Neighbor => link::neighbor(tables, direction, ifindex, packet, now),
         Kind::IcmpError => icmp_error(tables, direction, ifindex, packet, now),
-        Kind::Tcp | Kind::Datagram | Kind::EchoRequest | Kind::EchoReply => {
-            connection(tables, direction, ifindex, &interface, packet, now)
-        }
+        Kind::Tcp
+        | Kind::Sctp
+        | Kind::Datagram
+        | Kind::EchoRequest
+        | Kind::EchoReply
+        | Kind::TimestampRequest
+        | Kind::TimestampReply
+        | Kind::Message => connection::packet(tables, direction, ifindex, &interface, packet, now),
     }
 }
 
@@ -113,6 +138,7 @@ pub fn report(
         rule: outcome.rule,
         policy: outcome.policy,
         identity: outcome.identity,
+        audit_rule: outcome.audit_rule,
         local: *local,
         remote: *remote,
         ifindex,
@@ -123,6 +149,8 @@ pub fn report(
         verdict: outcome.verdict,
         reason: outcome.reason.0,
         protocol: packet.protocol,
+        audit_verdict: outcome.audit_verdict,
+        reserved: [0; 7],
     }
 }
 
@@ -150,10 +178,11 @@ fn icmp_error<T: Tables>(tables: &T, direction: u8, ifindex: u32, packet: &Packe
     } else {
         (packet.destination, packet.subject, packet.source_port, packet.destination_port)
     };
-    let (local_port, remote_port) = if matches!(packet.subject_protocol, crate::table::ICMP | ICMPV6) {
+    let (local_port, remote_port) = if matches!(packet.subject_protocol, ICMP | ICMPV6) {
         let quoted_direction = 1 - direction;
-        let initiator = if packet.detail == 1 { quoted_direction } else { direction };
-        (packet.source_port, u16::from(initiator))
+        let initiator = if packet.detail & QUOTES_REPLY == 0 { quoted_direction } else { direction };
+        let exchange = if packet.detail & QUOTES_TIMESTAMP == 0 { 0 } else { flow::TIMESTAMP };
+        (packet.source_port, exchange | u16::from(initiator))
     } else {
         (local_port, remote_port)
     };
@@ -167,7 +196,7 @@ fn icmp_error<T: Tables>(tables: &T, direction: u8, ifindex: u32, packet: &Packe
     };
     if let Some(slot) = tables.flow(&key) {
         let known = tables.read_flow(&slot);
-        if is_live(&known, now) && is_current(&known, tables, ifindex) {
+        if connection::is_live(&known, now) && connection::is_current(&known, tables, ifindex) {
             let mut outcome = Outcome::pass(Reason::ICMP_RELATED);
             outcome.rule = known.rule;
             outcome.policy = known.policy;
@@ -177,158 +206,9 @@ fn icmp_error<T: Tables>(tables: &T, direction: u8, ifindex: u32, packet: &Packe
     Outcome::deny(Reason::ICMP_UNRELATED)
 }
 
-/// A packet of a connection, or one that would open it.
-#[inline(always)]
-fn connection<T: Tables>(
-    tables: &mut T,
-    direction: u8,
-    ifindex: u32,
-    interface: &Interface,
-    packet: &Packet,
-    now: u64,
-) -> Outcome {
-    let config = tables.config();
-    let key = flow_key(direction, ifindex, packet);
-    let slot = tables.flow(&key);
-    let mut known = FlowValue::default();
-    let mut live = false;
-    if let Some(slot) = &slot {
-        known = tables.read_flow(slot);
-        live = is_live(&known, now);
-        let current = known.interface_epoch == interface.epoch && known.epoch == config.epoch;
-        if live && current && !packet.is_syn() {
-            if advance(&mut known, direction, packet, now) {
-                tables.refresh_flow(slot, &known);
-            }
-            let mut outcome = Outcome::pass(Reason::ESTABLISHED);
-            outcome.rule = known.rule;
-            outcome.policy = known.policy;
-            return outcome;
-        }
-    }
-
-    // The fast path needs no such check: flows are keyed by the interface and its address, and losing an address
-    // changes the epoch.
-    let (local, remote, local_port, remote_port) = ends(direction, packet);
-    if !tables.owns(&OwnedKey { ifindex, address: *local }) {
-        return Outcome::deny(anti_spoof(direction));
-    }
-
-    // What is judged is the opening of the connection: this packet's, or the one remembered.
-    let mut initiator = direction;
-    if live && !packet.is_syn() {
-        initiator = known.initiator;
-    } else if !packet.opens() {
-        if slot.is_none() {
-            return Outcome::deny(Reason::NO_CONNECTION);
-        }
-        tables.remove_flow(&key);
-        return Outcome::deny(Reason::FLOW_EXPIRED);
-    }
-
-    let (handle, port) = if initiator == FROM_WORKLOAD {
-        (interface.egress, remote_port)
-    } else {
-        (interface.ingress, local_port)
-    };
-    let mut outcome = policy::judge(tables, handle, remote, packet.protocol, port);
-    if outcome.verdict != ALLOW {
-        // A SYN against the direction of a live connection is another connection, and not this one's business.
-        if live && known.initiator == initiator {
-            tables.remove_flow(&key);
-        }
-        return outcome;
-    }
-    // Nor may it change who opened this one: a peer that may open connections here could otherwise have the one it
-    // was sent judged as its own, and so keep it after a change that denies it.
-    if live && known.initiator != initiator {
-        outcome.report = config.flags & Config::ALLOW_EVENTS != 0;
-        return outcome;
-    }
-
-    let renewed = live && !(packet.is_syn() && known.state == flow::CLOSING);
-    if !renewed {
-        known = FlowValue { initiator, state: first_state(packet.kind), ..FlowValue::default() };
-    }
-    known.rule = outcome.rule;
-    known.policy = outcome.policy;
-    known.interface_epoch = interface.epoch;
-    known.epoch = config.epoch;
-    known.last_seen = now;
-    let _ = advance(&mut known, direction, packet, now);
-    if !tables.insert_flow(&key, &known) {
-        return Outcome::deny(Reason::FLOW_TABLE);
-    }
-    outcome.report = !renewed && config.flags & Config::ALLOW_EVENTS != 0;
-    outcome
-}
-
 #[inline(always)]
 const fn anti_spoof(direction: u8) -> Reason {
     if direction == FROM_WORKLOAD { Reason::SPOOFED_SOURCE } else { Reason::FOREIGN_DESTINATION }
-}
-
-#[inline(always)]
-fn flow_key(direction: u8, ifindex: u32, packet: &Packet) -> FlowKey {
-    let (local, remote, local_port, remote_port) = ends(direction, packet);
-    let (local_port, remote_port) = match packet.kind {
-        Kind::EchoRequest => (packet.source_port, u16::from(direction)),
-        Kind::EchoReply => (packet.source_port, u16::from(1 - direction)),
-        _ => (local_port, remote_port),
-    };
-    FlowKey {
-        ifindex,
-        protocol: u32::from(packet.protocol),
-        local: *local,
-        remote: *remote,
-        local_port,
-        remote_port,
-    }
-}
-
-#[inline(always)]
-const fn first_state(kind: Kind) -> u8 {
-    match kind {
-        Kind::Tcp => flow::SYN,
-        Kind::EchoRequest | Kind::EchoReply => flow::ECHO,
-        _ => flow::DATAGRAM,
-    }
-}
-
-#[inline(always)]
-const fn is_live(known: &FlowValue, now: u64) -> bool {
-    now.saturating_sub(known.last_seen) <= flow::timeout(known.state)
-}
-
-/// Whether the flow was allowed under what is in force now. An error about one that was not waits for the next
-/// packet of the connection to have it judged.
-#[inline(always)]
-fn is_current<T: Tables>(known: &FlowValue, tables: &T, ifindex: u32) -> bool {
-    tables.interface(ifindex).is_some_and(|interface| known.interface_epoch == interface.epoch)
-        && known.epoch == tables.config().epoch
-}
-
-/// Takes note of a passing packet; whether the flow needs to be written.
-#[inline(always)]
-fn advance(known: &mut FlowValue, direction: u8, packet: &Packet, now: u64) -> bool {
-    let (state, flags) = (known.state, known.flags);
-    if packet.kind == Kind::Tcp {
-        if packet.detail & packet::FIN != 0 {
-            known.flags |=
-                if direction == FROM_WORKLOAD { flow::FIN_FROM_WORKLOAD } else { flow::FIN_TO_WORKLOAD };
-        }
-        if packet.detail & packet::RST != 0 || known.flags == flow::FIN_FROM_WORKLOAD | flow::FIN_TO_WORKLOAD
-        {
-            known.state = flow::CLOSING;
-        } else if known.state == flow::SYN && direction != known.initiator {
-            known.state = flow::ESTABLISHED;
-        }
-    }
-    let stale = now.saturating_sub(known.last_seen) > flow::PRECISION;
-    if stale {
-        known.last_seen = now;
-    }
-    stale || known.state != state || known.flags != flags
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ pub const FROM_WORKLOAD: u8 = 0;
 /// Direction of a packet for the workload. Also: the peer opened the connection.
 pub const TO_WORKLOAD: u8 = 1;
 
-/// One verdict. Everything denied is reported, allowed new connections only on request.
+/// One verdict. Everything denied is reported, allowed new connections on request or where an audit has something to say.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct Event {
@@ -20,6 +20,8 @@ pub struct Event {
     pub policy: u64,
     /// The peer's identity, or [`OUTSIDE`](crate::table::OUTSIDE).
     pub identity: u64,
+    /// The rule id that an audit reports, or [`NO_RULE`](crate::table::NO_RULE). It did not take part in the verdict.
+    pub audit_rule: u64,
     /// The workload's address; `::` if the frame has none.
     pub local: Address,
     /// The peer's address; `::` if the frame has none.
@@ -28,9 +30,10 @@ pub struct Event {
     pub ifindex: u32,
     /// Bytes of the frame.
     pub length: u32,
-    /// The workload's port, or the ICMP identifier; else 0.
+    /// The workload's port. For ICMP and ICMPv6 the sender has the identifier for its port and the receiver type × 256 +
+    /// code; for errors both are those of the packet the error is about. Else 0.
     pub local_port: u16,
-    /// The peer's port; else 0.
+    /// The peer's port, likewise.
     pub remote_port: u16,
     /// [`FROM_WORKLOAD`] or [`TO_WORKLOAD`].
     pub direction: u8,
@@ -40,6 +43,10 @@ pub struct Event {
     pub reason: u8,
     /// IP protocol number; 0 if the frame has none.
     pub protocol: u8,
+    /// What the audit would have done: [`ALLOW`](crate::table::ALLOW) or [`DENY`](crate::table::DENY).
+    pub audit_verdict: u8,
+    /// Zero.
+    pub reserved: [u8; 7],
 }
 
-const _: () = assert!(size_of::<Event>() == 80);
+const _: () = assert!(size_of::<Event>() == 96);

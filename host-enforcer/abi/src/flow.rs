@@ -1,24 +1,27 @@
 //! The life of a connection: states and how long each may be silent.
 
-/// First packet seen from the initiator, none from the responder (TCP).
+/// First packet seen from the initiator, none from the responder (TCP, SCTP).
 pub const SYN: u8 = 0;
-/// Both ends have spoken (TCP).
+/// Both ends have spoken (TCP, SCTP).
 pub const ESTABLISHED: u8 = 1;
-/// Reset, or both ends have sent FIN (TCP).
+/// Reset or aborted, or both ends have sent FIN or what stands for it (TCP, SCTP).
 pub const CLOSING: u8 = 2;
-/// A protocol without connections: UDP and all others but ICMP echo.
+/// A protocol without connections: UDP and all others but ICMP.
 pub const DATAGRAM: u8 = 3;
-/// ICMP echo.
+/// ICMP echo and timestamp.
 pub const ECHO: u8 = 4;
 /// Not a connection: an address that has been heard of by neighbor discovery, and so is on the workload's link.
 pub const NEIGHBOR: u8 = 5;
 
 /// In [`FlowKey::remote_port`](crate::table::FlowKey::remote_port): the entry is a [`NEIGHBOR`]. Not an initiator.
 pub const ON_LINK: u16 = 2;
+/// In [`FlowKey::remote_port`](crate::table::FlowKey::remote_port), beside the initiator: an exchange of timestamps, not
+/// an echo.
+pub const TIMESTAMP: u16 = 4;
 
-/// In [`FlowValue::flags`](crate::table::FlowValue::flags): the workload has sent FIN.
+/// In [`FlowValue::flags`](crate::table::FlowValue::flags): the workload has sent FIN (SCTP: SHUTDOWN or SHUTDOWN ACK).
 pub const FIN_FROM_WORKLOAD: u8 = 1;
-/// In [`FlowValue::flags`](crate::table::FlowValue::flags): the peer has sent FIN.
+/// In [`FlowValue::flags`](crate::table::FlowValue::flags): the peer has sent FIN (SCTP: SHUTDOWN or SHUTDOWN ACK).
 pub const FIN_TO_WORKLOAD: u8 = 2;
 
 const SECOND: u64 = 1_000_000_000;

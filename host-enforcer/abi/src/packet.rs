@@ -25,17 +25,30 @@ pub enum Kind {
     Neighbor,
     /// TCP; `detail` holds the flags.
     Tcp,
+    /// SCTP; `detail` is the type of the first chunk.
+    Sctp,
     /// UDP, and every protocol whose ports are not known.
     Datagram,
-    /// ICMP or ICMPv6 echo request; `source_port` is the identifier.
+    /// ICMP or ICMPv6 echo request; `source_port` is the identifier, `destination_port` type × 256 + code.
     EchoRequest,
-    /// ICMP or ICMPv6 echo reply; `source_port` is the identifier.
+    /// ICMP or ICMPv6 echo reply; the ports as for the request.
     EchoReply,
+    /// ICMP timestamp request; the ports as for an echo request.
+    TimestampRequest,
+    /// ICMP timestamp reply; the ports as for an echo request.
+    TimestampReply,
+    /// Any other ICMP or ICMPv6 message that is judged by policy; `destination_port` is type × 256 + code.
+    Message,
     /// An ICMP or ICMPv6 error. `subject` is the destination of the packet it is about (whose source is this
-    /// packet's destination), `subject_protocol` its protocol, the ports are its ports, and `detail` is 1 unless it
-    /// was an echo reply.
+    /// packet's destination), `subject_protocol` its protocol, the ports are its ports, and `detail` has the bits
+    /// [`QUOTES_REPLY`] and [`QUOTES_TIMESTAMP`].
     IcmpError,
 }
+
+/// In [`Packet::detail`] of an [error](Kind::IcmpError): it is about an echo reply or a timestamp reply.
+pub const QUOTES_REPLY: u8 = 1;
+/// In [`Packet::detail`] of an [error](Kind::IcmpError): it is about a timestamp or its reply.
+pub const QUOTES_TIMESTAMP: u8 = 2;
 
 /// TCP flag FIN.
 pub const FIN: u8 = 0x01;
@@ -45,6 +58,17 @@ pub const SYN: u8 = 0x02;
 pub const RST: u8 = 0x04;
 /// TCP flag ACK.
 pub const ACK: u8 = 0x10;
+
+/// SCTP chunk INIT, which opens an association.
+pub const INIT: u8 = 1;
+/// SCTP chunk ABORT.
+pub const ABORT: u8 = 6;
+/// SCTP chunk SHUTDOWN.
+pub const SHUTDOWN: u8 = 7;
+/// SCTP chunk SHUTDOWN ACK.
+pub const SHUTDOWN_ACK: u8 = 8;
+/// SCTP chunk SHUTDOWN COMPLETE.
+pub const SHUTDOWN_COMPLETE: u8 = 14;
 
 /// A parsed packet. Fields that its [`Kind`] does not name are zero.
 ///
@@ -74,18 +98,26 @@ pub struct Packet {
 }
 
 impl Packet {
-    /// Whether this is the first packet of a TCP connection: SYN without ACK.
+    /// Whether this is the first packet of a TCP connection, SYN without ACK, or of an SCTP association, INIT.
     #[inline(always)]
     #[must_use]
     pub fn is_syn(&self) -> bool {
-        self.kind == Kind::Tcp && self.detail & (SYN | ACK) == SYN
+        match self.kind {
+            Kind::Tcp => self.detail & (SYN | ACK) == SYN,
+            Kind::Sctp => self.detail == INIT,
+            _ => false,
+        }
     }
 
     /// Whether this packet may open a connection.
     #[inline(always)]
     #[must_use]
     pub fn opens(&self) -> bool {
-        self.is_syn() || matches!(self.kind, Kind::Datagram | Kind::EchoRequest)
+        self.is_syn()
+            || matches!(
+                self.kind,
+                Kind::Datagram | Kind::EchoRequest | Kind::TimestampRequest | Kind::Message
+            )
     }
 }
 
@@ -141,9 +173,10 @@ fn parse_payload<F: Frame + ?Sized>(
     hop_limit: u8,
     packet: &mut Packet,
 ) -> Result<(), Reason> {
-    use crate::table::{ICMP, ICMPV6, TCP, UDP};
+    use crate::table::{ICMP, ICMPV6, SCTP, TCP, UDP};
     match packet.protocol {
         TCP => transport::parse_tcp(frame, payload, packet),
+        SCTP => transport::parse_sctp(frame, payload, packet),
         UDP => transport::parse_udp(frame, payload, packet),
         ICMP => icmp::parse_v4(frame, payload, packet),
         ICMPV6 => icmp::parse_v6(frame, payload, hop_limit, packet),

@@ -69,7 +69,7 @@ reasons! {
     FLOW_EXPIRED = 18, "flow-expired";
     /// An ICMP error that is not about an allowed connection.
     ICMP_UNRELATED = 19, "icmp-unrelated";
-    /// An ICMP message that is neither echo nor a known error.
+    /// An ICMP message of a kind that no policy may let pass: an unknown error, a redirect, a malformed echo.
     ICMP_FORBIDDEN = 20, "icmp-forbidden";
     /// Neighbor discovery a workload may not send or receive.
     ND_FORBIDDEN = 21, "neighbor-discovery-forbidden";

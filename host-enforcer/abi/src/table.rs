@@ -15,6 +15,7 @@
 //! | `config` | 0 → [`Config`] | (an array: always present) |
 //! | `counters` | [`Reason`](crate::Reason) → [`Counter`] | (an array) |
 //! | `rules` | rule → [`Counter`] | nothing counted yet |
+//! | `audits` | rule → [`Counter`] | nothing counted yet |
 //! | `events` | ring of [`Event`](crate::Event) | |
 
 use crate::Address;
@@ -22,7 +23,7 @@ use bytemuck::{Pod, Zeroable};
 
 /// Version of everything in this crate that the kernel and the daemon must agree on. Raise it with every change
 /// to a key, a value, a table, the [mark](crate::guard::JUDGED) or their meaning; a daemon refuses pinned tables of another version.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// The policy handle of a workload whose policy is not known: everything is denied.
 pub const NO_POLICY: u64 = 0;
@@ -46,7 +47,9 @@ pub const TCP: u8 = 6;
 pub const UDP: u8 = 17;
 /// Protocol number of ICMPv6.
 pub const ICMPV6: u8 = 58;
-/// In a [`VerdictKey`]: every protocol that is not TCP, UDP, ICMP or ICMPv6.
+/// Protocol number of SCTP.
+pub const SCTP: u8 = 132;
+/// In a [`VerdictKey`]: every protocol that is not TCP, UDP, SCTP, ICMP or ICMPv6.
 pub const OTHER_PROTOCOL: u8 = 0;
 
 /// Entries of the tables, as the object declares them. The daemon checks them before it writes anything.
@@ -65,7 +68,7 @@ pub mod capacity {
     pub const VERDICTS: u32 = 1_048_576;
     /// Connections on one host; beyond it the least recently used is forgotten.
     pub const FLOWS: u32 = 262_144;
-    /// Rules counted.
+    /// Rules counted, by what they did and by what they would have done.
     pub const RULES: u32 = 16_384;
     /// Bytes of the event ring; a power of two and a multiple of the page size.
     pub const EVENTS: u32 = 1 << 20;
@@ -127,16 +130,22 @@ impl BlockKey {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct PolicyHead {
-    /// [`PolicyHead::HAS_BLOCKS`], [`PolicyHead::DEFAULT_ALLOW`].
+    /// [`PolicyHead::HAS_BLOCKS`], [`PolicyHead::DEFAULT_ALLOW`], [`PolicyHead::DEFAULT_AUDIT_ALLOW`].
     pub flags: u32,
     /// Bit n set: the policy has TCP verdicts of prefix length n, 0 to 16.
     pub tcp_prefixes: u32,
-    /// Bit n set: the policy has UDP verdicts of prefix length n, 0 to 16.
+    /// The same for UDP.
     pub udp_prefixes: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// The same for SCTP.
+    pub sctp_prefixes: u32,
+    /// The same for ICMP.
+    pub icmp_prefixes: u32,
+    /// The same for ICMPv6.
+    pub icmpv6_prefixes: u32,
     /// The rule id reported when nothing matches.
     pub default_rule: u64,
+    /// The rule id that an audit reports when nothing matches, or [`NO_RULE`].
+    pub default_audit_rule: u64,
 }
 
 impl PolicyHead {
@@ -144,6 +153,9 @@ impl PolicyHead {
     pub const HAS_BLOCKS: u32 = 1;
     /// What no verdict matches is allowed; without it, it is denied (the workload is isolated).
     pub const DEFAULT_ALLOW: u32 = 2;
+    /// The audit would allow what no verdict matches; without it, it would deny it. Without meaning where there is no
+    /// [`default_audit_rule`](Self::default_audit_rule).
+    pub const DEFAULT_AUDIT_ALLOW: u32 = 4;
 }
 
 /// Key of `verdicts`: a peer, and a power-of-two range of destination ports.
@@ -156,10 +168,10 @@ pub struct VerdictKey {
     pub identity: u64,
     /// The peer's block in this policy; [`NO_BLOCK`] if no CIDR covers it.
     pub block: u32,
-    /// The first destination port (the responder's) of the range; bits beyond the prefix are zero. 0 for protocols
-    /// without ports.
+    /// The first destination port (the responder's) of the range; bits beyond the prefix are zero. For ICMP and ICMPv6
+    /// type and code of the opening message, type × 256 + code. 0 for protocols without either.
     pub port: u16,
-    /// [`TCP`], [`UDP`], [`ICMP`], [`ICMPV6`] or [`OTHER_PROTOCOL`].
+    /// [`TCP`], [`UDP`], [`SCTP`], [`ICMP`], [`ICMPV6`] or [`OTHER_PROTOCOL`].
     pub protocol: u8,
     /// Significant bits of `port`, 0 (every port) to 16 (one port). 0 for protocols without ports.
     pub prefix_length: u8,
@@ -171,17 +183,27 @@ pub struct VerdictKey {
 pub struct VerdictValue {
     /// The rule id that gave the verdict.
     pub rule: u64,
+    /// The rule id that an audit reports here, or [`NO_RULE`] if it has nothing to say. Never enforced.
+    pub audit_rule: u64,
     /// [`ALLOW`]; every other value denies.
     pub verdict: u8,
+    /// What the audit would do: [`ALLOW`]; every other value would deny.
+    pub audit_verdict: u8,
     /// Zero.
-    pub reserved: [u8; 7],
+    pub reserved: [u8; 6],
 }
 
 impl VerdictValue {
-    /// The verdict of `rule`.
+    /// The verdict of `rule`, about which no audit has anything to say.
     #[must_use]
     pub const fn new(rule: u64, verdict: u8) -> Self {
-        Self { rule, verdict, reserved: [0; 7] }
+        Self { rule, audit_rule: NO_RULE, verdict, audit_verdict: DENY, reserved: [0; 6] }
+    }
+
+    /// The same verdict, where an audit reports what `rule` would do.
+    #[must_use]
+    pub const fn audited(self, rule: u64, verdict: u8) -> Self {
+        Self { audit_rule: rule, audit_verdict: verdict, ..self }
     }
 }
 
@@ -198,9 +220,10 @@ pub struct FlowKey {
     pub local: Address,
     /// The peer's address.
     pub remote: Address,
-    /// The workload's port; for ICMP echo the identifier; 0 for protocols without ports.
+    /// The workload's port; for ICMP echo and timestamp the identifier; 0 for protocols without ports.
     pub local_port: u16,
-    /// The peer's port; for ICMP echo the [initiator](FlowValue::initiator); for an address on the link
+    /// The peer's port; for ICMP echo the [initiator](FlowValue::initiator), for timestamps with
+    /// [`TIMESTAMP`](crate::flow::TIMESTAMP) besides; for an address on the link
     /// [`ON_LINK`](crate::flow::ON_LINK); 0 for protocols without ports.
     pub remote_port: u16,
 }
@@ -223,7 +246,7 @@ pub struct FlowValue {
     pub state: u8,
     /// [`FROM_WORKLOAD`](crate::FROM_WORKLOAD) if the workload opened it, else [`TO_WORKLOAD`](crate::TO_WORKLOAD).
     pub initiator: u8,
-    /// Bits of [`crate::flow`]: which ends have sent FIN.
+    /// Bits of [`crate::flow`]: which ends have sent FIN or what stands for it.
     pub flags: u8,
     /// Zero.
     pub reserved: [u8; 5],
@@ -248,7 +271,7 @@ impl Config {
     pub const ALLOW_EVENTS: u32 = 1;
 }
 
-/// Value of `counters` and `rules`, one per CPU.
+/// Value of `counters`, `rules` and `audits`, one per CPU.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct Counter {
@@ -262,9 +285,9 @@ const _: () = {
     assert!(size_of::<Interface>() == 24);
     assert!(size_of::<OwnedKey>() == 20);
     assert!(size_of::<BlockKey>() == 28);
-    assert!(size_of::<PolicyHead>() == 24);
+    assert!(size_of::<PolicyHead>() == 40);
     assert!(size_of::<VerdictKey>() == 24);
-    assert!(size_of::<VerdictValue>() == 16);
+    assert!(size_of::<VerdictValue>() == 24);
     assert!(size_of::<FlowKey>() == 44);
     assert!(size_of::<FlowValue>() == 40);
     assert!(size_of::<Config>() == 16);

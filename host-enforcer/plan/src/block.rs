@@ -2,11 +2,12 @@
 
 use bookend_abi::address::{MAPPED_PREFIX_LENGTH, from_ip, mapped};
 use bookend_abi::table::{BlockKey, NO_BLOCK};
-use bookend_engine::{End, Endpoint, Identity, IpNet, Location, PeerMatch, Program};
+use bookend_engine::{End, IpNet, Location, PeerMatch, Program};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::family::Family;
-use crate::remote::said;
+use crate::remote::Said;
+use crate::view::{Known, View};
 
 /// An address in table form, as a number; so that addresses in order are numbers in order.
 pub(crate) type Point = u128;
@@ -20,7 +21,8 @@ pub(crate) struct Class {
     pub(crate) location: Location,
     /// Their family; or one of them where it makes no difference.
     pub(crate) family: Family,
-    /// The rules that mean, or may mean, a stranger there, by their position in the program; ascending.
+    /// The rules that speak of addresses there, by their position in the program; ascending. The others say of them what
+    /// they say of addresses of which no rule speaks.
     pub(crate) rules: Vec<usize>,
 }
 
@@ -67,7 +69,10 @@ impl Classes {
     pub(crate) fn new(program: &Program, end: End, families_alike: bool) -> Self {
         let mut classes = vec![Class::nowhere()];
         let told_apart = |family| if families_alike { Family::V4 } else { family };
-        // Two addresses are of one class if every rule says the same of a stranger at either.
+        // Two addresses are of one class if every rule says the same of whoever is at either.
+        let rules = program.rules();
+        let elsewhere: Vec<View> =
+            rules.iter().map(|rule| View::of(rule.peers(end), Known::Where(Location::Elsewhere))).collect();
         let mut numbers = BTreeMap::from([((Vec::new(), Family::V4), NO_BLOCK)]);
         let mut cells: Vec<Cell> = Vec::new();
         let mut around: Vec<(Point, Vec<usize>)> = Vec::new();
@@ -75,10 +80,13 @@ impl Classes {
             let mut cell = Cell { first, length, class: NO_BLOCK };
             while around.pop_if(|(last, _)| *last < first).is_some() {}
             around.push((cell.last(), named.rules));
-            // Only a rule that names a prefix around this one can mean an address in it.
+            // Only a rule that names a prefix around this one can tell an address in it from others.
             let near: BTreeSet<usize> = around.iter().flat_map(|(_, rules)| rules.iter().copied()).collect();
-            let stranger = Endpoint { identity: Identity::Outside, location: named.location };
-            let said = said(program, end, &stranger, near);
+            let speaks = |position: usize| {
+                let view = View::of(rules.get(position)?.peers(end), Known::Where(named.location));
+                (elsewhere.get(position) != Some(&view)).then_some((position, view))
+            };
+            let said: Said = near.into_iter().filter_map(speaks).collect();
             let rules = said.iter().map(|(position, _)| *position).collect();
             cell.class = *numbers.entry((said, told_apart(named.family))).or_insert_with(|| {
                 // Fewer than 2³² prefixes fit in memory.
@@ -127,14 +135,10 @@ fn prefixes(program: &Program, end: End) -> BTreeMap<(Point, u32), Named> {
     let ipv4 = (Point::from_be_bytes(mapped([0; 4])), MAPPED_PREFIX_LENGTH);
     let mut prefixes = BTreeMap::from([((0, 0), root(Family::V6)), (ipv4, root(Family::V4))]);
     for (position, rule) in program.rules().iter().enumerate() {
-        for peer in rule.peers(end).alternatives().unwrap_or_default() {
-            let nets = match peer {
-                PeerMatch::Block(block) => block.nets(),
-                PeerMatch::Workloads(_) => continue,
-            };
-            for net in nets {
-                let named = prefixes.entry(prefix(net)).or_insert_with(|| root(family(net)));
-                named.location = Location::Block(net);
+        for net in rule.peers(end).alternatives().unwrap_or_default().iter().flat_map(PeerMatch::nets) {
+            let named = prefixes.entry(prefix(net)).or_insert_with(|| root(family(net)));
+            named.location = Location::Block(net);
+            if named.rules.last() != Some(&position) {
                 named.rules.push(position);
             }
         }

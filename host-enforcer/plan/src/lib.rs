@@ -7,9 +7,11 @@
 //! How a policy is lowered. For each workload with an interface on this host, and each direction:
 //! 1. The rules that can concern it are picked (`local`).
 //! 2. Addresses fall into classes that none of these rules tells apart (`block`): the contents of `blocks`.
-//! 3. The peers fall into groups that none of these rules tells apart (`remote`).
+//! 3. The peers fall into groups that none of these rules tells apart (`remote`). A rule may ask both who a peer is and
+//!    where; how classes and groups are still found one by one is said in `view`.
 //! 4. For each group, class and protocol the engine judges each range of ports between the bounds that the rules
-//!    name; the answers are covered with as few power-of-two ranges as can be (`port`): the contents of `verdicts`.
+//!    name; the answers are covered with as few power-of-two ranges as can be (`port`): the contents of `verdicts`. For
+//!    ICMP, type and code are the port. An answer is the verdict, and what an audit would say instead.
 //! 5. What all of this has in common with the verdict on a stranger is left out: the policy's default.
 //!
 //! The contents are named by their hash ([`Number`](number)), so workloads that are treated alike share them and a
@@ -28,6 +30,7 @@ mod interface;
 mod local;
 mod lower;
 mod name;
+mod near;
 pub mod number;
 mod plan;
 mod policy;
@@ -36,6 +39,7 @@ mod remote;
 mod render;
 mod size;
 mod tables;
+mod view;
 
 pub use change::{Change, Step};
 pub use configured::ConfiguredError;

@@ -1,6 +1,6 @@
 //! A workload of this host at one end of its connections, and what can concern it there.
 
-use bookend_engine::{End, Endpoint, Identity, Location, Program, Rule, Truth, WorkloadIdentity};
+use bookend_engine::{End, Endpoint, Identity, Location, Principal, Program, Rule, Truth, WorkloadIdentity};
 use std::net::IpAddr;
 
 use crate::PlanError;
@@ -12,6 +12,8 @@ pub(crate) struct Local<'a> {
     pub(crate) identity: &'a WorkloadIdentity,
     /// The end of its connections at which it is met here.
     pub(crate) end: End,
+    /// The trust domain of its SPIFFE id, and of those of its peers.
+    pub(crate) trust_domain: &'a str,
     /// The rules that govern it and what each says of it by its address of each family.
     rules: Vec<&'a Rule>,
     truths: ByFamily<Vec<Truth>>,
@@ -49,16 +51,18 @@ impl<'a> Local<'a> {
     /// When a rule treats two addresses of one family differently.
     pub(crate) fn new(
         program: &'a Program,
+        trust_domain: &'a str,
         identity: &'a WorkloadIdentity,
         end: End,
         addresses: &[IpAddr],
     ) -> Result<Self, Disagreement> {
-        // A rule governs only ends in its own namespace (S4).
-        let rules: Vec<&Rule> =
-            program.rules().iter().filter(|rule| rule.namespace == identity.namespace).collect();
+        // A rule governs only ends it is for (S37), and if it has a namespace, only those in it (S4, S38).
+        let governs = |rule: &&Rule| rule.at.contains(end) && rule.speaks_of(&identity.namespace);
+        let rules: Vec<&Rule> = program.rules().iter().filter(governs).collect();
+        let principal = Principal::Derived { trust_domain };
         let said_of = |location: Location| -> Vec<Truth> {
-            let endpoint = Endpoint { identity: Identity::Workload(identity), location };
-            rules.iter().map(|rule| rule.peers(end).holds(|peer| peer.holds(&endpoint))).collect()
+            let endpoint = Endpoint { identity: Identity::Workload(identity), location, principal };
+            rules.iter().map(|rule| rule.peers(end).means(&endpoint)).collect()
         };
         let of_family = |family: Family| -> Result<Option<(Location, Vec<Truth>)>, Disagreement> {
             let mut first: Option<(IpAddr, Vec<Truth>)> = None;
@@ -81,6 +85,7 @@ impl<'a> Local<'a> {
         Ok(Self {
             identity,
             end,
+            trust_domain,
             rules,
             locations: ByFamily { v4: v4.0, v6: v6.0 },
             truths: ByFamily { v4: v4.1, v6: v6.1 },
@@ -104,7 +109,7 @@ impl<'a> Local<'a> {
         program.filtered(
             // Both are in the order of the program.
             |rule| concerned.next_if(|next| std::ptr::eq(*next, rule)).is_some(),
-            |isolation| isolation.covers(self.end) && isolation.workloads.selects(self.identity),
+            |isolation| isolation.covers(self.end) && isolation.workloads.selects(self.identity) != Truth::No,
         )
     }
 
@@ -113,9 +118,18 @@ impl<'a> Local<'a> {
         self.truths.v4 == self.truths.v6
     }
 
+    /// Somebody known, as the kernel sees him: with the SPIFFE id of his account (S41).
+    pub(crate) fn known<'b>(&self, identity: &'b WorkloadIdentity, location: Location) -> Endpoint<'b>
+    where
+        'a: 'b,
+    {
+        let principal = Principal::Derived { trust_domain: self.trust_domain };
+        Endpoint { identity: Identity::Workload(identity), location, principal }
+    }
+
     /// The endpoint that a peer of this family meets.
     pub(crate) fn endpoint(&self, family: Family) -> Endpoint<'a> {
-        Endpoint { identity: Identity::Workload(self.identity), location: *self.locations.get(family) }
+        self.known(self.identity, *self.locations.get(family))
     }
 }
 

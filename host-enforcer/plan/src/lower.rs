@@ -1,11 +1,12 @@
 //! Lowering: what the engine says about every connection of one workload in one direction, written down.
 
 use bookend_abi::table::{
-    ALLOW, DENY, ICMP, ICMPV6, NO_RULE, OTHER_PROTOCOL, OUTSIDE, PolicyHead, TCP, UDP, VerdictKey,
+    ALLOW, DENY, ICMP, ICMPV6, NO_RULE, OTHER_PROTOCOL, OUTSIDE, PolicyHead, SCTP, TCP, UDP, VerdictKey,
     VerdictValue,
 };
 use bookend_engine::{
-    Connection, End, Endpoint, Exchange, Identity, NoTrace, Program, Protocol, Verdict, decide_end,
+    Connection, Decision, End, Endpoint, Exchange, Identity, Location, NoTrace, Principal, Program, Protocol,
+    Truth, Verdict, WorkloadIdentity, decide_end, rehearse_end,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,10 +15,22 @@ use crate::local::Local;
 use crate::name::RuleNumbers;
 use crate::port::{bounds, cover};
 use crate::remote::{Remote, groups};
+use crate::view::{Known, View};
 use crate::{PlanError, PolicyContents};
 
-/// A verdict and the number of the rule that gave it.
-type Answer = (u64, u8);
+/// What the engine says of a connection, in the form of the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Answer {
+    /// The number of the rule.
+    rule: u64,
+    verdict: u8,
+    /// The number of the rule that an audit reports, or [`NO_RULE`].
+    audit_rule: u64,
+    audit_verdict: u8,
+}
+
+/// A peer of whom something is asked: somebody known, or a stranger.
+type Peer<'a> = Option<&'a WorkloadIdentity>;
 
 /// A port prefix of a protocol, and the answer there: the part of a verdict that does not depend on who the peer is.
 type Row = (u8, u16, u8, Answer);
@@ -27,7 +40,7 @@ struct Lowering<'a> {
     local: &'a Local<'a>,
     /// What can concern it.
     program: Program,
-    /// The positions of the rules that do not say who the peer is.
+    /// The positions of the rules that may mean a peer of whom they do not speak.
     for_anyone: Vec<usize>,
     default: Answer,
 }
@@ -48,7 +61,7 @@ pub(crate) fn lower(
 
     let mut verdicts = Vec::new();
     let mut write = |identity: u64, class: &Class, rows: &[Row]| {
-        verdicts.extend(rows.iter().map(|(protocol, port, prefix_length, (rule, verdict))| {
+        verdicts.extend(rows.iter().map(|(protocol, port, prefix_length, answer)| {
             let key = VerdictKey {
                 policy: 0,
                 identity,
@@ -57,14 +70,14 @@ pub(crate) fn lower(
                 protocol: *protocol,
                 prefix_length: *prefix_length,
             };
-            (key, VerdictValue::new(*rule, *verdict))
+            (key, answer.value())
         }));
     };
     let all_classes = classes.all();
     for class in &all_classes {
-        write(OUTSIDE, class, &lowering.rows(&Identity::Outside, class, &[], rules)?);
+        write(OUTSIDE, class, &lowering.rows(None, class, &[], rules)?);
     }
-    for group in groups(remotes, &lowering.program, remote_end(local.end)) {
+    for group in groups(remotes, &lowering.program, remote_end(local.end), local) {
         let Some(representative) = group.members.first() else { continue };
         let mut members: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
         for remote in &group.members {
@@ -79,8 +92,7 @@ pub(crate) fn lower(
         }
         for class in &all_classes {
             let Some(members) = members.get(&class.number) else { continue };
-            let identity = Identity::Workload(representative.identity);
-            let rows = lowering.rows(&identity, class, &group.rules, rules)?;
+            let rows = lowering.rows(Some(representative.identity), class, &group.rules, rules)?;
             for number in members {
                 write(*number, class, &rows);
             }
@@ -95,44 +107,50 @@ pub(crate) fn lower(
 impl<'a> Lowering<'a> {
     fn new(local: &'a Local<'a>, program: Program) -> Self {
         let end = remote_end(local.end);
+        let stranger = stranger(Location::Elsewhere);
+        let may_mean = |peers| {
+            View::of(peers, Known::SomebodyElsewhere) != View::Certain(Truth::No)
+                || peers.means(&stranger) != Truth::No
+        };
         let rules = program.rules().iter().enumerate();
-        let for_anyone = rules.filter(|(_, rule)| rule.peers(end).is_any()).map(|(position, _)| position);
-        Self { local, for_anyone: for_anyone.collect(), program, default: (NO_RULE, DENY) }
+        let for_anyone = rules.filter(|(_, rule)| may_mean(rule.peers(end))).map(|(position, _)| position);
+        let for_anyone = for_anyone.collect();
+        let default = Answer { rule: NO_RULE, verdict: DENY, audit_rule: NO_RULE, audit_verdict: DENY };
+        Self { local, for_anyone, program, default }
     }
 
     /// What holds for a stranger in no block over a protocol that no rule can name.
     fn default(&self, rules: &mut RuleNumbers) -> Result<Answer, PlanError> {
         let nowhere = Class::nowhere();
-        self.ask(&self.program, &Identity::Outside, &nowhere, Protocol::Other, 0, rules)
+        self.ask(&self.program, None, &nowhere, Protocol::Other, 0, rules)
     }
 
-    /// The part of the program that can concern a peer which the rules at `meant` mean by its identity, at an address
-    /// of `class`.
-    fn concerning(&self, class: &Class, meant: &[usize]) -> Program {
+    /// The part of the program that can concern a peer of whom the rules at `speaking` speak, at an address of `class`.
+    fn concerning(&self, class: &Class, speaking: &[usize]) -> Program {
         let positions: BTreeSet<usize> =
-            self.for_anyone.iter().chain(meant).chain(&class.rules).copied().collect();
+            self.for_anyone.iter().chain(speaking).chain(&class.rules).copied().collect();
         let rules = positions.iter().filter_map(|position| self.program.rules().get(*position)).cloned();
         Program::new(rules.collect(), self.program.isolations().to_vec())
     }
 
-    /// Everything that is not the default for a peer known as `identity`, which the rules at `meant` mean, at the
-    /// addresses of `class`.
+    /// Everything that is not the default for `peer`, of whom the rules at `speaking` speak, at the addresses of `class`.
     fn rows(
         &self,
-        identity: &Identity<'_>,
+        peer: Peer<'_>,
         class: &Class,
-        meant: &[usize],
+        speaking: &[usize],
         rules: &mut RuleNumbers,
     ) -> Result<Vec<Row>, PlanError> {
-        let program = self.concerning(class, meant);
+        let program = self.concerning(class, speaking);
+        let destination = if self.local.end == End::Destination { Some(self.local.identity) } else { peer };
+        let named = destination.and_then(|identity| identity.ports.as_deref()).unwrap_or_default();
         let mut rows = Vec::new();
         for protocol in Protocol::ALL {
             let mut starts = Vec::new();
-            let bounds = if protocol.has_ports() { bounds(&program, protocol) } else { BTreeSet::from([0]) };
-            for port in bounds {
-                starts.push((port, self.ask(&program, identity, class, protocol, port, rules)?));
+            for port in bounds(&program, protocol, named) {
+                starts.push((port, self.ask(&program, peer, class, protocol, port, rules)?));
             }
-            // A protocol without ports is at port 0 with prefix length 0: what a single range gives.
+            // What has neither ports nor types is at port 0 with prefix length 0: what a single range gives.
             let prefixes = cover(&starts, self.default);
             rows.extend(prefixes.iter().map(|p| (protocol_number(protocol), p.port, p.length, p.value)));
         }
@@ -143,45 +161,73 @@ impl<'a> Lowering<'a> {
     fn ask(
         &self,
         program: &Program,
-        identity: &Identity<'_>,
+        peer: Peer<'_>,
         class: &Class,
         protocol: Protocol,
         port: u16,
         rules: &mut RuleNumbers,
     ) -> Result<Answer, PlanError> {
         let local = self.local.endpoint(class.family);
-        let remote = Endpoint { identity: identity.clone(), location: class.location };
+        let remote = match peer {
+            Some(identity) => self.local.known(identity, class.location),
+            None => stranger(class.location),
+        };
         let (source, destination) = match self.local.end {
             End::Source => (local, remote),
             End::Destination => (remote, local),
         };
         let connection = Connection { source, destination, protocol, port };
-        let decision = decide_end(program, self.local.end, &connection, Exchange::Packet, &mut NoTrace);
-        let verdict = match decision.verdict {
-            Verdict::Allow => ALLOW,
-            Verdict::Deny => DENY,
+        let (end, exchange) = (self.local.end, Exchange::Packet);
+        let decision = decide_end(program, end, &connection, exchange, &mut NoTrace);
+        let audit = rehearse_end(program, end, &connection, exchange, &decision, &mut NoTrace);
+        let mut number = |decision: Decision<'_>| -> Result<(u64, u8), PlanError> {
+            let verdict = match decision.verdict {
+                Verdict::Allow => ALLOW,
+                Verdict::Deny => DENY,
+            };
+            Ok((rules.of(decision.cause.id())?, verdict))
         };
-        Ok((rules.of(decision.cause.id())?, verdict))
+        let (rule, verdict) = number(decision)?;
+        let (audit_rule, audit_verdict) = audit.map(number).transpose()?.unwrap_or((NO_RULE, DENY));
+        Ok(Answer { rule, verdict, audit_rule, audit_verdict })
     }
 
     fn head(&self, has_blocks: bool, verdicts: &[(VerdictKey, VerdictValue)]) -> PolicyHead {
-        let (default_rule, default) = self.default;
-        let mut head = PolicyHead { default_rule, ..PolicyHead::default() };
+        let Answer { rule, verdict, audit_rule, audit_verdict } = self.default;
+        let mut head =
+            PolicyHead { default_rule: rule, default_audit_rule: audit_rule, ..PolicyHead::default() };
         if has_blocks {
             head.flags |= PolicyHead::HAS_BLOCKS;
         }
-        if default == ALLOW {
+        if verdict == ALLOW {
             head.flags |= PolicyHead::DEFAULT_ALLOW;
+        }
+        if audit_verdict == ALLOW {
+            head.flags |= PolicyHead::DEFAULT_AUDIT_ALLOW;
         }
         for (key, _) in verdicts {
             match key.protocol {
                 TCP => head.tcp_prefixes |= 1 << key.prefix_length,
                 UDP => head.udp_prefixes |= 1 << key.prefix_length,
+                SCTP => head.sctp_prefixes |= 1 << key.prefix_length,
+                ICMP => head.icmp_prefixes |= 1 << key.prefix_length,
+                ICMPV6 => head.icmpv6_prefixes |= 1 << key.prefix_length,
                 _ => {}
             }
         }
         head
     }
+}
+
+impl Answer {
+    fn value(self) -> VerdictValue {
+        VerdictValue::new(self.rule, self.verdict).audited(self.audit_rule, self.audit_verdict)
+    }
+}
+
+/// Somebody outside, as the kernel sees him: a filter may yet see who he is (S41).
+fn stranger<'a>(location: Location) -> Endpoint<'a> {
+    Endpoint { identity: Identity::Outside, location, principal: Principal::Open }
 }
 
 /// The end where a workload's peers are.
@@ -197,6 +243,7 @@ pub(crate) fn protocol_number(protocol: Protocol) -> u8 {
     match protocol {
         Protocol::Tcp => TCP,
         Protocol::Udp => UDP,
+        Protocol::Sctp => SCTP,
         Protocol::Icmp => ICMP,
         Protocol::Icmpv6 => ICMPV6,
         Protocol::Other => OTHER_PROTOCOL,

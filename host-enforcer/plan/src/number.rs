@@ -4,7 +4,7 @@
 //! stand side by side. It is never 0, which the tables reserve. Two things with one number are refused when a plan is
 //! built; among a million things that happens once in 37 million plans.
 
-use bookend_engine::WorkloadIdentity;
+use bookend_engine::{Labels, NamedPort, WorkloadIdentity};
 use sha2::{Digest, Sha256};
 
 /// The number of the rule, the isolation or the default with this id.
@@ -19,14 +19,19 @@ pub fn of_rule(id: &str) -> u64 {
 #[must_use]
 pub fn of_identity(identity: &WorkloadIdentity) -> u64 {
     // Taken apart so that a new field cannot be forgotten here.
-    let WorkloadIdentity { namespace, service_account, labels, proxied } = identity;
-    let mut hash = Number::new("bookend identity 1");
+    let WorkloadIdentity { namespace, service_account, labels, proxied, jwt, ports, namespace_labels } =
+        identity;
+    let mut hash = Number::new("bookend identity 2");
     hash.text(namespace);
     hash.text(service_account);
-    hash.bytes(&[u8::from(*proxied)]);
-    for (key, value) in labels {
-        hash.text(key);
-        hash.text(value);
+    hash.bytes(&[u8::from(*proxied), u8::from(*jwt)]);
+    hash.labels(Some(labels));
+    hash.labels(namespace_labels.as_deref());
+    hash.count(ports.as_ref().map(Vec::len));
+    for NamedPort { name, protocol, port } in ports.iter().flatten() {
+        hash.text(name);
+        hash.text(protocol.name());
+        hash.bytes(&port.to_le_bytes());
     }
     hash.finish()
 }
@@ -47,6 +52,19 @@ impl Number {
         self.0.update(text);
     }
 
+    /// How many parts follow; `None` where it is not even known whether there are any.
+    fn count(&mut self, count: Option<usize>) {
+        self.bytes(&count.map_or(u64::MAX, |count| count as u64).to_le_bytes());
+    }
+
+    fn labels(&mut self, labels: Option<&Labels>) {
+        self.count(labels.map(Labels::len));
+        for (key, value) in labels.into_iter().flatten() {
+            self.text(key);
+            self.text(value);
+        }
+    }
+
     /// Bytes of a length that the reader knows.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
@@ -63,14 +81,13 @@ impl Number {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bookend_engine::Labels;
 
     fn identity(labels: &[(&str, &str)]) -> WorkloadIdentity {
         WorkloadIdentity {
             namespace: "default".to_owned(),
             service_account: "default".to_owned(),
             labels: labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<Labels>(),
-            proxied: false,
+            ..WorkloadIdentity::default()
         }
     }
 

@@ -57,8 +57,9 @@ impl Plan {
         for (name, (workload, instance)) in interfaces(inventory)? {
             let addresses = canonical(instance);
             let mut handle_at = |end: End| -> Result<u64, PlanError> {
-                let local = Local::new(program, &workload.identity, end, &addresses)
-                    .map_err(|disagreement| disagreement.into_error(title(workload), name))?;
+                let local =
+                    Local::new(program, inventory.trust_domain(), &workload.identity, end, &addresses)
+                        .map_err(|disagreement| disagreement.into_error(title(workload), name))?;
                 if let Some(handle) = lowered.get(&local.key()) {
                     return Ok(*handle);
                 }
@@ -112,7 +113,7 @@ fn canonical(instance: &Instance) -> Vec<IpAddr> {
 
 /// Every instance of the inventory.
 fn instances(inventory: &Inventory) -> impl Iterator<Item = Place<'_>> {
-    inventory.workloads.iter().flat_map(|workload| workload.instances.iter().map(move |i| (workload, i)))
+    inventory.workloads().iter().flat_map(|workload| workload.instances.iter().map(move |i| (workload, i)))
 }
 
 /// Who has which address.
@@ -152,7 +153,7 @@ fn known(
     retained: &[WorkloadIdentity],
 ) -> Result<BTreeMap<u64, KnownIdentity>, PlanError> {
     let mut known: BTreeMap<u64, KnownIdentity> = BTreeMap::new();
-    let listed = inventory.workloads.iter().map(|workload| (&workload.identity, Some(title(workload))));
+    let listed = inventory.workloads().iter().map(|workload| (&workload.identity, Some(title(workload))));
     for (identity, workload) in listed.chain(retained.iter().map(|identity| (identity, None))) {
         let entry = known
             .entry(number::of_identity(identity))

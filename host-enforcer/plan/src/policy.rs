@@ -34,12 +34,22 @@ impl PolicyContents {
     fn handle(&self) -> u64 {
         // Taken apart so that a new field cannot be forgotten here.
         let Self { head, blocks, verdicts } = self;
-        let PolicyHead { flags, tcp_prefixes, udp_prefixes, reserved: _, default_rule } = head;
-        let mut hash = Number::new("bookend policy 1");
-        for number in [flags, tcp_prefixes, udp_prefixes] {
+        let PolicyHead {
+            flags,
+            tcp_prefixes,
+            udp_prefixes,
+            sctp_prefixes,
+            icmp_prefixes,
+            icmpv6_prefixes,
+            default_rule,
+            default_audit_rule,
+        } = head;
+        let mut hash = Number::new("bookend policy 2");
+        for number in [flags, tcp_prefixes, udp_prefixes, sctp_prefixes, icmp_prefixes, icmpv6_prefixes] {
             hash.bytes(&number.to_le_bytes());
         }
         hash.bytes(&default_rule.to_le_bytes());
+        hash.bytes(&default_audit_rule.to_le_bytes());
         hash.bytes(&(blocks.len() as u64).to_le_bytes());
         for (BlockKey { prefix_length, policy: _, address }, block) in blocks {
             hash.bytes(&prefix_length.to_le_bytes());
@@ -47,14 +57,16 @@ impl PolicyContents {
             hash.bytes(&block.to_le_bytes());
         }
         hash.bytes(&(verdicts.len() as u64).to_le_bytes());
-        for (key, VerdictValue { rule, verdict, reserved: _ }) in verdicts {
+        for (key, value) in verdicts {
+            let VerdictValue { rule, audit_rule, verdict, audit_verdict, reserved: _ } = value;
             let VerdictKey { policy: _, identity, block, port, protocol, prefix_length } = key;
             hash.bytes(&identity.to_le_bytes());
             hash.bytes(&block.to_le_bytes());
             hash.bytes(&port.to_le_bytes());
             hash.bytes(&[*protocol, *prefix_length]);
             hash.bytes(&rule.to_le_bytes());
-            hash.bytes(&[*verdict]);
+            hash.bytes(&audit_rule.to_le_bytes());
+            hash.bytes(&[*verdict, *audit_verdict]);
         }
         hash.finish()
     }

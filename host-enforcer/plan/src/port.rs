@@ -1,18 +1,40 @@
 //! Ports: the bounds that rules name, and covering ranges with powers of two.
 
-use bookend_engine::{Program, Protocol};
+use bookend_engine::{NamedPort, PortMatch, Program, Protocol};
 use std::collections::BTreeSet;
 
 /// The ports at which some rule's ranges begin or have just ended; between two of them every port is the same to every
-/// rule. Port 0 is the first.
-pub(crate) fn bounds(program: &Program, protocol: Protocol) -> BTreeSet<u16> {
-    let ranges = program.rules().iter().filter_map(|rule| rule.ports.alternatives()).flatten();
+/// rule. Port 0 is the first. `named`: the ports that the destination has names for.
+pub(crate) fn bounds(program: &Program, protocol: Protocol, named: &[NamedPort]) -> BTreeSet<u16> {
     let mut bounds = BTreeSet::from([0]);
-    for range in ranges.filter(|range| range.protocol() == protocol) {
-        bounds.insert(range.first());
-        bounds.extend(range.last().checked_add(1));
+    let mut range = |first: u16, last: u16| {
+        bounds.insert(first);
+        bounds.extend(last.checked_add(1));
+    };
+    for port in mentioned(program).filter(|port| port.protocol() == protocol) {
+        match port {
+            PortMatch::Range(ports) => range(ports.first(), ports.last()),
+            PortMatch::Named(name) => {
+                named.iter().filter(|port| name.means(port)).for_each(|port| range(port.port, port.port));
+            }
+        }
     }
     bounds
+}
+
+/// The names that rules have for ports.
+pub(crate) fn names<'p>(program: &'p Program) -> BTreeSet<(Protocol, &'p str)> {
+    let name = |port: &'p PortMatch| match port {
+        PortMatch::Named(named) => Some((named.protocol, named.name.as_str())),
+        PortMatch::Range(_) => None,
+    };
+    mentioned(program).filter_map(name).collect()
+}
+
+/// The ports that rules speak of.
+fn mentioned(program: &Program) -> impl Iterator<Item = &PortMatch> {
+    let rules = program.rules().iter();
+    rules.flat_map(|rule| rule.ports.alternatives().unwrap_or_default().iter().chain(&rule.not_ports))
 }
 
 /// The ports that agree with `port` in the first `length` bits, and what holds for them unless a longer prefix says

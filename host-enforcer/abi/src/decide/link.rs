@@ -1,6 +1,7 @@
 //! What a workload and its link say to each other: ARP, neighbor discovery, multicast listener discovery.
 
-use super::{Outcome, Tables, is_live};
+use super::connection::is_live;
+use super::{Outcome, Tables};
 use crate::event::TO_WORKLOAD;
 use crate::packet::Packet;
 use crate::table::{FlowKey, FlowValue, ICMPV6, OwnedKey};

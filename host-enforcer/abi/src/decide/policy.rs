@@ -2,12 +2,13 @@
 
 use super::{Outcome, Tables};
 use crate::table::{
-    ALLOW, BlockKey, DENY, ICMP, ICMPV6, NO_BLOCK, NO_POLICY, OTHER_PROTOCOL, PolicyHead, TCP, UDP,
+    ALLOW, BlockKey, DENY, ICMP, ICMPV6, NO_BLOCK, NO_POLICY, OTHER_PROTOCOL, PolicyHead, SCTP, TCP, UDP,
     VerdictKey,
 };
 use crate::{Address, Reason};
 
-/// What the policy `handle` says about a connection with `remote`, to the responder's `port`.
+/// What the policy `handle` says about a connection with `remote`, to the responder's `port`; for ICMP and ICMPv6 type
+/// and code of the message that opens it.
 ///
 /// Port ranges are stored as power-of-two prefixes. The longest prefix that has a verdict decides, so the cost is one
 /// lookup per prefix length in use, whatever the number of rules.
@@ -35,15 +36,18 @@ pub(super) fn judge<T: Tables>(
     let (protocol, prefixes) = match protocol {
         TCP => (TCP, head.tcp_prefixes),
         UDP => (UDP, head.udp_prefixes),
-        ICMP => (ICMP, 1),
-        ICMPV6 => (ICMPV6, 1),
+        SCTP => (SCTP, head.sctp_prefixes),
+        ICMP => (ICMP, head.icmp_prefixes),
+        ICMPV6 => (ICMPV6, head.icmpv6_prefixes),
         _ => (OTHER_PROTOCOL, 1),
     };
     let mut outcome = Outcome {
         rule: head.default_rule,
         policy: handle,
         identity,
+        audit_rule: head.default_audit_rule,
         verdict: if head.flags & PolicyHead::DEFAULT_ALLOW != 0 { ALLOW } else { DENY },
+        audit_verdict: if head.flags & PolicyHead::DEFAULT_AUDIT_ALLOW != 0 { ALLOW } else { DENY },
         reason: if head.flags & PolicyHead::DEFAULT_ALLOW != 0 { Reason::DEFAULT } else { Reason::ISOLATION },
         report: true,
     };
@@ -62,7 +66,9 @@ pub(super) fn judge<T: Tables>(
             };
             if let Some(found) = tables.verdict(&key) {
                 outcome.rule = found.rule;
+                outcome.audit_rule = found.audit_rule;
                 outcome.verdict = if found.verdict == ALLOW { ALLOW } else { DENY };
+                outcome.audit_verdict = if found.audit_verdict == ALLOW { ALLOW } else { DENY };
                 outcome.reason = Reason::RULE;
                 break;
             }

@@ -1,11 +1,14 @@
+mod association;
+mod audit;
 mod connection;
+mod message;
 mod neighbor;
 
 use super::*;
 use crate::event::TO_WORKLOAD;
 use crate::packet::{ACK, FIN, RST, SYN, parse};
 use crate::plain::PlainTables;
-use crate::table::{ICMP, OTHER_PROTOCOL, TCP, UDP};
+use crate::table::{ICMP, ICMPV6, OTHER_PROTOCOL, SCTP, TCP, UDP};
 use crate::{address, craft};
 use std::net::IpAddr;
 
@@ -69,6 +72,9 @@ impl World {
         match protocol {
             TCP => head.tcp_prefixes |= 1 << prefix_length,
             UDP => head.udp_prefixes |= 1 << prefix_length,
+            SCTP => head.sctp_prefixes |= 1 << prefix_length,
+            ICMP => head.icmp_prefixes |= 1 << prefix_length,
+            ICMPV6 => head.icmpv6_prefixes |= 1 << prefix_length,
             _ => {}
         }
     }
@@ -150,7 +156,8 @@ fn an_isolated_workload_reaches_only_what_a_rule_names() {
         (FRIEND, TCP, craft::tcp(5000, 81, SYN)),
         (FRIEND, UDP, craft::udp(5000, 80, b"")),
         (FRIEND, ICMP, craft::icmp(8, [0; 4], b"")),
-        (FRIEND, 132, vec![0; 12]),
+        (FRIEND, SCTP, craft::sctp_init(5000, 80)),
+        (FRIEND, 47, vec![0; 12]),
         (STRANGER, TCP, craft::tcp(5000, 80, SYN)),
     ] {
         let outcome = world.send(remote, protocol, &payload);
@@ -219,9 +226,9 @@ fn the_longest_block_of_this_policy_decides() {
 fn other_protocols_have_one_verdict() {
     let mut world = World::new();
     world.allow(EGRESS, OTHER_PROTOCOL, 0, 0, 13);
-    passes(world.send(FRIEND, 132, &[0; 12]), Reason::RULE, 13);
-    passes(world.receive(FRIEND, 132, &[0; 12]), Reason::ESTABLISHED, 13);
-    drops(world.receive(FRIEND, 47, &[0; 12]), Reason::ISOLATION);
+    passes(world.send(FRIEND, 47, &[0; 12]), Reason::RULE, 13);
+    passes(world.receive(FRIEND, 47, &[0; 12]), Reason::ESTABLISHED, 13);
+    drops(world.receive(FRIEND, 50, &[0; 12]), Reason::ISOLATION);
 }
 
 #[test]

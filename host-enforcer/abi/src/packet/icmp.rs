@@ -1,8 +1,8 @@
 //! ICMP (RFC 792), ICMPv6 (RFC 4443), neighbor discovery (RFC 4861) and multicast listeners (RFC 2710, 3810).
 
-use super::{Kind, Packet, Payload, address};
+use super::{Kind, Packet, Payload, QUOTES_REPLY, QUOTES_TIMESTAMP, address};
 use crate::frame::Frame;
-use crate::table::{ICMP, ICMPV6, TCP, UDP};
+use crate::table::{ICMP, ICMPV6, SCTP, TCP, UDP};
 use crate::{Address, Reason};
 
 #[inline(always)]
@@ -11,13 +11,21 @@ pub(super) fn parse_v4<F: Frame + ?Sized>(
     payload: Payload,
     packet: &mut Packet,
 ) -> Result<(), Reason> {
-    let [kind, _, _, _, i0, i1, _, _] = payload.load::<8, F>(frame, 0)?;
+    let [kind, code, _, _, i0, i1, _, _] = payload.load::<8, F>(frame, 0)?;
+    packet.destination_port = u16::from_be_bytes([kind, code]);
     match kind {
-        8 => echo(packet, Kind::EchoRequest, [i0, i1]),
-        0 => echo(packet, Kind::EchoReply, [i0, i1]),
+        8 => exchange(packet, Kind::EchoRequest, code, [i0, i1]),
+        0 => exchange(packet, Kind::EchoReply, code, [i0, i1]),
+        13 => exchange(packet, Kind::TimestampRequest, code, [i0, i1]),
+        14 => exchange(packet, Kind::TimestampReply, code, [i0, i1]),
         // Destination unreachable (with it: fragmentation needed), time exceeded, parameter problem.
         3 | 11 | 12 => error_v4(frame, payload, packet),
-        _ => Err(Reason::ICMP_FORBIDDEN),
+        // Source quench, redirect: errors that nobody needs and that do harm (RFC 6633; RFC 1812, 5.3.7).
+        4 | 5 => Err(Reason::ICMP_FORBIDDEN),
+        _ => {
+            packet.kind = Kind::Message;
+            Ok(())
+        }
     }
 }
 
@@ -29,9 +37,10 @@ pub(super) fn parse_v6<F: Frame + ?Sized>(
     packet: &mut Packet,
 ) -> Result<(), Reason> {
     let [kind, code, _, _, i0, i1, _, _] = payload.load::<8, F>(frame, 0)?;
+    packet.destination_port = u16::from_be_bytes([kind, code]);
     match kind {
-        128 => echo(packet, Kind::EchoRequest, [i0, i1]),
-        129 => echo(packet, Kind::EchoReply, [i0, i1]),
+        128 => exchange(packet, Kind::EchoRequest, code, [i0, i1]),
+        129 => exchange(packet, Kind::EchoReply, code, [i0, i1]),
         // Destination unreachable, packet too big, time exceeded, parameter problem.
         1..=4 => error_v6(frame, payload, packet),
         // Multicast listener queries, reports and leaves; neighbor discovery.
@@ -44,19 +53,27 @@ pub(super) fn parse_v6<F: Frame + ?Sized>(
             if matches!(kind, 135 | 136) {
                 packet.subject = payload.load::<16, F>(frame, 8)?;
             }
+            packet.destination_port = 0;
             packet.detail = kind;
             packet.kind = Kind::Neighbor;
             Ok(())
         }
-        _ => Err(Reason::ICMP_FORBIDDEN),
+        // Errors that nobody knows (RFC 4443, 2.1).
+        0..=127 => Err(Reason::ICMP_FORBIDDEN),
+        _ => {
+            packet.kind = Kind::Message;
+            Ok(())
+        }
     }
 }
 
+/// A request or its reply. Neither has another code than 0: with one, the exchange would be let pass by the verdict on
+/// something else.
 #[inline(always)]
-fn echo(packet: &mut Packet, kind: Kind, identifier: [u8; 2]) -> Result<(), Reason> {
+fn exchange(packet: &mut Packet, kind: Kind, code: u8, identifier: [u8; 2]) -> Result<(), Reason> {
     packet.source_port = u16::from_be_bytes(identifier);
     packet.kind = kind;
-    Ok(())
+    if code == 0 { Ok(()) } else { Err(Reason::ICMP_FORBIDDEN) }
 }
 
 /// The IPv4 header quoted in an ICMP error, which begins 8 bytes into the message.
@@ -103,28 +120,28 @@ fn quoted<F: Frame + ?Sized>(
     packet: &mut Packet,
 ) -> Result<(), Reason> {
     packet.kind = Kind::IcmpError;
-    packet.detail = 1;
+    packet.destination_port = 0;
     if source != packet.destination {
         return Err(Reason::ICMP_UNRELATED);
     }
     let protocol = packet.subject_protocol;
-    if !matches!(protocol, TCP | UDP | ICMP | ICMPV6) {
+    if !matches!(protocol, TCP | UDP | SCTP | ICMP | ICMPV6) {
         return Ok(());
     }
     let [b0, b1, b2, b3, b4, b5, _, _] = payload.load::<8, F>(frame, offset)?;
-    if matches!(protocol, TCP | UDP) {
+    if matches!(protocol, TCP | UDP | SCTP) {
         packet.source_port = u16::from_be_bytes([b0, b1]);
         packet.destination_port = u16::from_be_bytes([b2, b3]);
         return Ok(());
     }
     packet.source_port = u16::from_be_bytes([b4, b5]);
-    match (protocol, b0) {
-        (ICMP, 8) | (ICMPV6, 128) => Ok(()),
-        (ICMP, 0) | (ICMPV6, 129) => {
-            packet.detail = 0;
-            Ok(())
-        }
-        // Never an error about an error.
-        _ => Err(Reason::ICMP_UNRELATED),
-    }
+    packet.detail = match (protocol, b0) {
+        (ICMP, 8) | (ICMPV6, 128) => 0,
+        (ICMP, 0) | (ICMPV6, 129) => QUOTES_REPLY,
+        (ICMP, 13) => QUOTES_TIMESTAMP,
+        (ICMP, 14) => QUOTES_TIMESTAMP | QUOTES_REPLY,
+        // Never an error about an error; and messages without replies are remembered nowhere.
+        _ => return Err(Reason::ICMP_UNRELATED),
+    };
+    Ok(())
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::craft;
-use crate::table::{ICMP, ICMPV6, TCP, UDP};
+use crate::table::{ICMP, ICMPV6, SCTP, TCP, UDP};
 use std::net::IpAddr;
 
 const A4: &str = "10.0.0.1";
@@ -64,6 +64,7 @@ fn a_frame_cut_anywhere_before_the_end_of_its_headers_is_refused() {
         frame(A4, B4, TCP, &craft::tcp(1, 2, SYN)),
         frame(A6, B6, TCP, &craft::tcp(1, 2, SYN)),
         frame(A4, B4, UDP, &craft::udp(1, 2, b"")),
+        frame(A4, B4, SCTP, &craft::sctp_init(1, 2)),
         frame(A4, B4, ICMP, &craft::icmp(8, [0; 4], b"")),
         craft::arp(1, [10, 0, 0, 1], [10, 0, 0, 2]),
     ] {
@@ -177,7 +178,35 @@ fn contradictory_tcp_and_udp_headers_are_refused() {
 }
 
 #[test]
-fn icmp_is_echo_or_a_known_error() {
+fn an_init_comes_alone_and_without_a_tag_and_nothing_else_does() {
+    for (from, to) in [(A4, B4), (A6, B6)] {
+        let packet = parsed(&frame(from, to, SCTP, &craft::sctp_init(5000, 3868))).unwrap();
+        assert_eq!((packet.kind, packet.source_port, packet.destination_port), (Kind::Sctp, 5000, 3868));
+        assert!(packet.is_syn());
+    }
+    let data = craft::sctp(5000, 3868, 7, 0, &[0; 13]);
+    assert!(!parsed(&frame(A4, B4, SCTP, &data)).unwrap().is_syn());
+    let init = craft::sctp_init(5000, 3868);
+    let bundled = [init.as_slice(), &data[12..]].concat();
+    // The verification tag, the length of the chunk; behind 34 bytes of Ethernet and IPv4.
+    let tagged = |frame, tag: u8| patched(frame, 41, &[tag]);
+    let long = |frame, length: u16| patched(frame, 48, &length.to_be_bytes());
+    for wrong in [
+        frame(A4, B4, SCTP, &bundled),
+        tagged(frame(A4, B4, SCTP, &init), 1),
+        tagged(frame(A4, B4, SCTP, &data), 0),
+        frame(A4, B4, SCTP, &craft::sctp(5000, 3868, 0, INIT, &[0; 12])),
+        long(frame(A4, B4, SCTP, &init), 16),
+        long(frame(A4, B4, SCTP, &init), 24),
+        long(frame(A4, B4, SCTP, &data), 3),
+        long(frame(A4, B4, SCTP, &data), 100),
+    ] {
+        refused(&wrong, Reason::MALFORMED);
+    }
+}
+
+#[test]
+fn icmp_is_an_exchange_a_known_error_or_a_message() {
     assert_eq!(
         parsed(&frame(A4, B4, ICMP, &craft::icmp(8, [0, 7, 0, 1], b""))).unwrap().kind,
         Kind::EchoRequest
@@ -186,11 +215,36 @@ fn icmp_is_echo_or_a_known_error() {
         parsed(&frame(A6, B6, ICMPV6, &craft::icmp(129, [0, 7, 0, 1], b""))).unwrap().kind,
         Kind::EchoReply
     );
-    for kind in [4, 5, 9, 10, 13, 15, 17] {
+    for (kind, expected) in [(13, Kind::TimestampRequest), (14, Kind::TimestampReply)] {
+        let packet = parsed(&frame(A4, B4, ICMP, &craft::icmp(kind, [0, 7, 0, 1], &[0; 12]))).unwrap();
+        assert_eq!((packet.kind, packet.source_port), (expected, 7));
+    }
+    for kind in [1, 2, 6, 7, 9, 10, 15, 17, 18, 42, 255] {
+        let message = craft::icmp_with_code(kind, 3, [0; 4], &[0; 40]);
+        let packet = parsed(&frame(A4, B4, ICMP, &message)).unwrap();
+        assert_eq!((packet.kind, packet.destination_port), (Kind::Message, u16::from_be_bytes([kind, 3])));
+    }
+    for kind in [138, 139, 142, 144, 151, 160, 255] {
+        let packet = parsed(&frame(A6, B6, ICMPV6, &craft::icmp(kind, [0; 4], &[0; 40]))).unwrap();
+        assert_eq!((packet.kind, packet.destination_port), (Kind::Message, u16::from_be_bytes([kind, 0])));
+    }
+    for kind in [4, 5] {
         refused(&frame(A4, B4, ICMP, &craft::icmp(kind, [0; 4], &[0; 40])), Reason::ICMP_FORBIDDEN);
     }
-    for kind in [138, 139, 142, 144, 151, 160] {
+    for kind in [0, 5, 100, 127] {
         refused(&frame(A6, B6, ICMPV6, &craft::icmp(kind, [0; 4], &[0; 40])), Reason::ICMP_FORBIDDEN);
+    }
+}
+
+#[test]
+fn a_request_or_a_reply_with_a_code_is_refused() {
+    for kind in [0, 8, 13, 14] {
+        let message = craft::icmp_with_code(kind, 1, [0, 7, 0, 1], &[0; 12]);
+        refused(&frame(A4, B4, ICMP, &message), Reason::ICMP_FORBIDDEN);
+    }
+    for kind in [128, 129] {
+        let message = craft::icmp_with_code(kind, 1, [0, 7, 0, 1], &[0; 12]);
+        refused(&frame(A6, B6, ICMPV6, &message), Reason::ICMP_FORBIDDEN);
     }
 }
 

@@ -1,6 +1,6 @@
-//! TCP (RFC 9293) and UDP (RFC 768): ports, flags, and lengths that agree.
+//! TCP (RFC 9293), UDP (RFC 768) and SCTP (RFC 9260): ports, flags, and lengths that agree.
 
-use super::{FIN, Kind, Packet, Payload, RST, SYN};
+use super::{FIN, INIT, Kind, Packet, Payload, RST, SYN};
 use crate::Reason;
 use crate::frame::Frame;
 
@@ -38,6 +38,39 @@ pub(super) fn parse_udp<F: Frame + ?Sized>(
     packet.kind = Kind::Datagram;
     let length = u32::from(u16::from_be_bytes([l0, l1]));
     if length < 8 || length > payload.length() {
+        return Err(Reason::MALFORMED);
+    }
+    Ok(())
+}
+
+/// Bytes of the SCTP common header.
+const SCTP_HEADER: u32 = 12;
+/// Bytes of an INIT chunk without parameters.
+const SHORTEST_INIT: u32 = 20;
+
+#[inline(always)]
+pub(super) fn parse_sctp<F: Frame + ?Sized>(
+    frame: &F,
+    payload: Payload,
+    packet: &mut Packet,
+) -> Result<(), Reason> {
+    let [s0, s1, d0, d1, t0, t1, t2, t3, _, _, _, _, chunk, _, l0, l1] = payload.load::<16, F>(frame, 0)?;
+    packet.source_port = u16::from_be_bytes([s0, s1]);
+    packet.destination_port = u16::from_be_bytes([d0, d1]);
+    packet.detail = chunk;
+    packet.kind = Kind::Sctp;
+    let length = u32::from(u16::from_be_bytes([l0, l1]));
+    let room = payload.length() - SCTP_HEADER;
+    if length < 4 || length > room {
+        return Err(Reason::MALFORMED);
+    }
+    // INIT comes alone and without a verification tag, and nothing else does (RFC 9260, 3.1, 6.10, 8.5.1). So no INIT
+    // hides behind another chunk.
+    let is_init = chunk == INIT;
+    if is_init != (u32::from_be_bytes([t0, t1, t2, t3]) == 0) {
+        return Err(Reason::MALFORMED);
+    }
+    if is_init && (length < SHORTEST_INIT || (length + 3) & !3 != room) {
         return Err(Reason::MALFORMED);
     }
     Ok(())

@@ -32,6 +32,8 @@ static FLOWS: LruHashMap<FlowKey, FlowValue> = LruHashMap::with_max_entries(capa
 static COUNTERS: PerCpuArray<Counter> = PerCpuArray::with_max_entries(Reason::COUNT, 0);
 #[map(name = "rules")]
 static RULES: LruPerCpuHashMap<u64, Counter> = LruPerCpuHashMap::with_max_entries(capacity::RULES, 0);
+#[map(name = "audits")]
+static AUDITS: LruPerCpuHashMap<u64, Counter> = LruPerCpuHashMap::with_max_entries(capacity::RULES, 0);
 #[map(name = "events")]
 static EVENTS: RingBuf = RingBuf::with_byte_size(capacity::EVENTS, 0);
 
@@ -155,18 +157,24 @@ impl Tables for KernelTables {
     }
 }
 
-/// Counts a packet of `length` bytes under its reason and its rule.
+/// Counts a packet of `length` bytes under its reason, its rule and what an audit says of it.
 #[inline(always)]
 pub(super) fn count(outcome: &Outcome, length: u32) {
     count_reason(outcome.reason, length);
-    if outcome.rule == NO_RULE {
+    count_rule(&RULES, outcome.rule, length);
+    count_rule(&AUDITS, outcome.audit_rule, length);
+}
+
+#[inline(always)]
+fn count_rule(counters: &LruPerCpuHashMap<u64, Counter>, rule: u64, length: u32) {
+    if rule == NO_RULE {
         return;
     }
-    if let Some(counter) = RULES.get_ptr_mut(outcome.rule) {
+    if let Some(counter) = counters.get_ptr_mut(rule) {
         add(counter, length);
     } else {
         // If there is no room the rule goes uncounted; the verdict stands.
-        let _ = RULES.insert(outcome.rule, Counter { packets: 1, bytes: u64::from(length) }, 0);
+        let _ = counters.insert(rule, Counter { packets: 1, bytes: u64::from(length) }, 0);
     }
 }
 
