@@ -51,7 +51,7 @@ impl<'w> Identities<'w> {
 pub(crate) fn check(
     program: &Program,
     inventory: &Inventory,
-    places: &BTreeMap<String, RulePlace>,
+    places: &BTreeMap<&str, &RulePlace>,
     report: &mut Report,
 ) {
     if inventory.workloads().is_empty() {
@@ -73,7 +73,7 @@ pub(crate) fn check(
     let pairs =
         (MAX_EFFORT / program.rules().len().saturating_mul(program.rules().len()).max(1)).min(MAX_PAIRS);
     for rule in program.rules() {
-        let Some(place) = places.get(&rule.id) else { continue };
+        let Some(place) = places.get(rule.id.as_str()) else { continue };
         let (Some(sources), Some(destinations)) =
             (identities.named(rule, End::Source), identities.named(rule, End::Destination))
         else {

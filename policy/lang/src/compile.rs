@@ -1,20 +1,24 @@
 //! The whole way from sources to a program and an inventory.
 
+mod compiler;
+mod policies;
+mod source;
+
 use core::fmt;
 use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Diagnostic, Source, Span, check, decode,
-    diagnostic::Report,
-    document::{Document, Service, TestSuite},
-    lower, yaml,
+    Diagnostic, Source, Span,
+    document::{Service, TestSuite},
 };
 use bookend_engine::{Configuration, Inventory, Program};
 
+pub use compiler::Compiler;
+
 /// Everything a set of sources says, and the warnings about it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Compiled {
     /// The policies.
     pub program: Program,
@@ -70,41 +74,7 @@ impl std::error::Error for Refused {}
 /// # Errors
 /// When anything is wrong anywhere, with everything that is.
 pub fn compile(sources: &[Source]) -> Result<Compiled, Refused> {
-    let mut report = Report::default();
-    let mut documents = Vec::new();
-    for (index, source) in sources.iter().enumerate() {
-        for node in yaml::read(index, source, &mut report) {
-            decode::document(&node, &mut report, &mut documents);
-        }
-    }
-    let mut facts = lower::Facts::default();
-    documents.iter().for_each(|document| facts.take(document));
-    let lower::World { inventory, surroundings, services } = facts.lower(&mut report);
-    let (mut policies, mut tests) = (Vec::new(), Vec::new());
-    for document in documents {
-        match document {
-            Document::Policy(policy) => policies.push(policy),
-            Document::Test(document) => tests.push(document),
-            _ => {}
-        }
-    }
-    let (program, places) = lower::policies(policies, &surroundings, &mut report);
-    let tests = lower::tests(tests, &mut report);
-    // Warnings about documents that are refused anyway would only distract.
-    if !report.refuses() {
-        check::check(&program, &inventory, &places, &mut report);
-    }
-    let refuses = report.refuses();
-    let diagnostics = report.into_diagnostics();
-    if refuses {
-        return Err(Refused { diagnostics });
-    }
-    Ok(Compiled {
-        program,
-        inventory,
-        services,
-        tests,
-        warnings: diagnostics,
-        places: places.into_iter().map(|(id, place)| (id, place.name)).collect(),
-    })
+    let mut compiler = Compiler::default();
+    compiler.compile(sources)?;
+    Ok(compiler.into_compiled())
 }

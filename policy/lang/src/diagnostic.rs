@@ -99,6 +99,15 @@ impl Report {
         self.push(Diagnostic { code, span, message: message.into(), cure: cure.into(), related });
     }
 
+    /// Adds all of another, its places moved.
+    pub(crate) fn append(&mut self, other: &Self, place: impl Fn(Span) -> Span) {
+        for diagnostic in &other.diagnostics {
+            let related = diagnostic.related.as_ref().map(|(span, why)| (place(*span), why.clone()));
+            self.push(Diagnostic { span: place(diagnostic.span), related, ..diagnostic.clone() });
+        }
+        self.left_out += other.left_out;
+    }
+
     fn push(&mut self, diagnostic: Diagnostic) {
         let error = diagnostic.severity() == Severity::Error;
         // Whatever came before it, the first error is kept: it is why the documents are refused.

@@ -21,7 +21,7 @@ mod source;
 mod yaml;
 
 pub use code::Code;
-pub use compile::{Compiled, Refused, compile};
+pub use compile::{Compiled, Compiler, Refused, compile};
 pub use decode::split_port;
 pub use diagnostic::{Diagnostic, Severity};
 pub use document::{

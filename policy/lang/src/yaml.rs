@@ -5,8 +5,10 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 use crate::{Code, Source, Span, diagnostic::Report, source::MAX_SOURCE_BYTES};
 
 mod node;
+mod part;
 
 pub(crate) use node::{Entry, Node, Scalar, Value};
+pub(crate) use part::parts;
 
 /// How deeply nodes may nest.
 const MAX_DEPTH: usize = 64;
@@ -17,14 +19,14 @@ const MAX_ENTRIES: usize = 1000;
 /// How many values a source may hold. A listing of 10,000 pods that fits into a source has half as many.
 const MAX_NODES: usize = 2_000_000;
 
-/// Reads every document of a source. A source that is not well-formed as a whole gives none.
-pub(crate) fn read(index: usize, source: &Source, report: &mut Report) -> Vec<Node> {
+/// The text of a source, if it is one that is read at all.
+pub(crate) fn text<'s>(index: usize, source: &'s Source, report: &mut Report) -> Option<&'s str> {
     let whole = Span::whole(index);
     if source.bytes.len() > MAX_SOURCE_BYTES {
         // Whoever reads a source may stop behind the limit, so its true size is not known here.
         let message = format!("the source has more than {} MiB", MAX_SOURCE_BYTES >> 20);
         report.add(Code::TooLarge, whole, message, "split it into several files");
-        return Vec::new();
+        return None;
     }
     let text = match core::str::from_utf8(&source.bytes) {
         Ok(text) => text,
@@ -36,29 +38,44 @@ pub(crate) fn read(index: usize, source: &Source, report: &mut Report) -> Vec<No
             let column = String::from_utf8_lossy(last).chars().count() + 1;
             let span = Span { start: offset, end: offset, line, column, ..whole };
             report.add(Code::NotUtf8, span, "the source is not UTF-8 text", "convert it to UTF-8");
-            return Vec::new();
+            return None;
         }
     };
     // The parser holds every token of a flow collection until it ends, so they are counted before it starts.
     let flow = source.bytes.iter().filter(|byte| matches!(byte, b',' | b':' | b'[' | b'{')).count();
     if flow > MAX_NODES {
         too_many(whole, report);
-        return Vec::new();
+        return None;
     }
-    let mut reader = Reader { lines: Lines::new(index, text), report };
-    match reader.documents(text) {
-        Some(documents) if documents.is_empty() => {
-            reader.report.add(
-                Code::NoDocument,
-                whole,
-                "the source holds no document",
-                "write a document, or leave the file out",
-            );
-            documents
-        }
-        Some(documents) => documents,
-        None => Vec::new(),
+    Some(text)
+}
+
+/// Whether the parts of a source, which hold `nodes` values and `documents` documents, are one as a whole.
+pub(crate) fn check_whole(index: usize, nodes: usize, documents: usize, report: &mut Report) {
+    let whole = Span::whole(index);
+    if nodes > MAX_NODES {
+        too_many(whole, report);
     }
+    if documents == 0 {
+        let message = "the source holds no document";
+        report.add(Code::NoDocument, whole, message, "write a document, or leave the file out");
+    }
+}
+
+/// What a part of a source holds.
+#[derive(Default)]
+pub(crate) struct Read {
+    /// Its documents.
+    pub(crate) documents: Vec<Node>,
+    /// How many values they hold.
+    pub(crate) nodes: usize,
+}
+
+/// Reads every document of a part, whose places are named by its `id`. `None` when it is not acceptable YAML, which is
+/// reported.
+pub(crate) fn read(id: usize, text: &str, report: &mut Report) -> Option<Read> {
+    let mut reader = Reader { lines: Lines::new(id, text), report };
+    reader.documents(text)
 }
 
 fn too_many(span: Span, report: &mut Report) {
@@ -121,7 +138,7 @@ enum Open {
 
 impl Reader<'_, '_> {
     /// All documents, or `None` when the text is not acceptable YAML.
-    fn documents(&mut self, text: &str) -> Option<Vec<Node>> {
+    fn documents(&mut self, text: &str) -> Option<Read> {
         let mut documents = Vec::new();
         let mut open: Vec<Open> = Vec::new();
         let mut nodes = 0;
@@ -201,7 +218,7 @@ impl Reader<'_, '_> {
                 self.attach(node, &mut open, &mut documents);
             }
         }
-        Some(documents)
+        Some(Read { documents, nodes })
     }
 
     fn refuse<T>(&mut self, code: Code, span: Span, message: &str, cure: &str) -> Option<T> {

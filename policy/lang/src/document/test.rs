@@ -24,6 +24,25 @@ pub struct TestSuite {
     pub tests: Vec<Test>,
 }
 
+impl TestSuite {
+    /// Visits every place in it.
+    pub(crate) fn places_mut(&mut self, mut visit: impl FnMut(&mut Span)) {
+        for test in &mut self.tests {
+            visit(&mut test.place);
+            visit(&mut test.from.place);
+            visit(&mut test.to.place);
+            let rules = [
+                test.expected.rule.as_mut(),
+                match &mut test.audit {
+                    Some(ExpectedAudit::Decided { rule, .. }) => rule.as_mut(),
+                    Some(ExpectedAudit::None) | None => None,
+                },
+            ];
+            rules.into_iter().flatten().for_each(|rule| visit(&mut rule.place));
+        }
+    }
+}
+
 /// One expectation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Test {

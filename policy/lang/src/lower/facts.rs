@@ -37,8 +37,8 @@ pub(crate) struct World {
 }
 
 impl<'d> Facts<'d> {
-    /// Takes a document in, if it is one of these.
-    pub(crate) fn take(&mut self, document: &'d Document) {
+    /// Takes a document in, and says whether it is one of these.
+    pub(crate) fn take(&mut self, document: &'d Document) -> bool {
         match document {
             Document::Inventory(inventory) => {
                 self.workloads.extend(&inventory.workloads);
@@ -50,8 +50,9 @@ impl<'d> Facts<'d> {
             Document::Network(network) => self.networks.push(network),
             Document::Tier(tier) => self.tiers.push(tier),
             Document::Service(service) => self.services.push(service),
-            Document::Policy(_) | Document::Test(_) => {}
+            Document::Policy(_) | Document::Test(_) => return false,
         }
+        true
     }
 
     /// What they say together. Where two contradict each other, that is reported.

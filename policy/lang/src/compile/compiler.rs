@@ -1,0 +1,123 @@
+//! Compiling the same sources again and again, at the cost of what changed.
+
+use super::{Compiled, Refused, policies::Policies, source::Readings};
+use crate::{
+    Source, check,
+    diagnostic::Report,
+    document::Document,
+    lower::{self, Facts, Surroundings, World},
+};
+
+/// Compiles sources that change now and then. It keeps what it read, and reads and lowers only the documents that are
+/// not as they were; the result is what [`compile`](crate::compile) gives for the same sources.
+///
+/// Documents are told apart by their text and the name of their source, so an edit costs most where a source is one
+/// large document.
+#[derive(Debug, Default)]
+pub struct Compiler {
+    readings: Readings,
+    world: WorldState,
+    policies: Policies,
+    checked: Checked,
+    compiled: Compiled,
+}
+
+/// What the world was lowered from, and what is wrong with it. The inventory and the Services are in `compiled`.
+#[derive(Debug, Default)]
+struct WorldState {
+    /// The ids of the units; `None` before the first time.
+    units: Option<Vec<usize>>,
+    /// Counts the changes.
+    version: usize,
+    surroundings: Surroundings,
+    report: Report,
+}
+
+/// What was checked last, and what was found.
+#[derive(Debug, Default)]
+struct Checked {
+    /// The version of the world, and the policies; `None` before the first time.
+    what: Option<(usize, Vec<(usize, usize)>)>,
+    report: Report,
+}
+
+impl Compiler {
+    /// Reads all documents of all sources as one whole, as far as they changed since the last time.
+    ///
+    /// # Errors
+    /// When anything is wrong anywhere, with everything that is. The next sources may be compiled all the same.
+    pub fn compile(&mut self, sources: &[Source]) -> Result<&Compiled, Refused> {
+        self.readings.read(sources);
+        let places = self.readings.places();
+        let mut report = Report::default();
+        self.readings.report(&places, &mut report);
+
+        self.lower_world();
+        report.append(&self.world.report, |span| places.of(span));
+        let surroundings = Surroundings { complete: !report.refuses(), ..self.world.surroundings.clone() };
+        // What follows speaks of units.
+        let mut later = Report::default();
+        self.policies.lower(&self.readings, &surroundings, &mut later);
+        let tests =
+            self.readings.units().flat_map(|unit| &unit.documents).filter_map(|document| match document {
+                Document::Test(test) => Some(test.clone()),
+                _ => None,
+            });
+        let tests = lower::tests(tests.collect(), &mut later);
+        report.append(&later, |span| places.of(span));
+        // Warnings about documents that are refused anyway would only distract.
+        if !report.refuses() {
+            self.check();
+            report.append(&self.checked.report, |span| places.of(span));
+        }
+        let refuses = report.refuses();
+        let diagnostics = report.into_diagnostics();
+        if refuses {
+            return Err(Refused { diagnostics });
+        }
+        self.compiled.warnings = diagnostics;
+        self.compiled.tests = tests.into_iter().map(|suite| places.of_suite(suite)).collect();
+        let rules = self.policies.places();
+        self.compiled.places =
+            rules.into_iter().map(|(id, place)| (id.to_owned(), places.of(place.name))).collect();
+        Ok(&self.compiled)
+    }
+
+    /// What was compiled last.
+    pub(super) fn into_compiled(self) -> Compiled {
+        self.compiled
+    }
+
+    fn lower_world(&mut self) {
+        let mut facts = Facts::default();
+        let mut units = Vec::new();
+        for unit in self.readings.units() {
+            if unit.documents.iter().filter(|document| facts.take(document)).count() > 0 {
+                units.push(unit.id);
+            }
+        }
+        if self.world.units.as_ref() == Some(&units) {
+            return;
+        }
+        let mut report = Report::default();
+        let World { inventory, surroundings, services } = facts.lower(&mut report);
+        let version = self.world.version + 1;
+        self.world = WorldState { units: Some(units), version, surroundings, report };
+        self.compiled.inventory = inventory;
+        self.compiled.services = services;
+    }
+
+    /// Puts the program together and looks for what is probably not meant, if anything changed.
+    fn check(&mut self) {
+        let same = self.checked.what.as_ref().is_some_and(|(version, policies)| {
+            *version == self.world.version && *policies == self.policies.keys
+        });
+        if same {
+            return;
+        }
+        self.compiled.program = self.policies.program();
+        let mut report = Report::default();
+        check::check(&self.compiled.program, &self.compiled.inventory, &self.policies.places(), &mut report);
+        self.checked = Checked { what: Some((self.world.version, self.policies.keys.clone())), report };
+    }
+}

@@ -1,0 +1,159 @@
+//! Sources that are read again: only the parts that changed are.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use crate::{
+    Source, Span, decode,
+    diagnostic::Report,
+    document::{Document, TestSuite},
+    yaml,
+};
+
+/// A part of a source, read. Places in it name the part by its id, and count from its beginning.
+#[derive(Debug)]
+pub(super) struct Unit {
+    /// Of all units a compiler ever read, only this one has it.
+    pub(super) id: usize,
+    /// What it says.
+    pub(super) documents: Vec<Document>,
+    /// What is wrong with it.
+    report: Report,
+    nodes: usize,
+    /// How many documents it holds, unsound ones included; `None` if it is not YAML.
+    found: Option<usize>,
+}
+
+impl Unit {
+    fn read(id: usize, text: &str) -> Self {
+        let (mut report, mut documents) = (Report::default(), Vec::new());
+        let read = yaml::read(id, text, &mut report);
+        let found = read.as_ref().map(|read| read.documents.len());
+        let yaml::Read { documents: nodes, nodes: values } = read.unwrap_or_default();
+        for node in nodes {
+            decode::document(&node, &mut report, &mut documents);
+        }
+        Self { id, documents, report, nodes: values, found }
+    }
+}
+
+/// A source as it was when it was last read.
+#[derive(Debug)]
+pub(super) struct Reading {
+    name: String,
+    bytes: Vec<u8>,
+    /// First byte, lines before it, end.
+    parts: Vec<(usize, usize, usize)>,
+    /// One for each part.
+    pub(super) units: Vec<Arc<Unit>>,
+    /// What is wrong with it as a whole; its places name the source 0.
+    report: Report,
+}
+
+impl Reading {
+    /// Reads a source, given how it was read before and the next id that nobody has.
+    pub(super) fn again(source: &Source, before: Option<Self>, next: &mut usize) -> Self {
+        if let Some(before) = before {
+            return match before.bytes == source.bytes {
+                true => before,
+                false => Self::read(source, before.by_text(), next),
+            };
+        }
+        Self::read(source, HashMap::new(), next)
+    }
+
+    fn read(source: &Source, mut known: HashMap<&[u8], VecDeque<Arc<Unit>>>, next: &mut usize) -> Self {
+        let mut report = Report::default();
+        let (mut places, mut units) = (Vec::new(), Vec::new());
+        if let Some(text) = yaml::text(0, source, &mut report) {
+            for part in yaml::parts(text) {
+                let same = known.get_mut(part.text.as_bytes()).and_then(VecDeque::pop_front);
+                units.push(same.unwrap_or_else(|| {
+                    *next += 1;
+                    Arc::new(Unit::read(*next, part.text))
+                }));
+                places.push((part.start, part.line, part.start + part.text.len()));
+            }
+            // Of a part that is not YAML it cannot be told what it would have held.
+            if let Some(found) = units.iter().map(|unit| unit.found).sum() {
+                yaml::check_whole(0, units.iter().map(|unit| unit.nodes).sum(), found, &mut report);
+            }
+        }
+        Self { name: source.name.clone(), bytes: source.bytes.clone(), parts: places, units, report }
+    }
+
+    fn by_text(&self) -> HashMap<&[u8], VecDeque<Arc<Unit>>> {
+        let mut known: HashMap<&[u8], VecDeque<Arc<Unit>>> = HashMap::new();
+        for (unit, (start, _, end)) in self.units.iter().zip(&self.parts) {
+            let text = self.bytes.get(*start..*end).unwrap_or_default();
+            known.entry(text).or_default().push_back(Arc::clone(unit));
+        }
+        known
+    }
+}
+
+/// Sources as they were when they were last read, by name.
+#[derive(Debug, Default)]
+pub(super) struct Readings {
+    pub(super) all: Vec<Reading>,
+    next: usize,
+}
+
+impl Readings {
+    /// Reads the sources, as far as they changed.
+    pub(super) fn read(&mut self, sources: &[Source]) {
+        let mut before: HashMap<String, VecDeque<Reading>> = HashMap::new();
+        for reading in self.all.drain(..) {
+            before.entry(reading.name.clone()).or_default().push_back(reading);
+        }
+        for source in sources {
+            let before = before.get_mut(&source.name).and_then(VecDeque::pop_front);
+            self.all.push(Reading::again(source, before, &mut self.next));
+        }
+    }
+
+    /// All units, in the order of the sources.
+    pub(super) fn units(&self) -> impl Iterator<Item = &Arc<Unit>> {
+        self.all.iter().flat_map(|reading| &reading.units)
+    }
+
+    /// Where the units are.
+    pub(super) fn places(&self) -> Places {
+        let mut places = HashMap::new();
+        for (source, reading) in self.all.iter().enumerate() {
+            for (unit, (start, line, _)) in reading.units.iter().zip(&reading.parts) {
+                places.insert(unit.id, (source, *start, *line));
+            }
+        }
+        Places(places)
+    }
+
+    /// Adds all that is wrong with single documents.
+    pub(super) fn report(&self, places: &Places, report: &mut Report) {
+        for (index, reading) in self.all.iter().enumerate() {
+            report.append(&reading.report, |span| Span { source: index, ..span });
+            for unit in &reading.units {
+                report.append(&unit.report, |span| places.of(span));
+            }
+        }
+    }
+}
+
+/// Which source a unit is in, at which byte, and after how many lines.
+pub(super) struct Places(HashMap<usize, (usize, usize, usize)>);
+
+impl Places {
+    /// A place in a source, given one in a unit.
+    pub(super) fn of(&self, span: Span) -> Span {
+        let (source, start, line) = self.0.get(&span.source).copied().unwrap_or_default();
+        Span { source, start: span.start + start, end: span.end + start, line: span.line + line, ..span }
+    }
+
+    /// Tests, with places in sources.
+    pub(super) fn of_suite(&self, mut suite: TestSuite) -> TestSuite {
+        suite.places_mut(|place| *place = self.of(*place));
+        suite
+    }
+}
