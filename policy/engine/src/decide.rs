@@ -2,9 +2,12 @@
 
 mod attempt;
 mod course;
+mod tried;
 
 use crate::{Connection, End, Exchange, Identity, Isolation, Program, Rule, Trace};
+pub(crate) use attempt::filtered;
 use course::{Course, Rehearsal};
+use tried::Tried;
 
 /// Allowed or denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,78 +99,82 @@ impl<'p> Judgement<'p> {
 ///
 /// With [`Exchange::Packet`] this is the projection: it allows iff some request could be allowed, every
 /// HTTP condition being unknown (S5).
-pub fn decide<'p>(
+pub fn decide<'p, T: Trace>(
     program: &'p Program,
     connection: &Connection<'_>,
     exchange: Exchange<'_>,
-    trace: &mut impl Trace,
+    trace: &mut T,
 ) -> Judgement<'p> {
-    Judgement {
-        source: decide_end(program, End::Source, connection, exchange, trace),
-        destination: decide_end(program, End::Destination, connection, exchange, trace),
-    }
+    let rules = Tried::rules::<T>(program, connection, exchange);
+    let mut at = |end| run(program, Rehearsal::No, &rules, end, connection, exchange, trace);
+    Judgement { source: at(End::Source), destination: at(End::Destination) }
 }
 
 /// Judges a connection, and what is known of the traffic on it, at one end.
-pub fn decide_end<'p>(
+pub fn decide_end<'p, T: Trace>(
     program: &'p Program,
     end: End,
     connection: &Connection<'_>,
     exchange: Exchange<'_>,
-    trace: &mut impl Trace,
+    trace: &mut T,
 ) -> Decision<'p> {
-    run(program, Rehearsal::No, end, connection, exchange, trace)
+    let rules = Tried::rules::<T>(program, connection, exchange);
+    run(program, Rehearsal::No, &rules, end, connection, exchange, trace)
 }
 
 /// Judges a connection as if what is only audited were enforced, at both ends (S36). `None` where that says nothing else
 /// than the `judgement` that is enforced.
-pub fn rehearse<'p>(
+pub fn rehearse<'p, T: Trace>(
     program: &'p Program,
     connection: &Connection<'_>,
     exchange: Exchange<'_>,
     judgement: &Judgement<'p>,
-    trace: &mut impl Trace,
+    trace: &mut T,
 ) -> Option<Judgement<'p>> {
     if !program.rehearses() {
         return None;
     }
-    let mut at = |end| run(program, Rehearsal::Yes, end, connection, exchange, trace);
+    let rules = Tried::rules::<T>(program, connection, exchange);
+    let mut at = |end| run(program, Rehearsal::Yes, &rules, end, connection, exchange, trace);
     let rehearsed = Judgement { source: at(End::Source), destination: at(End::Destination) };
     (rehearsed.deciding() != judgement.deciding()).then_some(rehearsed)
 }
 
 /// Judges a connection as if what is only audited were enforced, at one end (S36). `None` where that says nothing else
 /// than the `decision` that is enforced there.
-pub fn rehearse_end<'p>(
+pub fn rehearse_end<'p, T: Trace>(
     program: &'p Program,
     end: End,
     connection: &Connection<'_>,
     exchange: Exchange<'_>,
     decision: &Decision<'p>,
-    trace: &mut impl Trace,
+    trace: &mut T,
 ) -> Option<Decision<'p>> {
     if !program.rehearses() {
         return None;
     }
-    let rehearsed = run(program, Rehearsal::Yes, end, connection, exchange, trace);
+    let rules = Tried::rules::<T>(program, connection, exchange);
+    let rehearsed = run(program, Rehearsal::Yes, &rules, end, connection, exchange, trace);
     (rehearsed != *decision).then_some(rehearsed)
 }
 
-fn run<'p>(
+fn run<'p, T: Trace>(
     program: &'p Program,
     rehearsal: Rehearsal,
+    rules: &Tried<'p, Rule>,
     end: End,
     connection: &Connection<'_>,
     exchange: Exchange<'_>,
-    trace: &mut impl Trace,
+    trace: &mut T,
 ) -> Decision<'p> {
+    let isolations = Tried::isolations::<T>(program, &connection.at(end).identity);
     // Whoever comes from a workload's address without proving anything is held to that workload's policy (S25).
     if let (End::Source, Identity::Claimed(workload)) = (end, &connection.source.identity) {
         let source = connection.source.known_as(Identity::Workload(workload));
         let own = Connection { source, ..connection.clone() };
-        return Course { program, rehearsal, end, connection: &own, exchange }.run(trace);
+        return Course { rehearsal, end, connection: &own, exchange }.run(rules, &isolations, trace);
     }
-    Course { program, rehearsal, end, connection, exchange }.run(trace)
+    Course { rehearsal, end, connection, exchange }.run(rules, &isolations, trace)
 }
 
 #[cfg(test)]

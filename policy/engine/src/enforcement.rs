@@ -4,8 +4,9 @@ use alloc::string::String;
 use core::net::IpAddr;
 
 use crate::{
-    Configuration, Connection, Decision, End, Endpoint, Exchange, Identity, Inventory, Labels, Location,
-    NoTrace, Permit, Principal, Program, Protocol, Truth, Verdict, WorkloadIdentity, decide, rehearse,
+    Configuration, Connection, Decision, End, Endpoint, Exchange, HttpMatch, Identity, Inventory, Labels,
+    Location, Needs, NoTrace, Permit, Principal, Program, Protocol, Truth, Verdict, WorkloadIdentity, decide,
+    rehearse,
 };
 
 /// Who the proxy itself is, from its own bootstrap (never from traffic).
@@ -63,6 +64,7 @@ pub struct Enforcement {
     inventory: Inventory,
     own: WorkloadIdentity,
     revision: String,
+    needs: Needs,
 }
 
 impl Enforcement {
@@ -79,12 +81,19 @@ impl Enforcement {
             |rule| rule.to.holds(|peer| peer.holds(&endpoint)) != Truth::No,
             |isolation| isolation.egress || isolation.workloads.selects(&own) != Truth::No,
         );
-        Self { program, inventory, own, revision }
+        let conditions = program.rules().iter().filter_map(|rule| rule.http.alternatives()).flatten();
+        let needs = conditions.map(HttpMatch::needs).fold(Needs::default(), Needs::and);
+        Self { program: program.indexed(), inventory, own, revision, needs }
     }
 
     /// The revision of the configuration.
     pub fn revision(&self) -> &str {
         &self.revision
+    }
+
+    /// What of a request must be read for the program to be judged.
+    pub fn needs(&self) -> Needs {
+        self.needs
     }
 
     /// Judges an inbound exchange on `port` of the address `local`.

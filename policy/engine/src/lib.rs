@@ -21,6 +21,7 @@ mod enforcement;
 mod explanation;
 mod host;
 mod http;
+mod index;
 mod inventory;
 mod label;
 mod path;

@@ -79,6 +79,11 @@ impl PrincipalPattern {
         &self.text
     }
 
+    /// The id, if it means exactly one.
+    pub fn exact(&self) -> Option<&str> {
+        (!self.text.contains('*')).then_some(&self.text)
+    }
+
     /// Whether the pattern means this id. Compared byte for byte.
     pub fn matches(&self, id: &str) -> bool {
         match parts(&self.text) {

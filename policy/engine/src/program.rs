@@ -3,7 +3,10 @@
 use alloc::{string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
-use crate::{Clause, End, HttpMatch, PeerMatch, PortMatch, Selector};
+use crate::index::Index;
+use crate::{
+    Clause, Connection, End, Exchange, HttpMatch, Identity, PeerMatch, PortMatch, Selector, decide::filtered,
+};
 
 /// What a rule does with the traffic it matches. The order is that of trial at equal priority (S2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -142,11 +145,30 @@ impl Isolation {
 
 /// Every policy, lowered. Rules and isolations are kept in the order in which they are tried (S2), so the order of the
 /// documents they came from makes no difference.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", from = "Parts", deny_unknown_fields)]
 pub struct Program {
     rules: Vec<Rule>,
     isolations: Vec<Isolation>,
+    #[serde(skip)]
+    rehearses: bool,
+    #[serde(skip)]
+    indexes: Option<Indexes>,
+}
+
+/// Programs of the same rules are equal, whether they are indexed or not.
+impl PartialEq for Program {
+    fn eq(&self, other: &Self) -> bool {
+        self.rules == other.rules && self.isolations == other.isolations
+    }
+}
+
+impl Eq for Program {}
+
+#[derive(Clone, Debug)]
+struct Indexes {
+    rules: Index,
+    isolations: Index,
 }
 
 #[derive(Deserialize)]
@@ -169,7 +191,33 @@ impl Program {
             (a.tier, a.priority, a.action, &a.id).cmp(&(b.tier, b.priority, b.action, &b.id))
         });
         isolations.sort_by(|a, b| (a.tier, &a.id).cmp(&(b.tier, &b.id)));
-        Self { rules, isolations }
+        let rehearses = rules.iter().any(|rule| rule.mode == Mode::Audit)
+            || isolations.iter().any(|isolation| isolation.mode == Mode::Audit);
+        Self { rules, isolations, rehearses, indexes: None }
+    }
+
+    /// The same program, made fast at many questions: what a decision costs does then hardly depend on how many rules there are.
+    /// It takes about as long as reading the rules did.
+    #[must_use]
+    pub fn indexed(mut self) -> Self {
+        let (rules, isolations) = (Index::of_rules(&self.rules), Index::of_isolations(&self.isolations));
+        self.indexes = Some(Indexes { rules, isolations });
+        self
+    }
+
+    /// The positions of the rules that can concern a question, in order; `None` when all have to be tried.
+    pub(crate) fn concerning(&self, connection: &Connection<'_>, exchange: Exchange<'_>) -> Option<Vec<u32>> {
+        let indexes = self.indexes.as_ref()?;
+        Some(indexes.rules.rules(
+            connection,
+            exchange,
+            filtered(&connection.destination) == crate::Truth::Yes,
+        ))
+    }
+
+    /// The positions of the isolations that can concern somebody, in order; `None` when all have to be tried.
+    pub(crate) fn isolating(&self, identity: &Identity<'_>) -> Option<Vec<u32>> {
+        Some(self.indexes.as_ref()?.isolations.isolations(identity))
     }
 
     /// The rules, in the order in which they are tried.
@@ -184,8 +232,7 @@ impl Program {
 
     /// Whether anything in it is to be rehearsed (S36).
     pub fn rehearses(&self) -> bool {
-        self.rules.iter().any(|rule| rule.mode == Mode::Audit)
-            || self.isolations.iter().any(|isolation| isolation.mode == Mode::Audit)
+        self.rehearses
     }
 
     /// The program without the rules and isolations that `keep` refuses.
@@ -195,9 +242,7 @@ impl Program {
         mut rule: impl FnMut(&Rule) -> bool,
         mut isolation: impl FnMut(&Isolation) -> bool,
     ) -> Self {
-        Self {
-            rules: self.rules.iter().filter(|r| rule(r)).cloned().collect(),
-            isolations: self.isolations.iter().filter(|i| isolation(i)).cloned().collect(),
-        }
+        let rules = self.rules.iter().filter(|r| rule(r)).cloned().collect();
+        Self::new(rules, self.isolations.iter().filter(|i| isolation(i)).cloned().collect())
     }
 }

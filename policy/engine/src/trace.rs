@@ -76,6 +76,9 @@ pub enum Outcome {
 /// Watches a decision. The filter decides with [`NoTrace`], everybody who explains with
 /// [`Explanation`](crate::Explanation); it is the same decision.
 pub trait Trace {
+    /// Whether it wants to see every rule tried, also those that an index says cannot match.
+    const EXHAUSTIVE: bool = true;
+
     /// A rule that governs `end` was tried.
     fn rule(&mut self, end: End, rule: &Rule, outcome: Outcome);
     /// An isolation that covers `end` applied, or is in doubt.
@@ -87,6 +90,8 @@ pub trait Trace {
 pub struct NoTrace;
 
 impl Trace for NoTrace {
+    const EXHAUSTIVE: bool = false;
+
     fn rule(&mut self, _: End, _: &Rule, _: Outcome) {}
     fn isolation(&mut self, _: End, _: &Isolation) {}
 }

@@ -109,12 +109,13 @@ fn not_ports_hold(rule: &Rule, connection: &Connection<'_>) -> Truth {
 fn awaits_proof(connection: &Connection<'_>, exchange: Exchange<'_>) -> bool {
     matches!(exchange, Exchange::Packet)
         && connection.source.principal == Principal::Open
+        && connection.source.identity == Identity::Outside
         && connection.protocol == Protocol::Tcp
         && filtered(&connection.destination) == Truth::Yes
 }
 
 /// Whether the destination has a Bookend filter that sees its requests.
-fn filtered(destination: &Endpoint<'_>) -> Truth {
+pub(crate) fn filtered(destination: &Endpoint<'_>) -> Truth {
     match &destination.identity {
         Identity::Workload(workload) => workload.proxied.into(),
         Identity::Candidates(list) => Truth::agreed(list.iter().map(|w| w.proxied.into())),

@@ -3,10 +3,9 @@
 use alloc::vec::Vec;
 
 use super::attempt::{attempt, governs};
+use super::tried::Tried;
 use super::{Cause, Decision, Verdict};
-use crate::{
-    Action, Connection, End, Exchange, Identity, Isolation, Mode, Outcome, Program, Rule, Trace, Truth,
-};
+use crate::{Action, Connection, End, Exchange, Identity, Isolation, Mode, Outcome, Rule, Trace, Truth};
 
 /// Whether what is only audited takes part (S36).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +21,7 @@ impl Rehearsal {
 }
 
 /// One question at one end.
-pub(super) struct Course<'p, 'c> {
-    pub(super) program: &'p Program,
+pub(super) struct Course<'c> {
     pub(super) rehearsal: Rehearsal,
     pub(super) end: End,
     pub(super) connection: &'c Connection<'c>,
@@ -58,26 +56,32 @@ enum Leaving<'p> {
     Unless(Choice, Decision<'p>),
 }
 
-impl<'p> Course<'p, '_> {
-    pub(super) fn run(&self, trace: &mut impl Trace) -> Decision<'p> {
-        let mut rules = self.program.rules();
-        let mut isolations = self.program.isolations();
+impl Course<'_> {
+    pub(super) fn run<'p>(
+        &self,
+        rules: &Tried<'p, Rule>,
+        isolations: &Tried<'p, Isolation>,
+        trace: &mut impl Trace,
+    ) -> Decision<'p> {
+        let mut rules = rules.iter().peekable();
+        let mut isolations = isolations.iter().peekable();
         // Tiers that decide unless a later one does otherwise; the outermost first.
         let mut pending: Vec<(Choice, Decision<'p>)> = Vec::new();
         let mut last = Decision { verdict: Verdict::Allow, cause: Cause::Default };
         loop {
-            let first = rules.first().map(|rule| rule.tier);
-            let order = match (first, isolations.first().map(|isolation| isolation.tier)) {
+            let first = rules.peek().map(|rule| rule.tier);
+            let order = match (first, isolations.peek().map(|isolation| isolation.tier)) {
                 (Some(rule), Some(isolation)) => rule.min(isolation),
                 (Some(order), None) | (None, Some(order)) => order,
                 (None, None) => break,
             };
-            let (these, later) = rules.split_at(rules.partition_point(|rule| rule.tier <= order));
-            rules = later;
-            let end = isolations.partition_point(|isolation| isolation.tier <= order);
-            let (isolating, later) = isolations.split_at(end);
-            isolations = later;
-            match self.tier(these, isolating, trace) {
+            let mut these = core::iter::from_fn(|| rules.next_if(|rule| rule.tier <= order));
+            let mut isolating = core::iter::from_fn(|| isolations.next_if(|i| i.tier <= order));
+            let leaving = self.tier(&mut these, &mut isolating, trace);
+            // Whatever is left of the tier has no say any more.
+            these.for_each(drop);
+            isolating.for_each(drop);
+            match leaving {
                 Leaving::ForTheNext => {}
                 Leaving::Unless(choice, decision) => pending.push((choice, decision)),
                 Leaving::With(decision) => {
@@ -94,9 +98,14 @@ impl<'p> Course<'p, '_> {
         )
     }
 
-    fn tier(&self, rules: &'p [Rule], isolations: &'p [Isolation], trace: &mut impl Trace) -> Leaving<'p> {
+    fn tier<'p>(
+        &self,
+        rules: &mut impl Iterator<Item = &'p Rule>,
+        isolations: &mut impl Iterator<Item = &'p Isolation>,
+        trace: &mut impl Trace,
+    ) -> Leaving<'p> {
         let mut choices: Option<Choice> = None;
-        for rule in rules.iter().filter(|rule| self.rehearsal.includes(rule.mode)) {
+        for rule in rules.filter(|rule| self.rehearsal.includes(rule.mode)) {
             let governed = governs(rule, self.end, self.connection.at(self.end));
             if governed == Truth::No {
                 continue;
@@ -127,7 +136,6 @@ impl<'p> Course<'p, '_> {
         }
         let local = &self.connection.at(self.end).identity;
         let isolation = isolations
-            .iter()
             .filter(|isolation| self.rehearsal.includes(isolation.mode) && isolation.covers(self.end))
             .find(|isolation| known(local) && isolation.workloads.holds(local) != Truth::No);
         match isolation {
