@@ -1,7 +1,6 @@
 //! Documents as they were written, each value already of its type, with the places diagnostics need.
 
 mod facts;
-mod http;
 mod policy;
 mod test;
 
@@ -9,9 +8,6 @@ pub use facts::Service;
 pub(crate) use facts::{
     Injection, InventoryDocument, Kind, NamespaceDocument, NetworkDocument, NodeDocument, TierDocument,
     WorkloadDocument,
-};
-pub(crate) use http::{
-    ClaimDocument, Comparison, ConditionDocument, FieldDocument, GrpcDocument, TokenDocument, ValueDocument,
 };
 pub(crate) use policy::{
     Entity, IsolateDocument, NamespacesDocument, NetworksDocument, PeerDocument, PolicyDocument,

@@ -25,6 +25,8 @@ pub(crate) const TEXT: usize = 2_048;
 pub(crate) const NAME: usize = 256;
 /// Bytes of a principal: the longest SPIFFE id (SPIFFE-ID, 2.3).
 pub(crate) const PRINCIPAL: usize = 2_048;
+/// Bytes of a host with its port: a name has 253 (RFC 1035, 2.3.4).
+pub(crate) const HOST: usize = 270;
 /// Bytes of a method.
 pub(crate) const METHOD: usize = 64;
 /// Bytes of the full name of a gRPC service, and of a method of it.

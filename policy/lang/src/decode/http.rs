@@ -4,71 +4,45 @@ mod comparison;
 mod grpc;
 mod host;
 mod token;
-mod when;
 
-use super::fields::{Fields, distinct, into_list, optional, quoted, text};
-use crate::{
-    Code, Span,
-    diagnostic::Report,
-    document::{ConditionDocument, FieldDocument, Spanned, ValueDocument},
-    limit,
-    yaml::Node,
-};
-use bookend_engine::{Clause, PathPattern, PathPatternError};
+use super::fields::{Fields, distinct, into_list, quoted, text};
+use crate::{Code, diagnostic::Report, limit, yaml::Node};
+use bookend_engine::{Clause, HttpMatch, PathPattern, PathPatternError};
 
 /// An element of `http`, or, at `depth` of more than 0, of the `not` of one.
-pub(super) fn condition(node: &Node, depth: usize, report: &mut Report) -> Option<ConditionDocument> {
+pub(super) fn condition(node: &Node, depth: usize, report: &mut Report) -> Option<HttpMatch> {
     let mut fields = Fields::of(node, "HTTP condition", report)?;
     let methods = distinct(fields.get("methods"), "methods", limit::VALUES, report, method);
     let hosts = distinct(fields.get("hosts"), "hosts", limit::VALUES, report, host::host);
     let paths = distinct(fields.get("paths"), "paths", limit::VALUES, report, path);
     let headers = distinct(fields.get("headers"), "headers", limit::PARTS, report, comparison::header);
     let query = distinct(fields.get("query"), "query", limit::PARTS, report, comparison::parameter);
-    let grpc_node = fields.get("grpc");
-    let grpc = distinct(grpc_node, "grpc", limit::PARTS, report, grpc::grpc);
+    let grpc = distinct(fields.get("grpc"), "grpc", limit::PARTS, report, grpc::grpc);
     let jwt = distinct(fields.get("jwt"), "jwt", limit::PARTS, report, token::token);
-    let when_node = fields.get("when");
-    let when = optional(when_node.map(|node| text(node, "when", limit::WHEN, report)));
     let not = not(fields.get("not"), depth, report);
     let (place, unknown) = (fields.place(), fields.has_unknown());
+    let grpc_key = fields.key("grpc");
     fields.finish(report);
-    let (headers, query) = (into_list(headers?), into_list(query?));
-    let mut sound = satisfiable(&headers, report) & satisfiable(&query, report);
-    let (methods, grpc) = (methods?, grpc?);
-    if let (Some(node), Some(list)) = (grpc_node, methods.alternatives())
-        && !list.iter().any(|method| method == "POST")
+    let headers = headers.and_then(|list| comparison::satisfiable(into_list(list), report));
+    let query = query.and_then(|list| comparison::satisfiable(into_list(list), report));
+    if let (Some(Clause::OneOf(_)), Some(methods)) = (&grpc, &methods)
+        && methods.alternatives().is_some_and(|list| list.iter().all(|method| method != "POST"))
     {
         let message = "calls of gRPC are `POST`, and `methods` does not name it";
-        report.add(Code::NeverHolds, node.span, message, "leave `methods` out");
-        sound = false;
+        report.add(Code::NeverHolds, grpc_key, message, "leave `methods` out");
+        return None;
     }
-    let paths = paths?;
-    let when = when?;
-    if let (Some(node), Some(when)) = (when_node, &when) {
-        sound &= when::sound(node, &when.value, &paths, report);
-    }
-    let condition = ConditionDocument {
-        span: node.span,
-        methods,
+    let condition = HttpMatch {
+        methods: methods?,
         hosts: hosts?,
-        paths,
-        headers,
-        query,
-        grpc,
+        paths: paths?,
+        headers: headers?,
+        query: query?,
+        grpc: grpc?,
         jwt: jwt?,
-        when,
         not: not?,
     };
-    let empty = condition.methods.is_any()
-        && condition.hosts.is_any()
-        && condition.paths.is_any()
-        && condition.headers.is_empty()
-        && condition.query.is_empty()
-        && condition.grpc.is_any()
-        && condition.jwt.is_any()
-        && condition.when.is_none()
-        && condition.not.is_empty();
-    if empty {
+    if condition == HttpMatch::default() {
         // What it says instead is refused already.
         if !unknown {
             let cure = match depth {
@@ -79,11 +53,11 @@ pub(super) fn condition(node: &Node, depth: usize, report: &mut Report) -> Optio
         }
         return None;
     }
-    (sound && !unknown).then_some(condition)
+    (!unknown).then_some(condition)
 }
 
 /// `not`: conditions none of which may hold (S56).
-fn not(node: Option<&Node>, depth: usize, report: &mut Report) -> Option<Vec<ConditionDocument>> {
+fn not(node: Option<&Node>, depth: usize, report: &mut Report) -> Option<Vec<HttpMatch>> {
     let Some(node) = node else { return Some(Vec::new()) };
     if depth >= limit::NOT_DEPTH {
         let message = format!("`not` is nested more than {} deep", limit::NOT_DEPTH);
@@ -96,27 +70,11 @@ fn not(node: Option<&Node>, depth: usize, report: &mut Report) -> Option<Vec<Con
     list.map(into_list)
 }
 
-/// Refuses fields that should be absent, and have a value all the same.
-fn satisfiable(fields: &[FieldDocument], report: &mut Report) -> bool {
-    let mut sound = true;
-    for absent in fields.iter().filter(|field| matches!(field.value, ValueDocument::Present(false))) {
-        let other = fields.iter().find(|other| {
-            other.name.value == absent.name.value && !matches!(other.value, ValueDocument::Present(false))
-        });
-        if let Some(other) = other {
-            let message = format!("`{}` cannot be absent and have a value", quoted(&absent.name.value));
-            let related = (other.name.span, "where it must be there");
-            report.add_related(Code::NeverHolds, absent.name.span, message, "remove one of them", related);
-            sound = false;
-        }
-    }
-    sound
-}
-
 fn method(node: &Node, report: &mut Report) -> Option<String> {
     let text = text(node, "methods", limit::METHOD, report)?;
     // RFC 9110, 5.6.2: token characters.
-    if !text.value.chars().all(is_token) || text.value == "*" {
+    let token = text.value.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c));
+    if !token || text.value == "*" {
         let cure = if text.value == "*" {
             "leave `methods` out to mean every method"
         } else {
@@ -138,15 +96,10 @@ fn method(node: &Node, report: &mut Report) -> Option<String> {
     Some(text.value)
 }
 
-/// A character of a token (RFC 9110, 5.6.2).
-fn is_token(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c)
-}
-
-fn path(node: &Node, report: &mut Report) -> Option<Spanned<PathPattern>> {
+fn path(node: &Node, report: &mut Report) -> Option<PathPattern> {
     let text = text(node, "paths", limit::TEXT, report)?;
     match PathPattern::parse(&text.value) {
-        Ok(value) => Some(Spanned { value, span: text.span }),
+        Ok(pattern) => Some(pattern),
         Err(error) => {
             let cure = match error {
                 PathPatternError::Query => {
@@ -169,22 +122,3 @@ fn path(node: &Node, report: &mut Report) -> Option<Spanned<PathPattern>> {
         }
     }
 }
-
-/// A part of `node`'s text, where the text stands in the source as it is: from `start` to `end`, in bytes.
-fn part(node: &Node, text: &str, start: usize, end: usize) -> Span {
-    let quotes = match (node.span.end - node.span.start).checked_sub(text.len()) {
-        Some(0) => 0,
-        Some(2) => 1,
-        // Something is escaped or folded, so places inside cannot be told.
-        _ => return node.span,
-    };
-    let before = text.get(..start).map_or(0, |before| before.chars().count());
-    Span {
-        start: node.span.start + quotes + start,
-        end: node.span.start + quotes + end,
-        column: node.span.column + quotes + before,
-        ..node.span
-    }
-}
-
-type Paths = Clause<Spanned<PathPattern>>;

@@ -1,10 +1,11 @@
 //! Policies as they were written.
 
 use bookend_engine::{
-    Action, Block, Clause, Ends, LabelExpression, LabelMatch, Labels, Mode, PortMatch, PrincipalPattern,
+    Action, Block, Clause, Ends, HttpMatch, LabelExpression, LabelMatch, Labels, Mode, PortMatch,
+    PrincipalPattern,
 };
 
-use super::{ConditionDocument, Spanned};
+use super::Spanned;
 use crate::Span;
 
 /// `kind: Policy` or `kind: ClusterPolicy`.
@@ -42,7 +43,7 @@ pub(crate) struct RuleDocument {
     pub(crate) to: Clause<PeerDocument>,
     pub(crate) ports: Clause<Spanned<PortMatch>>,
     pub(crate) not_ports: Vec<Spanned<PortMatch>>,
-    pub(crate) http: Clause<ConditionDocument>,
+    pub(crate) http: Clause<HttpMatch>,
     pub(crate) http_span: Option<Span>,
 }
 

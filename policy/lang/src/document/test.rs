@@ -86,6 +86,23 @@ pub enum TestPort {
     Name(String),
 }
 
+impl core::str::FromStr for TestPort {
+    type Err = ();
+
+    /// Reads `80` or `http`.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let name = text.len() <= 15
+            && text.bytes().any(|byte| byte.is_ascii_lowercase())
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        match text.parse::<u16>() {
+            Ok(number @ 1..) if digits && !text.starts_with('0') => Ok(Self::Number(number)),
+            _ if name => Ok(Self::Name(text.to_owned())),
+            _ => Err(()),
+        }
+    }
+}
+
 /// A protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TestProtocol {

@@ -1,6 +1,5 @@
 //! Policies to a program.
 
-mod http;
 mod peer;
 
 use std::collections::BTreeMap;
@@ -158,8 +157,7 @@ impl Lowering<'_> {
         };
         let from = peers(&document.from, self.report);
         let to = peers(&document.to, self.report);
-        let http = http::clause(&document.http, self.report);
-        let (Some(from), Some(to), Some(http)) = (from, to, http) else { return };
+        let (Some(from), Some(to)) = (from, to) else { return };
         self.refuse_idle(&document, &from, &to, scope.namespace.as_deref());
         let place = RulePlace { name: document.name.span, http: document.http_span, selectors };
         self.places.insert(id.clone(), place);
@@ -175,7 +173,7 @@ impl Lowering<'_> {
             to,
             ports: values(document.ports),
             not_ports: document.not_ports.into_iter().map(|port| port.value).collect(),
-            http,
+            http: document.http,
         });
     }
 

@@ -1,15 +1,15 @@
 //! What the value of a header, a query parameter or a claim should be.
 
-use super::{
-    super::fields::{Fields, boolean, one_or_more, quoted, string, text},
-    is_token,
-};
+use super::super::fields::{Fields, boolean, one_or_more, quoted, string, text};
 use crate::{
-    Code,
+    Code, Span,
     diagnostic::Report,
-    document::{Comparison, FieldDocument, Spanned, ValueDocument},
+    document::Spanned,
     limit,
     yaml::{Node, Value},
+};
+use bookend_engine::{
+    HeaderMatch, NameError, QueryMatch, TextMatch, TextPattern, TextPatternError, ValueMatch,
 };
 
 /// Where a value comes from, which says how it can look.
@@ -20,24 +20,26 @@ pub(super) enum Origin {
 }
 
 /// An element of `headers`.
-pub(super) fn header(node: &Node, report: &mut Report) -> Option<FieldDocument> {
+pub(super) fn header(node: &Node, report: &mut Report) -> Option<Spanned<HeaderMatch>> {
     let mut fields = Fields::of(node, "header condition", report)?;
     let name = fields.required("name", report).and_then(|node| header_name(node, report));
     let value = value(&mut fields, Origin::Header, report);
     fields.finish(report);
-    Some(FieldDocument { name: name?, value: value? })
+    let (name, value) = (name?, value?);
+    Some(Spanned { value: HeaderMatch::new(&name.value, value).ok()?, span: name.span })
 }
 
 /// An element of `query`.
-pub(super) fn parameter(node: &Node, report: &mut Report) -> Option<FieldDocument> {
+pub(super) fn parameter(node: &Node, report: &mut Report) -> Option<Spanned<QueryMatch>> {
     let mut fields = Fields::of(node, "query condition", report)?;
     let name = fields.required("name", report).and_then(|node| {
         let name = text(node, "name", limit::NAME, report)?;
-        comparable(&name.value, &name, report).then_some(name)
+        plain(&name, report).then_some(name)
     });
     let value = value(&mut fields, Origin::Other, report);
     fields.finish(report);
-    Some(FieldDocument { name: name?, value: value? })
+    let (name, value) = (name?, value?);
+    Some(Spanned { value: QueryMatch::new(&name.value, value).ok()?, span: name.span })
 }
 
 fn header_name(node: &Node, report: &mut Report) -> Option<Spanned<String>> {
@@ -47,20 +49,59 @@ fn header_name(node: &Node, report: &mut Report) -> Option<Spanned<String>> {
         ":path" => "write `paths`, or `query` for what follows the `?`",
         ":method" => "write `methods`",
         ":authority" | "host" => "write `hosts`",
-        ":scheme" => "the scheme is what the proxy was told, and proves nothing; remove it",
         _ if lower.starts_with(':') => "pseudo headers are no conditions; remove it",
-        _ if lower.is_empty() || !lower.chars().all(is_token) => {
-            "use letters, digits and `-`, such as `x-request-id`"
-        }
-        _ => return Some(Spanned { value: lower, span: name.span }),
+        _ => match HeaderMatch::new(&lower, ValueMatch::Present(true)) {
+            Ok(_) => return Some(name),
+            Err(NameError::Hop) => {
+                "it concerns one hop, and is gone or another when the service reads it; remove it"
+            }
+            Err(_) => "use letters, digits and `-`, such as `x-request-id`",
+        },
     };
-    let message = format!("`{}` is not the name of a header condition", quoted(&name.value));
+    let message = format!("`{}` is not the name of a header that can be judged", quoted(&name.value));
     report.add(Code::BadHeader, name.span, message, cure);
     None
 }
 
+/// Something that has a name and a value, and may be asked for twice.
+pub(super) trait Asked {
+    /// Of what, and what.
+    fn asked(&self) -> (&str, &ValueMatch);
+}
+
+impl Asked for HeaderMatch {
+    fn asked(&self) -> (&str, &ValueMatch) {
+        (self.name(), self.value())
+    }
+}
+
+impl Asked for QueryMatch {
+    fn asked(&self) -> (&str, &ValueMatch) {
+        (self.name(), self.value())
+    }
+}
+
+/// Refuses what should be absent, and have a value all the same.
+pub(super) fn satisfiable<T: Asked>(list: Vec<Spanned<T>>, report: &mut Report) -> Option<Vec<T>> {
+    let mut sound = true;
+    for absent in list.iter().filter(|asked| *asked.value.asked().1 == ValueMatch::Present(false)) {
+        let (name, absence) = absent.value.asked();
+        let other = list.iter().find(|other| {
+            let (other, value) = other.value.asked();
+            other == name && value != absence
+        });
+        if let Some(other) = other {
+            let message = format!("`{}` cannot be absent and have a value", quoted(name));
+            let related = (other.span, "where it must be there");
+            report.add_related(Code::NeverHolds, absent.span, message, "remove one of them", related);
+            sound = false;
+        }
+    }
+    sound.then(|| list.into_iter().map(|asked| asked.value).collect())
+}
+
 /// `exact`, `prefix`, `suffix`, `regex` and `present`.
-pub(super) fn value(fields: &mut Fields<'_>, origin: Origin, report: &mut Report) -> Option<ValueDocument> {
+pub(super) fn value(fields: &mut Fields<'_>, origin: Origin, report: &mut Report) -> Option<ValueMatch> {
     let present_node = fields.get("present");
     let present = present_node.map(|node| boolean(node, "present", report));
     let list = comparisons(fields, origin, report);
@@ -72,7 +113,7 @@ pub(super) fn value(fields: &mut Fields<'_>, origin: Origin, report: &mut Report
                 report.add(Code::Conflict, node.span, message, cure);
                 return None;
             }
-            present.map(ValueDocument::Present)
+            present.map(ValueMatch::Present)
         }
         _ => {
             let list = list?;
@@ -85,7 +126,7 @@ pub(super) fn value(fields: &mut Fields<'_>, origin: Origin, report: &mut Report
                 }
                 return None;
             }
-            Some(ValueDocument::OneOf(list))
+            TextMatch::one_of(list).ok().map(ValueMatch::Text)
         }
     }
 }
@@ -95,7 +136,7 @@ pub(super) fn comparisons(
     fields: &mut Fields<'_>,
     origin: Origin,
     report: &mut Report,
-) -> Option<Vec<Spanned<Comparison>>> {
+) -> Option<Vec<TextPattern>> {
     let mut all = Vec::new();
     let mut sound = true;
     for kind in ["exact", "prefix", "suffix", "regex"] {
@@ -116,30 +157,27 @@ pub(super) fn exact(
     what: &'static str,
     origin: Origin,
     report: &mut Report,
-) -> Option<Vec<Spanned<Comparison>>> {
-    one_or_more(node, what, limit::VALUES, report, |node, report| comparison(node, "exact", origin, report))
+) -> Option<TextMatch> {
+    let element = |node: &Node, report: &mut Report| comparison(node, "exact", origin, report);
+    TextMatch::one_of(one_or_more(node, what, limit::VALUES, report, element)?).ok()
 }
 
-fn comparison(node: &Node, kind: &str, origin: Origin, report: &mut Report) -> Option<Spanned<Comparison>> {
-    let longest = if kind == "regex" { limit::REGEX } else { limit::TEXT };
-    // An empty value is a value; everything starts and ends with nothing.
+fn comparison(node: &Node, kind: &str, origin: Origin, report: &mut Report) -> Option<TextPattern> {
+    // An empty value is a value; but everything starts and ends with nothing.
     let empty = matches!(&node.value, Value::Scalar(scalar) if scalar.text.is_empty() && !node.is_null());
-    let text = if empty && kind == "exact" {
-        string(node, kind, report)?
-    } else {
-        if empty {
-            let message = format!("an empty `{kind}` says nothing");
-            let cure = if kind == "regex" {
-                "write `exact: \"\"`"
-            } else {
-                "write `present: true` to mean any value"
+    let text = match (empty, kind) {
+        (true, "exact") => string(node, kind, report)?,
+        (true, _) => {
+            let cure = match kind {
+                "regex" => "write `exact: \"\"` to mean an empty value",
+                _ => "write `present: true` to mean any value",
             };
-            report.add(Code::BadComparison, node.span, message, cure);
+            report.add(Code::BadComparison, node.span, format!("an empty `{kind}` says nothing"), cure);
             return None;
         }
-        text(node, kind, longest, report)?
+        (false, _) => text(node, kind, if kind == "regex" { limit::REGEX } else { limit::TEXT }, report)?,
     };
-    if !comparable(&text.value, &text, report) {
+    if !plain(&text, report) {
         return None;
     }
     let padded = match kind {
@@ -154,24 +192,51 @@ fn comparison(node: &Node, kind: &str, origin: Origin, report: &mut Report) -> O
         report.add(Code::NeverHolds, text.span, message, "remove the white space");
         return None;
     }
-    let value = match kind {
-        "exact" => Comparison::Exact(text.value),
-        "prefix" => Comparison::Prefix(text.value),
-        "suffix" => Comparison::Suffix(text.value),
-        _ => Comparison::Regex(text.value),
-    };
-    Some(Spanned { value, span: text.span })
+    match kind {
+        "exact" => TextPattern::exact(text.value).ok(),
+        "prefix" => TextPattern::prefix(text.value).ok(),
+        "suffix" => TextPattern::suffix(text.value).ok(),
+        _ => match TextPattern::regex(&text.value) {
+            Ok(pattern) => Some(pattern),
+            Err(error) => {
+                let span = match &error {
+                    TextPatternError::Regex(error) => part(node, &text.value, error.at, error.at),
+                    _ => text.span,
+                };
+                let message = format!("`{}` is not a regular expression here", quoted(&text.value));
+                report.add(Code::BadRegex, span, message, error.to_string());
+                None
+            }
+        },
+    }
 }
 
-/// Whether a text can be equal to one that is compared with certainty (S49).
-fn comparable(text: &str, place: &Spanned<String>, report: &mut Report) -> bool {
-    let odd = text.chars().find(|c| !matches!(c, ' '..='~' | '\t'));
+/// Whether a text can be equal to one that is compared with certainty (S49); says so if it cannot.
+fn plain(text: &Spanned<String>, report: &mut Report) -> bool {
+    let odd = text.value.chars().find(|c| !matches!(c, ' '..='~' | '\t'));
     if let Some(c) = odd {
         let message = format!(
             "`{}` is no printable ASCII character, and values with one are in doubt",
             c.escape_default()
         );
-        report.add(Code::BadComparison, place.span, message, "remove it");
+        report.add(Code::BadComparison, text.span, message, "remove it");
     }
     odd.is_none()
+}
+
+/// A part of `node`'s text, where the text stands in the source as it is: from `start` to `end`, in bytes.
+fn part(node: &Node, text: &str, start: usize, end: usize) -> Span {
+    let quotes = match (node.span.end - node.span.start).checked_sub(text.len()) {
+        Some(0) => 0,
+        Some(2) => 1,
+        // Something is escaped or folded, so places inside cannot be told.
+        _ => return node.span,
+    };
+    let before = text.get(..start).map_or(0, |before| before.chars().count());
+    Span {
+        start: node.span.start + quotes + start,
+        end: node.span.start + quotes + end,
+        column: node.span.column + quotes + before,
+        ..node.span
+    }
 }

@@ -1,16 +1,17 @@
 //! Conditions on calls of gRPC (S53).
 
 use super::super::fields::{Fields, optional, quoted, text};
-use crate::{Code, diagnostic::Report, document::GrpcDocument, limit, yaml::Node};
+use crate::{Code, diagnostic::Report, limit, yaml::Node};
+use bookend_engine::GrpcMatch;
 
 /// An element of `grpc`.
-pub(super) fn grpc(node: &Node, report: &mut Report) -> Option<GrpcDocument> {
+pub(super) fn grpc(node: &Node, report: &mut Report) -> Option<GrpcMatch> {
     let mut fields = Fields::of(node, "gRPC condition", report)?;
     let service =
         fields.required("service", report).and_then(|node| identifier(node, "service", true, report));
     let method = optional(fields.get("method").map(|node| identifier(node, "method", false, report)));
     fields.finish(report);
-    Some(GrpcDocument { service: service?, method: method? })
+    GrpcMatch::new(service?, method?).ok()
 }
 
 /// An identifier of protocol buffers, or, of a service, several joined by dots.

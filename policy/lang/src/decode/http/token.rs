@@ -5,15 +5,15 @@ use super::{
     comparison::{self, Origin},
 };
 use crate::{
-    Code,
+    Code, Span,
     diagnostic::Report,
-    document::{ClaimDocument, Comparison, Spanned, TokenDocument, ValueDocument},
     limit,
     yaml::{Node, Value},
 };
+use bookend_engine::{ClaimMatch, Clause, TextMatch, TokenMatch, ValueMatch};
 
 /// An element of `jwt`.
-pub(super) fn token(node: &Node, report: &mut Report) -> Option<TokenDocument> {
+pub(super) fn token(node: &Node, report: &mut Report) -> Option<TokenMatch> {
     let mut fields = Fields::of(node, "JWT condition", report)?;
     let issuers = fields.get("issuer").map(|node| whole(node, "issuer", report));
     let subject = fields.get("subject").map(|node| subject(node, report));
@@ -25,15 +25,15 @@ pub(super) fn token(node: &Node, report: &mut Report) -> Option<TokenDocument> {
     fields.finish(report);
     let claims = into_list(claims?);
     let sound = satisfiable(&claims, place, report);
-    let token = TokenDocument {
-        issuers: optional(issuers)?.unwrap_or_default(),
-        subject: optional(subject)?.unwrap_or_default(),
-        audiences: into_list(audiences?),
+    let token = TokenMatch {
+        issuer: optional(issuers)?.unwrap_or(Clause::Any),
+        subject: optional(subject)?,
+        audiences: audiences?,
         claims,
     };
-    let empty = token.issuers.is_empty()
-        && token.subject.is_empty()
-        && token.audiences.is_empty()
+    let empty = token.issuer.is_any()
+        && token.subject.is_none()
+        && token.audiences.is_any()
         && token.claims.is_empty();
     if empty {
         if !unknown {
@@ -48,8 +48,9 @@ pub(super) fn token(node: &Node, report: &mut Report) -> Option<TokenDocument> {
 }
 
 /// A text that is compared as a whole, or a list of such.
-fn whole(node: &Node, what: &'static str, report: &mut Report) -> Option<Vec<String>> {
-    one_or_more(node, what, limit::VALUES, report, |node, report| plain(node, what, report))
+fn whole(node: &Node, what: &'static str, report: &mut Report) -> Option<Clause<String>> {
+    let element = |node: &Node, report: &mut Report| plain(node, what, report);
+    Clause::one_of(one_or_more(node, what, limit::VALUES, report, element)?).ok()
 }
 
 fn plain(node: &Node, what: &'static str, report: &mut Report) -> Option<String> {
@@ -71,7 +72,7 @@ fn plain(node: &Node, what: &'static str, report: &mut Report) -> Option<String>
 }
 
 /// `subject`: texts, or comparisons.
-fn subject(node: &Node, report: &mut Report) -> Option<Vec<Spanned<Comparison>>> {
+fn subject(node: &Node, report: &mut Report) -> Option<TextMatch> {
     if !matches!(node.value, Value::Mapping(_)) {
         return comparison::exact(node, "subject", Origin::Other, report);
     }
@@ -84,16 +85,16 @@ fn subject(node: &Node, report: &mut Report) -> Option<Vec<Spanned<Comparison>>>
         let cure = "add `exact`, `prefix`, `suffix` or `regex`, or leave `subject` out";
         report.add(Code::BadComparison, place, "there is nothing to compare the subject with", cure);
     }
-    (!list.is_empty() && !unknown).then_some(list)
+    TextMatch::one_of(list).ok().filter(|_| !unknown)
 }
 
 /// An element of `claims`.
-fn claim(node: &Node, report: &mut Report) -> Option<ClaimDocument> {
+fn claim(node: &Node, report: &mut Report) -> Option<ClaimMatch> {
     let mut fields = Fields::of(node, "claim condition", report)?;
     let path = fields.required("claim", report).and_then(|node| keys(node, report));
     let value = comparison::value(&mut fields, Origin::Other, report);
     fields.finish(report);
-    Some(ClaimDocument { path: path?, value: value? })
+    ClaimMatch::new(path?, value?).ok()
 }
 
 /// A key, or the keys on the way to a nested claim: the same key may come twice on it.
@@ -114,17 +115,17 @@ fn keys(node: &Node, report: &mut Report) -> Option<Vec<String>> {
     read.into_iter().collect()
 }
 
-/// Refuses claims that should be absent, and have a value all the same.
-fn satisfiable(claims: &[ClaimDocument], place: crate::Span, report: &mut Report) -> bool {
-    let absent = |claim: &&ClaimDocument| matches!(claim.value, ValueDocument::Present(false));
+/// Refuses claims that should be absent, and have a value, or something in them that has, all the same.
+fn satisfiable(claims: &[ClaimMatch], place: Span, report: &mut Report) -> bool {
+    let absent = |claim: &&ClaimMatch| *claim.value() == ValueMatch::Present(false);
     let contradiction = claims.iter().filter(absent).find(|absent| {
         claims.iter().any(|other| {
-            other.path.starts_with(&absent.path) && !matches!(other.value, ValueDocument::Present(false))
+            other.claim().starts_with(absent.claim()) && *other.value() != ValueMatch::Present(false)
         })
     });
     if let Some(claim) = contradiction {
-        let message =
-            format!("the claim `{}` cannot be absent and have a value", quoted(&claim.path.join(".")));
+        let name = quoted(&claim.claim().join("."));
+        let message = format!("the claim `{name}` cannot be absent and have a value");
         report.add(Code::NeverHolds, place, message, "remove one of them");
     }
     contradiction.is_none()
