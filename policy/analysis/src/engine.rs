@@ -1,0 +1,120 @@
+//! What can be read off the engine's types without judging anything. What a rule means is always asked of the engine.
+
+use std::collections::BTreeSet;
+
+use bookend_engine::{
+    Clause, End, HttpMatch, IpNet, Isolation, Mode, NamespaceMatch, PeerMatch, PortMatch, PortRange, Program,
+    Protocol, Rule, WorkloadIdentity,
+};
+
+use crate::side::Seen;
+
+/// Every block a program names.
+pub(crate) fn nets(program: &Program) -> impl Iterator<Item = IpNet> {
+    let peers = program.rules().iter().flat_map(|rule| [&rule.from, &rule.to]);
+    peers.flat_map(|clause| clause.alternatives().unwrap_or_default()).flat_map(PeerMatch::nets)
+}
+
+/// The namespaces outside of which a clause certainly means nobody; `None` where it may mean anybody.
+pub(crate) fn namespaces(clause: &Clause<PeerMatch>) -> Option<BTreeSet<&str>> {
+    let named = |peer| match peer {
+        &PeerMatch { workloads: Some(ref selector), .. } => match &selector.namespaces {
+            NamespaceMatch::Named(name) => Some(name.as_str()),
+            NamespaceMatch::Labelled(_) => None,
+        },
+        _ => None,
+    };
+    clause.alternatives()?.iter().map(named).collect()
+}
+
+/// Whether a rule has a say over `end`, at which `seen` is (S4, S37, S38).
+pub(crate) fn governs(rule: &Rule, end: End, seen: &Seen<'_>) -> bool {
+    rule.at.contains(end) && seen.namespace().is_some_and(|namespace| rule.speaks_of(namespace))
+}
+
+/// All port matches of a rule, those that it excludes included.
+pub(crate) fn ports(rule: &Rule) -> impl Iterator<Item = &PortMatch> {
+    rule.ports.alternatives().unwrap_or_default().iter().chain(&rule.not_ports)
+}
+
+/// The protocol and the ports that a port match may mean at `destination`, for cutting port numbers into pieces.
+pub(crate) fn ranges(port: &PortMatch, destination: Option<&WorkloadIdentity>) -> Vec<(Protocol, u16, u16)> {
+    match port {
+        PortMatch::Range(range) => vec![(range.protocol(), range.first(), range.last())],
+        PortMatch::Named(named) => {
+            let own = destination.and_then(|identity| identity.ports.as_ref()).into_iter().flatten();
+            let mut found: Vec<_> = own
+                .filter(|port| named.means(port))
+                .map(|port| (port.protocol, port.port, port.port))
+                .collect();
+            let all = PortRange::all(named.protocol);
+            found.push((named.protocol, all.first(), all.last()));
+            found
+        }
+    }
+}
+
+/// The first and the last port of a protocol; of ICMP, type and code in one number.
+pub(crate) fn bounds(protocol: Protocol) -> (u16, u16) {
+    match (protocol.has_ports(), protocol.is_icmp()) {
+        (true, _) => (1, u16::MAX),
+        (false, true) => (0, u16::MAX),
+        (false, false) => (0, 0),
+    }
+}
+
+/// Whether conditions of a rule look at who the ends are.
+pub(crate) fn looks_at_ends(_rule: &Rule) -> bool {
+    false
+}
+
+/// Numbers that conditions compare the destination's port with.
+pub(crate) fn compared_ports(_rule: &Rule) -> Vec<u16> {
+    Vec::new()
+}
+
+/// The conditions of a rule.
+pub(crate) fn conditions(rule: &Rule) -> &[HttpMatch] {
+    rule.http.alternatives().unwrap_or_default()
+}
+
+/// Whether a rule asks for something that the packet layer may not see: a request, or a certificate.
+pub(crate) fn is_open(rule: &Rule) -> bool {
+    let asks = |peers: &Clause<PeerMatch>| {
+        peers.alternatives().unwrap_or_default().iter().any(PeerMatch::asks_for_principal)
+    };
+    !rule.http.is_any() || asks(&rule.from)
+}
+
+/// Whether a rule takes part in verdicts.
+pub(crate) fn enforced(rule: &Rule) -> bool {
+    rule.mode == Mode::Enforce
+}
+
+/// The tier of an isolation, and whether it takes part in verdicts.
+pub(crate) fn isolation_tier(isolation: &Isolation) -> (u32, bool) {
+    (isolation.tier, isolation.mode == Mode::Enforce)
+}
+
+/// SPIFFE ids that the principals in a rule mean, one for each pattern.
+pub(crate) fn principals(rule: &Rule) -> Vec<String> {
+    fn collect(peer: &PeerMatch, found: &mut Vec<String>) {
+        for pattern in peer.principals.alternatives().unwrap_or_default() {
+            let text = pattern.as_str();
+            found.push(match (text.strip_prefix('*'), text.strip_suffix('*')) {
+                (Some(rest), _) => {
+                    format!("spiffe://some.example{}{rest}", if rest.starts_with('/') { "" } else { "/" })
+                }
+                (None, Some(rest)) => format!("{rest}some"),
+                (None, None) => text.to_owned(),
+            });
+        }
+        peer.not.iter().for_each(|peer| collect(peer, found));
+    }
+    let mut found = Vec::new();
+    rule.from.alternatives().unwrap_or_default().iter().for_each(|peer| collect(peer, &mut found));
+    if !found.is_empty() {
+        found.push("spiffe://some.example/ns/some/sa/body".to_owned());
+    }
+    found
+}
