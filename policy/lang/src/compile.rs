@@ -13,7 +13,7 @@ use crate::{
     Diagnostic, Source, Span,
     document::{Service, TestSuite},
 };
-use bookend_engine::{Configuration, Inventory, Program};
+use bookend_engine::{Block, Configuration, Inventory, Program};
 
 pub use compiler::Compiler;
 
@@ -24,6 +24,10 @@ pub struct Compiled {
     pub program: Program,
     /// The workloads.
     pub inventory: Inventory,
+    /// The names of the tiers, by their order (S2).
+    pub tiers: BTreeMap<u32, String>,
+    /// The addresses of each Network, by its name (S42).
+    pub networks: BTreeMap<String, Vec<Block>>,
     /// The Services: further names of workloads.
     pub services: Vec<Service>,
     /// What somebody expects of the policies, by the name of the document.

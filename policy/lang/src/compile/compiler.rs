@@ -104,6 +104,11 @@ impl Compiler {
         let version = self.world.version + 1;
         self.world = WorldState { units: Some(units), version, surroundings, report };
         self.compiled.inventory = inventory;
+        let tiers = self.world.surroundings.tiers.iter();
+        self.compiled.tiers = tiers.map(|(name, tier)| (tier.order, name.clone())).collect();
+        let networks = self.world.surroundings.networks.iter();
+        self.compiled.networks =
+            networks.map(|(name, network)| (name.clone(), network.blocks.clone())).collect();
         self.compiled.services = services;
     }
 

@@ -197,19 +197,13 @@ fn port(node: &Node, report: &mut Report) -> Option<TestPort> {
 }
 
 fn port_text(text: &str, place: Span, report: &mut Report) -> Option<TestPort> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let name = text.len() <= 15
-        && text.bytes().any(|byte| byte.is_ascii_lowercase())
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    match text.parse::<u16>() {
-        Ok(number @ 1..) if digits && !text.starts_with('0') => Some(TestPort::Number(number)),
-        _ if name => Some(TestPort::Name(text.to_owned())),
-        _ => {
-            let cure = "write a number from 1 to 65535, or the name of a port: at most 15 of `a`–`z`, `0`–`9` and `-`";
-            report.add(Code::BadPort, place, format!("`{text}` is not a port"), cure);
-            None
-        }
+    let port = text.parse().ok();
+    if port.is_none() {
+        let cure =
+            "write a number from 1 to 65535, or the name of a port: at most 15 of `a`–`z`, `0`–`9` and `-`";
+        report.add(Code::BadPort, place, format!("`{text}` is not a port"), cure);
     }
+    port
 }
 
 fn protocol(fields: &mut Fields<'_>, report: &mut Report) -> Option<TestProtocol> {
