@@ -1,6 +1,7 @@
 //! What happened, as JSON lines: one object per line, told apart by `kind`.
 //!
-//! * `verdict`: a packet was denied, or a new connection allowed (with `--allow-events`);
+//! * `verdict`: a packet was denied, or a new connection allowed (with `--allow-events`, or where an audit has something to
+//!   say; its `audit` is what would have been, and was not enforced);
 //! * `policy`: an edit was `applied`, or `refused` with its complaints;
 //! * `suppressed`: so many verdicts were not told, because there were more than a reader could want;
 //! * `interface`: one is `policed`, `gone`, or `failed`.
@@ -10,7 +11,7 @@ use crate::enforcement::Notice;
 use crate::input::Complaint;
 use crate::names::{Names, hexadecimal};
 use bookend_abi::address::{UNSPECIFIED, to_ip};
-use bookend_abi::table::{ALLOW, ICMP, ICMPV6, NO_POLICY, NO_RULE, OUTSIDE, TCP, UDP};
+use bookend_abi::table::{ALLOW, ICMP, ICMPV6, NO_POLICY, NO_RULE, OUTSIDE, SCTP, TCP, UDP};
 use bookend_abi::{Address, Event, FROM_WORKLOAD, Reason};
 use bookend_plan::Plan;
 use serde::Serialize;
@@ -53,10 +54,14 @@ struct VerdictLine<'a> {
     verdict: &'static str,
     reason: &'static str,
     rule: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit: Option<Audit>,
     interface: Option<&'a str>,
     workload: Option<&'a str>,
     direction: &'static str,
     protocol: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    icmp: Option<IcmpType>,
     local: Option<IpAddr>,
     local_port: u16,
     remote: Option<IpAddr>,
@@ -64,6 +69,20 @@ struct VerdictLine<'a> {
     peer: Option<String>,
     bytes: u32,
     policy: Option<String>,
+}
+
+/// What an audit says (S36).
+#[derive(Serialize)]
+struct Audit {
+    verdict: &'static str,
+    rule: String,
+}
+
+/// What an ICMP or ICMPv6 message is.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct IcmpType {
+    r#type: u8,
+    code: u8,
 }
 
 #[derive(Serialize)]
@@ -146,13 +165,16 @@ impl Journal {
         let line = VerdictLine {
             kind: "verdict",
             time: self.clock.text(event.time),
-            verdict: if event.verdict == ALLOW { "allow" } else { "deny" },
+            verdict: verdict(event.verdict),
             reason: Reason(event.reason).name().unwrap_or("unknown"),
             rule: (event.rule != NO_RULE).then(|| names.rule(event.rule)),
+            audit: (event.audit_rule != NO_RULE)
+                .then(|| Audit { verdict: verdict(event.audit_verdict), rule: names.rule(event.audit_rule) }),
             interface,
             workload: interface.and_then(|interface| names.workload(interface)),
             direction: if event.direction == FROM_WORKLOAD { "from-workload" } else { "to-workload" },
             protocol: protocol(event),
+            icmp: icmp(event),
             local: address(event.local),
             local_port: event.local_port,
             remote: address(event.remote),
@@ -235,11 +257,35 @@ impl Drop for Journal {
     }
 }
 
+fn verdict(verdict: u8) -> &'static str {
+    if verdict == ALLOW { "allow" } else { "deny" }
+}
+
+/// Type and code, which an event has in the place of the receiver's port; of errors and of what was not parsed it has
+/// neither.
+fn icmp(event: &Event) -> Option<IcmpType> {
+    let told = [
+        Reason::RULE,
+        Reason::DEFAULT,
+        Reason::ISOLATION,
+        Reason::ESTABLISHED,
+        Reason::NO_CONNECTION,
+        Reason::FLOW_EXPIRED,
+    ];
+    if !matches!(event.protocol, ICMP | ICMPV6) || !told.contains(&Reason(event.reason)) {
+        return None;
+    }
+    let port = if event.direction == FROM_WORKLOAD { event.remote_port } else { event.local_port };
+    let [r#type, code] = port.to_be_bytes();
+    Some(IcmpType { r#type, code })
+}
+
 fn protocol(event: &Event) -> Option<String> {
     Some(match event.protocol {
         0 if event.local == UNSPECIFIED => return None,
         TCP => "tcp".to_owned(),
         UDP => "udp".to_owned(),
+        SCTP => "sctp".to_owned(),
         ICMP => "icmp".to_owned(),
         ICMPV6 => "icmpv6".to_owned(),
         number => number.to_string(),
@@ -282,6 +328,33 @@ mod tests {
             suppressed.map(|(_, rest)| rest.trim_end_matches('}').parse::<u64>().unwrap()).sum();
         assert_eq!(told + counted, u64::from(VERDICTS_PER_SECOND) + 500);
         assert!(counted > 0);
+    }
+
+    fn told(event: &Event) -> String {
+        let page = Page::default();
+        let mut journal = Journal::new(Some(Box::new(page.clone())));
+        journal.verdict(event, None, &Names::default());
+        drop(journal);
+        String::from_utf8(page.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn what_an_audit_says_is_told_beside_the_verdict() {
+        let event = Event { verdict: ALLOW, rule: 1, audit_rule: 0xa, ..Event::default() };
+        let line = told(&event);
+        assert!(line.contains(r#""verdict":"allow""#), "{line}");
+        assert!(line.contains(r#""audit":{"verdict":"deny","rule":"000000000000000a"}"#), "{line}");
+        assert!(!told(&Event { audit_rule: NO_RULE, ..event }).contains("audit"));
+    }
+
+    #[test]
+    fn icmp_is_told_by_type_and_code() {
+        let event = Event { protocol: ICMP, remote_port: 3 << 8 | 4, ..Event::default() };
+        assert_eq!(icmp(&event), Some(IcmpType { r#type: 3, code: 4 }));
+        let received = Event { direction: bookend_abi::TO_WORKLOAD, local_port: 8 << 8, ..event };
+        assert_eq!(icmp(&received), Some(IcmpType { r#type: 8, code: 0 }));
+        assert_eq!(icmp(&Event { reason: Reason::ICMP_UNRELATED.0, ..event }), None);
+        assert_eq!(icmp(&Event { protocol: TCP, ..event }), None);
     }
 
     /// A reader who does not read.

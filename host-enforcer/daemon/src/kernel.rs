@@ -34,7 +34,7 @@ use std::path::{Path, PathBuf};
 const DIRECTIONS: [links::Direction; 2] = [links::Direction::FromWorkload, links::Direction::ToWorkload];
 
 /// The tables that are pinned; `scratch` is private to each load of the programs.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "config",
     "interfaces",
     "owned",
@@ -45,6 +45,7 @@ const TABLES: [&str; 11] = [
     "flows",
     "counters",
     "rules",
+    "audits",
     "events",
 ];
 
@@ -183,6 +184,14 @@ impl Pinned {
     /// If the table cannot be read.
     pub fn rules(&self) -> Result<BTreeMap<u64, Counter>, KernelError> {
         self.maps.rules()
+    }
+
+    /// Packets and bytes about which an audit reported a rule, by that rule, over all CPUs.
+    ///
+    /// # Errors
+    /// If the table cannot be read.
+    pub fn audits(&self) -> Result<BTreeMap<u64, Counter>, KernelError> {
+        self.maps.audits()
     }
 }
 

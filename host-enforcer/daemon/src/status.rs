@@ -7,7 +7,7 @@ use crate::kernel::Pinned;
 use crate::names::{Names, hexadecimal};
 use crate::requirement;
 use bookend_abi::address::to_ip;
-use bookend_abi::table::{ABI_VERSION, NO_POLICY};
+use bookend_abi::table::{ABI_VERSION, Counter, NO_POLICY};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -28,6 +28,8 @@ struct Status {
     reasons: BTreeMap<&'static str, u64>,
     /// Packets by rule.
     rules: BTreeMap<String, u64>,
+    /// Opening and denied packets by the rule that an audit reported about them.
+    audits: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -73,6 +75,7 @@ pub fn status(options: &StatusOptions) -> Result<(), Failure> {
             identities: 0,
             reasons: BTreeMap::new(),
             rules: BTreeMap::new(),
+            audits: BTreeMap::new(),
         },
     };
     let text = match options.output {
@@ -116,7 +119,9 @@ fn collect(pinned: &Pinned, names: &Names) -> Result<Status, Failure> {
     });
     let reasons = pinned.counters()?.into_iter().filter(|(_, counter)| counter.packets > 0);
     let reasons = reasons.filter_map(|(reason, counter)| Some((reason.name()?, counter.packets)));
-    let rules = pinned.rules()?.into_iter().map(|(rule, counter)| (names.rule(rule), counter.packets));
+    let by_name = |counters: BTreeMap<u64, Counter>| {
+        counters.into_iter().map(|(rule, counter)| (names.rule(rule), counter.packets)).collect()
+    };
     Ok(Status {
         enforcing: !attached.is_empty(),
         abi_version: tables.config.abi_version,
@@ -125,7 +130,8 @@ fn collect(pinned: &Pinned, names: &Names) -> Result<Status, Failure> {
         policies: policies.collect(),
         identities: tables.identities.len(),
         reasons: reasons.collect(),
-        rules: rules.collect(),
+        rules: by_name(pinned.rules()?),
+        audits: by_name(pinned.audits()?),
     })
 }
 
@@ -159,25 +165,16 @@ fn text(status: &Status) -> String {
         rows.push([policy.handle.clone(), verdicts, blocks, policy.default_rule.clone()]);
     }
     table(&mut text, &rows);
-    for (title, counts) in [
-        (
-            "REASON",
-            status.reasons.iter().map(|(name, packets)| [(*name).to_owned(), packets.to_string()]).collect(),
-        ),
-        (
-            "RULE",
-            status
-                .rules
-                .iter()
-                .map(|(name, packets)| [name.clone(), packets.to_string()])
-                .collect::<Vec<_>>(),
-        ),
-    ] {
-        let mut rows = vec![[title.to_owned(), "PACKETS".to_owned()]];
-        rows.extend(counts);
-        table(&mut text, &rows);
-    }
+    counts(&mut text, "REASON", status.reasons.iter().map(|(name, packets)| (*name, *packets)));
+    counts(&mut text, "RULE", status.rules.iter().map(|(name, packets)| (name.as_str(), *packets)));
+    counts(&mut text, "AUDITED BY", status.audits.iter().map(|(name, packets)| (name.as_str(), *packets)));
     text
+}
+
+fn counts<'a>(text: &mut String, title: &str, counts: impl Iterator<Item = (&'a str, u64)>) {
+    let mut rows = vec![[title.to_owned(), "PACKETS".to_owned()]];
+    rows.extend(counts.map(|(name, packets)| [name.to_owned(), packets.to_string()]));
+    table(text, &rows);
 }
 
 /// Columns as wide as their widest entry, and an empty line; nothing, if there is only the header.

@@ -25,6 +25,8 @@ unsafe impl<T: bytemuck::Pod> aya::Pod for Wire<T> {}
 type BlockData = [u8; 24];
 
 type Hash<K, V> = HashMap<MapData, Wire<K>, Wire<V>>;
+/// Counters by rule.
+type Counted = PerCpuHashMap<MapData, u64, Wire<Counter>>;
 
 pub(super) struct Maps {
     config: Array<MapData, Wire<Config>>,
@@ -36,7 +38,8 @@ pub(super) struct Maps {
     verdicts: Hash<VerdictKey, VerdictValue>,
     flows: Hash<FlowKey, FlowValue>,
     counters: PerCpuArray<MapData, Wire<Counter>>,
-    rules: PerCpuHashMap<MapData, u64, Wire<Counter>>,
+    rules: Counted,
+    audits: Counted,
 }
 
 impl Maps {
@@ -62,6 +65,7 @@ impl Maps {
             flows: map("flows")?.try_into()?,
             counters: map("counters")?.try_into()?,
             rules: map("rules")?.try_into()?,
+            audits: map("audits")?.try_into()?,
         })
     }
 
@@ -112,8 +116,11 @@ impl Maps {
     }
 
     pub(super) fn rules(&self) -> Result<BTreeMap<u64, Counter>, KernelError> {
-        let entries = self.rules.iter().map(|entry| entry.map(|(rule, values)| (rule, sum(&values))));
-        entries.collect::<Result<_, _>>().map_err(table("rules"))
+        by_rule(&self.rules).map_err(table("rules"))
+    }
+
+    pub(super) fn audits(&self) -> Result<BTreeMap<u64, Counter>, KernelError> {
+        by_rule(&self.audits).map_err(table("audits"))
     }
 
     pub(super) fn write_policy(&mut self, handle: u64, contents: &PolicyContents) -> Result<(), KernelError> {
@@ -256,6 +263,10 @@ fn trie_key(key: &BlockKey) -> Key<BlockData> {
 fn block_key(key: &Key<BlockData>) -> BlockKey {
     let [p0, p1, p2, p3, p4, p5, p6, p7, address @ ..] = key.data();
     BlockKey { prefix_length: key.prefix_len(), policy: [p0, p1, p2, p3, p4, p5, p6, p7], address }
+}
+
+fn by_rule(counted: &Counted) -> Result<BTreeMap<u64, Counter>, MapError> {
+    counted.iter().map(|entry| entry.map(|(rule, values)| (rule, sum(&values)))).collect()
 }
 
 fn sum(values: &aya::maps::PerCpuValues<Wire<Counter>>) -> Counter {

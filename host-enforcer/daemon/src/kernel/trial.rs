@@ -101,6 +101,14 @@ impl Trial {
         self.maps.rules()
     }
 
+    /// Packets and bytes about which an audit reported a rule, by that rule, over all CPUs.
+    ///
+    /// # Errors
+    /// If the table cannot be read.
+    pub fn audits(&self) -> Result<BTreeMap<u64, Counter>, KernelError> {
+        self.maps.audits()
+    }
+
     /// Runs the program for `direction` on `frame`, `repeat` times.
     ///
     /// # Errors

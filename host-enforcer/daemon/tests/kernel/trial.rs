@@ -1,11 +1,11 @@
 //! The programs on single packets, against the same decision over plain tables.
 
 use bookend_abi::craft;
-use bookend_abi::packet::{ACK, SYN};
+use bookend_abi::packet::{ABORT, ACK, SHUTDOWN, SYN};
 use bookend_abi::plain::PlainTables;
 use bookend_abi::table::{
-    ALLOW, BlockKey, Config, ICMP, ICMPV6, Interface, OUTSIDE, OwnedKey, PolicyHead, TCP, UDP, VerdictKey,
-    VerdictValue,
+    ALLOW, BlockKey, Config, DENY, ICMP, ICMPV6, Interface, OUTSIDE, OwnedKey, PolicyHead, SCTP, TCP, UDP,
+    VerdictKey, VerdictValue,
 };
 use bookend_abi::{
     Event, FROM_WORKLOAD, Outcome, Packet, Reason, TO_WORKLOAD, address, decide, parse, report,
@@ -30,8 +30,8 @@ fn address(text: &str) -> bookend_abi::Address {
     address::from_ip(ip(text))
 }
 
-/// A workload that may open TCP 9080 and 8192–16383 to a friend and anything to a block, and be reached on UDP 53 and
-/// by echo.
+/// A workload that may open TCP 9080 and 8192–16383 to a friend, SCTP 3868 and ICMP timestamps and type 42, and anything to
+/// a block, and be reached on UDP 53 and by echo. An audit speaks of TCP 9081 and 9082, of type 42 and of the default.
 fn tables() -> PlainTables {
     let mut tables = PlainTables::default();
     let interface = Interface { egress: EGRESS, ingress: INGRESS, epoch: 5, flags: 0 };
@@ -47,11 +47,18 @@ fn tables() -> PlainTables {
         flags: PolicyHead::HAS_BLOCKS,
         tcp_prefixes: 1 << 16 | 1 << 3 | 1,
         udp_prefixes: 1 << 16,
+        sctp_prefixes: 1 << 16,
+        icmp_prefixes: 1 << 8 | 1,
+        icmpv6_prefixes: 1 << 16,
         default_rule: 77,
-        ..PolicyHead::default()
+        default_audit_rule: 0,
     };
     tables.policies.insert(EGRESS, head);
-    tables.policies.insert(INGRESS, head);
+    let default_audit_rule = 78;
+    tables.policies.insert(
+        INGRESS,
+        PolicyHead { flags: head.flags | PolicyHead::DEFAULT_AUDIT_ALLOW, default_audit_rule, ..head },
+    );
     tables.blocks.insert(BlockKey::new(EGRESS, address("192.0.2.0"), 96 + 24), 4);
     tables.blocks.insert(BlockKey::new(INGRESS, address("192.0.2.0"), 96 + 24), 5);
     let mut allow = |policy, identity, block, protocol, port, prefix_length, rule| {
@@ -63,7 +70,17 @@ fn tables() -> PlainTables {
     allow(EGRESS, OUTSIDE, 4, TCP, 0, 0, 3);
     allow(INGRESS, FRIEND_IDENTITY, 0, UDP, 53, 16, 4);
     allow(INGRESS, FRIEND_IDENTITY, 0, ICMP, 0, 0, 5);
-    allow(INGRESS, FRIEND_IDENTITY, 0, ICMPV6, 0, 0, 6);
+    allow(INGRESS, FRIEND_IDENTITY, 0, ICMPV6, 128 << 8, 16, 6);
+    allow(EGRESS, FRIEND_IDENTITY, 0, SCTP, 3868, 16, 7);
+    allow(EGRESS, FRIEND_IDENTITY, 0, ICMP, 13 << 8, 8, 8);
+    let mut audit = |protocol, port, prefix_length, value| {
+        let (policy, identity) = (EGRESS, FRIEND_IDENTITY);
+        let key = VerdictKey { policy, identity, block: 0, port, protocol, prefix_length };
+        tables.verdicts.insert(key, value);
+    };
+    audit(TCP, 9081, 16, VerdictValue::new(9, ALLOW).audited(79, DENY));
+    audit(TCP, 9082, 16, VerdictValue::new(9, DENY).audited(79, ALLOW));
+    audit(ICMP, 42 << 8, 8, VerdictValue::new(9, ALLOW).audited(79, DENY));
     tables
 }
 
@@ -73,6 +90,14 @@ fn tcp(from: &str, to: &str, ports: (u16, u16), flags: u8) -> Vec<u8> {
 
 fn udp(from: &str, to: &str, ports: (u16, u16)) -> Vec<u8> {
     craft::frame(ip(from), ip(to), UDP, &craft::udp(ports.0, ports.1, b"data"))
+}
+
+/// Chunks of SCTP.
+const DATA: u8 = 0;
+const INIT_ACK: u8 = 2;
+
+fn sctp(from: &str, to: &str, packet: &[u8]) -> Vec<u8> {
+    craft::frame(ip(from), ip(to), SCTP, packet)
 }
 
 fn patched(mut frame: Vec<u8>, offset: usize, bytes: &[u8]) -> Vec<u8> {
@@ -87,6 +112,9 @@ fn conversation() -> Vec<(u8, Vec<u8>)> {
     let neighbor = |kind: u8, target: &str| craft::icmp(kind, [0; 4], &address(target));
     let sent = craft::packet(ip(OWN), ip(FRIEND), TCP, &craft::tcp(40000, 9080, ACK));
     let syn = |to: &str, port| tcp(OWN, to, (40000, port), SYN);
+    let bundled =
+        [craft::sctp_init(5001, 3868), craft::sctp(0, 0, 7, DATA, &[0; 16])[12..].to_vec()].concat();
+    let associated = craft::packet(ip(OWN), ip(FRIEND), SCTP, &craft::sctp(5000, 3868, 7, DATA, &[0; 16]));
     let mut with_options = tcp(OWN, FRIEND, (40007, 9080), SYN);
     with_options.splice(34..34, [148, 4, 0, 0, 1, 0, 0, 0]);
     let with_options = patched(patched(with_options, 14, &[0x47]), 16, &48_u16.to_be_bytes());
@@ -138,7 +166,29 @@ fn conversation() -> Vec<(u8, Vec<u8>)> {
         (from, patched(with_options, 34, &[131])),
         (from, craft::ethernet(0x88cc, &[0; 60])),
         (from, craft::ethernet(0x8100, &[0; 60])),
-        (from, craft::frame(ip(OWN), ip(FRIEND), 132, &[0; 12])),
+        (from, craft::frame(ip(OWN), ip(FRIEND), 47, &[0; 12])),
+        (from, syn(FRIEND, 9081)),
+        (from, syn(FRIEND, 9082)),
+        (to, tcp(FRIEND, OWN, (1, 2), SYN)),
+        (from, sctp(OWN, FRIEND, &craft::sctp(5000, 3868, 7, DATA, &[0; 16]))),
+        (from, sctp(OWN, FRIEND, &craft::sctp_init(5000, 3869))),
+        (from, sctp(OWN, FRIEND, &craft::sctp_init(5000, 3868))),
+        (to, sctp(FRIEND, OWN, &craft::sctp(3868, 5000, 9, INIT_ACK, &[0; 16]))),
+        (from, sctp(OWN, FRIEND, &craft::sctp(5000, 3868, 7, DATA, &[0; 16]))),
+        (from, sctp(OWN, FRIEND, &bundled)),
+        (from, sctp(OWN, FRIEND, &craft::sctp(5000, 3868, 0, DATA, &[0; 16]))),
+        (to, craft::frame(ip("198.51.100.1"), ip(OWN), ICMP, &craft::icmp(3, [0; 4], &associated))),
+        (to, sctp(FRIEND, OWN, &craft::sctp(3868, 5000, 9, SHUTDOWN, &[0; 4]))),
+        (to, sctp(FRIEND, OWN, &craft::sctp(3868, 5000, 9, ABORT, &[]))),
+        (from, sctp(OWN6, FRIEND6, &craft::sctp_init(5000, 3868))),
+        (from, craft::frame(ip(OWN), ip(FRIEND), ICMP, &echo(13))),
+        (to, craft::frame(ip(FRIEND), ip(OWN), ICMP, &echo(14))),
+        (to, craft::frame(ip(FRIEND), ip(OWN), ICMP, &echo(0))),
+        (from, craft::frame(ip(OWN), ip(FRIEND), ICMP, &craft::icmp_with_code(42, 9, [0; 4], b""))),
+        (from, craft::frame(ip(OWN), ip(FRIEND), ICMP, &craft::icmp(43, [0; 4], b""))),
+        (from, craft::frame(ip(OWN), ip(FRIEND), ICMP, &craft::icmp_with_code(8, 1, [0; 4], b""))),
+        (to, craft::frame(ip(FRIEND6), ip(OWN6), ICMPV6, &craft::icmp(139, [0; 4], b""))),
+        (to, craft::frame(ip(FRIEND6), ip(OWN6), ICMPV6, &craft::icmp(100, [0; 4], b""))),
     ]
 }
 
@@ -181,6 +231,27 @@ fn before_any_table_is_written_everything_is_dropped() {
         assert!(!result.allowed);
         assert_eq!(result.event.map(|event| event.reason), Some(Reason::UNKNOWN_INTERFACE.0));
     }
+}
+
+#[test]
+fn what_an_audit_says_is_counted_and_not_enforced() {
+    let Some(object) = super::object() else { return };
+    let mut trial = Trial::load(&object).unwrap();
+    let mut tables = tables();
+    tables.config.flags = 0;
+    trial.replace(&tables).unwrap();
+    for (direction, frame, allowed) in [
+        (FROM_WORKLOAD, tcp(OWN, FRIEND, (40000, 9081), SYN), true),
+        (FROM_WORKLOAD, tcp(OWN, FRIEND, (40000, 9081), ACK), true),
+        (FROM_WORKLOAD, tcp(OWN, FRIEND, (40000, 9082), SYN), false),
+        (TO_WORKLOAD, tcp(STRANGER, OWN, (40000, 80), SYN), false),
+        (FROM_WORKLOAD, tcp(OWN, FRIEND, (40000, 9080), SYN), true),
+    ] {
+        assert_eq!(trial.run(direction, &frame, 1).unwrap().allowed, allowed);
+    }
+    let counted = trial.audits().unwrap();
+    let packets: Vec<_> = counted.iter().map(|(rule, counter)| (*rule, counter.packets)).collect();
+    assert_eq!(packets, [(78, 1), (79, 2)]);
 }
 
 /// A xorshift generator: the same frames with every run.
@@ -255,6 +326,10 @@ fn the_cost_of_a_packet_is_measured() {
         measure(&format!("{from}: established"), FROM_WORKLOAD, &ack);
         measure(&format!("{from}: SYN, port range"), FROM_WORKLOAD, &tcp(from, to, (40001, 9000), SYN));
     }
+    measure("SCTP INIT", FROM_WORKLOAD, &sctp(OWN, FRIEND, &craft::sctp_init(5000, 3868)));
+    let data = craft::sctp(5000, 3868, 7, DATA, &[0; 16]);
+    measure("SCTP established", FROM_WORKLOAD, &sctp(OWN, FRIEND, &data));
+    measure("SYN, audited (with event until full)", FROM_WORKLOAD, &tcp(OWN, FRIEND, (40000, 9081), SYN));
     measure("SYN, CIDR", FROM_WORKLOAD, &tcp(OWN, STRANGER, (40000, 443), SYN));
     measure("SYN, isolated (with event until full)", FROM_WORKLOAD, &tcp(OWN, FRIEND, (40000, 80), SYN));
     measure("spoofed source", FROM_WORKLOAD, &tcp(FRIEND, OWN, (1, 2), SYN));
