@@ -122,7 +122,7 @@ mod tests {
                 "issuer": ["a"], "subject": [{"exact": "a"}], "audiences": ["a"],
                 "claims": [{"claim": ["a", "b"], "value": text}],
             }],
-            "not": not,
+            "when": "request.path == '/a'", "not": not,
         })
     }
 

@@ -8,10 +8,14 @@ use alloc::{string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Clause, Condition, Connection, HostPattern, Identity, PathPattern, Request, Tokens, Truth};
+use crate::{
+    Clause, Condition, Connection, Expression, HostPattern, Identity, PathPattern, Request, Tokens, Truth,
+};
 pub use grpc::{GrpcMatch, GrpcMatchError};
 pub use token::{ClaimMatch, ClaimNameError, TokenMatch};
+pub(crate) use token::{Found, integer, scalar};
 pub use value::{HeaderMatch, NameError, QueryMatch, ValueMatch};
+pub(crate) use value::{header_name, parameter_name};
 
 /// Conditions on an HTTP request; every part that is present must hold (S30).
 ///
@@ -33,6 +37,9 @@ pub struct HttpMatch {
     pub grpc: Clause<GrpcMatch>,
     /// Verified tokens (S54).
     pub jwt: Clause<TokenMatch>,
+    /// A comparison between attributes (S55).
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub when: Option<Expression>,
     /// Conditions none of which may hold (S56).
     pub not: Vec<HttpMatch>,
 }
@@ -56,7 +63,7 @@ impl Needs {
 
 impl HttpMatch {
     /// The parts, those that cost least first.
-    pub const PARTS: [Condition; 8] = [
+    pub const PARTS: [Condition; 9] = [
         Condition::Methods,
         Condition::Paths,
         Condition::Hosts,
@@ -64,6 +71,7 @@ impl HttpMatch {
         Condition::Query,
         Condition::Headers,
         Condition::Jwt,
+        Condition::When,
         Condition::Not,
     ];
 
@@ -105,12 +113,14 @@ impl HttpMatch {
                 all(&self.headers, |header| header.value().holds(&request.header(header.name())))
             }
             Condition::Jwt => self.token_holds(connection, request),
+            Condition::When => {
+                self.when.as_ref().map_or(Truth::Yes, |when| self.expression_holds(when, connection, request))
+            }
             Condition::Not => all(&self.not, |not| not.holds(connection, request).negated()),
             Condition::From
             | Condition::To
             | Condition::Ports
             | Condition::NotPorts
-            | Condition::When
             | Condition::Http
             | Condition::Proxy => Truth::Yes,
         }
@@ -143,6 +153,21 @@ impl HttpMatch {
         }
     }
 
+    /// Whether the expression holds, with the segments of one of the path patterns that match.
+    fn expression_holds(
+        &self,
+        when: &Expression,
+        connection: &Connection<'_>,
+        request: &Request<'_>,
+    ) -> Truth {
+        match (self.paths.alternatives(), request.path()) {
+            (Some(patterns), Ok(path)) if !when.segments().is_empty() => Truth::any(patterns, |pattern| {
+                Truth::from(pattern.matches(path)).and(when.holds(connection, request, Some((pattern, path))))
+            }),
+            _ => when.holds(connection, request, None),
+        }
+    }
+
     /// What must be read of a request so that the conditions can be judged.
     pub fn needs(&self) -> Needs {
         let own = Needs {
@@ -150,7 +175,8 @@ impl HttpMatch {
             headers: !self.headers.is_empty() || !self.grpc.is_any() || !self.hosts.is_any(),
             tokens: !self.jwt.is_any(),
         };
-        self.not.iter().fold(own, |needs, not| needs.and(not.needs()))
+        let when = self.when.as_ref().map(Expression::needs).unwrap_or_default();
+        self.not.iter().fold(own.and(when), |needs, not| needs.and(not.needs()))
     }
 }
 

@@ -34,6 +34,7 @@ mod selector;
 mod text;
 mod trace;
 mod truth;
+mod when;
 mod workload;
 
 pub use clause::{Clause, EmptyClause};
@@ -59,6 +60,7 @@ pub use selector::{LabelMatch, NamespaceMatch, Selector};
 pub use text::{Regex, RegexError, RegexFault, TextMatch, TextPattern, TextPatternError};
 pub use trace::{Condition, NoTrace, Outcome, Trace};
 pub use truth::Truth;
+pub use when::{Expression, ExpressionError, ExpressionFault};
 pub use workload::{Labels, Workload, WorkloadIdentity};
 
 /// Networks and addresses, as the engine's types use them.

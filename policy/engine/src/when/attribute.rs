@@ -1,0 +1,57 @@
+//! What an expression can speak of.
+
+use alloc::{string::String, vec::Vec};
+
+use super::ExpressionFault;
+use crate::{
+    End,
+    http::{header_name, parameter_name},
+};
+
+/// An attribute of a request, its token, or an end of its connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Attribute {
+    Method,
+    Host,
+    Path,
+    /// The name is in lower case.
+    Header(String),
+    Query(String),
+    /// A named segment of the path pattern that matched.
+    Segment(String),
+    /// The names that lead to it; never empty.
+    Claim(Vec<String>),
+    Namespace(End),
+    ServiceAccount(End),
+    Label(End, String),
+    /// Of the source: nobody else proves one (S59).
+    Principal,
+    /// Of the destination.
+    Port,
+}
+
+impl Attribute {
+    /// The attribute that is reached from `root` by these names.
+    pub(super) fn of(root: &str, names: Vec<String>) -> Result<Self, ExpressionFault> {
+        let names_as_text: Vec<&str> = names.iter().map(String::as_str).collect();
+        let end = if root == "source" { End::Source } else { End::Destination };
+        Ok(match (root, names_as_text.as_slice()) {
+            ("request", ["method"]) => Self::Method,
+            ("request", ["host"]) => Self::Host,
+            ("request", ["path"]) => Self::Path,
+            ("request", ["headers", name]) => Self::Header(header_name(name)?),
+            ("request", ["query", name]) => {
+                parameter_name(name)?;
+                Self::Query(String::from(*name))
+            }
+            ("path", [name]) => Self::Segment(String::from(*name)),
+            ("jwt", ["claims", _, ..]) => Self::Claim(names.into_iter().skip(1).collect()),
+            ("source" | "destination", ["namespace"]) => Self::Namespace(end),
+            ("source" | "destination", ["serviceAccount"]) => Self::ServiceAccount(end),
+            ("source" | "destination", ["labels", key]) => Self::Label(end, String::from(*key)),
+            ("source", ["principal"]) => Self::Principal,
+            ("destination", ["port"]) => Self::Port,
+            _ => return Err(ExpressionFault::UnknownAttribute),
+        })
+    }
+}
