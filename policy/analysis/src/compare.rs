@@ -1,14 +1,15 @@
 //! Two outcomes of the same connections: whether and how they differ.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use bookend_engine::{
-    Connection, Endpoint, Exchange, HttpMatch, Identity, NoTrace, Principal, Protocol, Verdict, rehearse,
+    Connection, Endpoint, Exchange, HttpMatch, Identity, NoTrace, Principal, Protocol, Rule, Verdict,
+    rehearse,
 };
 
 use crate::channel::{Channel, Outcome};
 use crate::diff::Kind;
-use crate::engine::{conditions, principals};
+use crate::engine::{conditions, enforced, is_open, principals};
 use crate::specimen::Specimen;
 
 /// How many examples are kept of each sort.
@@ -39,7 +40,7 @@ pub(crate) fn compare(
     (protocol, port): (Protocol, u16),
     known: &mut HashMap<String, Comparison>,
 ) -> Option<Comparison> {
-    let of = |channel: &Channel<'_>| rehearsed(channel, protocol, port);
+    let of = |channel: &Channel<'_>| (rehearsed(channel, protocol, port), rehearsed_conditions(channel));
     let audited = || (of(old) != of(new)).then(|| Comparison::plain(Kind::Audited));
     match outcomes {
         (Outcome::Denied { .. }, Outcome::Denied { .. })
@@ -75,11 +76,17 @@ fn shape(outcome: &Outcome<'_>) -> (Option<Verdict>, Vec<crate::course::Shape>) 
 }
 
 /// The verdict on packets as if what is only audited were enforced.
-fn rehearsed(channel: &Channel<'_>, protocol: Protocol, port: u16) -> Option<Verdict> {
+fn rehearsed(channel: &Channel<'_>, protocol: Protocol, port: u16) -> Verdict {
     let connection = channel.connection(protocol, port);
     let judgement = channel.judge(&connection, Exchange::Packet);
-    rehearse(&channel.program, &connection, Exchange::Packet, &judgement, &mut NoTrace)
-        .map(|judgement| judgement.verdict())
+    let rehearsal = rehearse(&channel.program, &connection, Exchange::Packet, &judgement, &mut NoTrace);
+    rehearsal.unwrap_or(judgement).verdict()
+}
+
+/// The rules that are only audited and ask for more than packets show.
+fn rehearsed_conditions(channel: &Channel<'_>) -> BTreeSet<String> {
+    let audited = channel.rules.iter().filter(|rule| !enforced(rule) && is_open(rule));
+    audited.map(|rule| format!("{:?}", Rule { id: String::new(), ..(*rule).clone() })).collect()
 }
 
 fn requests(old: &Channel<'_>, new: &Channel<'_>, (protocol, port): (Protocol, u16)) -> Comparison {

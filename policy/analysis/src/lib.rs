@@ -14,6 +14,7 @@ mod channel;
 mod clauses;
 mod compare;
 mod course;
+mod crowd;
 mod diff;
 mod engine;
 mod gather;
@@ -28,6 +29,7 @@ mod trail;
 
 pub use channel::Outcome;
 pub use course::{Course, Step};
+pub use crowd::Crowd;
 pub use diff::{Change, Detail, Difference, Extent, Kind, Stand, diff};
 pub use ground::Ground;
 pub use reach::{Passage, Reach, reach};
