@@ -33,7 +33,7 @@ impl<'d> Answer<'d> {
             warnings: diagnostics.len() - errors,
             policies: compiled.map(policies),
             rules: compiled.map(|compiled| compiled.program.rules().len()),
-            workloads: compiled.map(|compiled| compiled.inventory.workloads.len()),
+            workloads: compiled.map(|compiled| compiled.inventory.workloads().len()),
             diagnostics: diagnostics.iter().map(|diagnostic| Entry::new(diagnostic, sources)).collect(),
         }
     }

@@ -10,12 +10,16 @@ mod answer;
 mod command;
 mod diagnostic;
 mod exit;
+mod filter;
 mod module;
 mod output;
 mod passage;
+mod progress;
+mod request;
 mod sources;
 mod subject;
 mod traffic;
+mod trial;
 
 use std::process::ExitCode;
 

@@ -1,38 +1,33 @@
 //! A connection on its way past every point where it is judged.
 
+mod audit;
 mod kernel;
 mod near;
 mod place;
+mod point;
 mod proxy;
 mod residual;
+mod words;
 
 use std::net::IpAddr;
 
 use anyhow::anyhow;
-use bookend_engine::{Endpoint, Explanation, Identity, Location, Verdict};
+use bookend_engine::{End, Protocol};
 use serde::Serialize;
 
+use crate::request::Request;
 use crate::sources::{Documents, Place};
 use crate::subject::Party;
+use crate::traffic::{Message, Payload, Traffic};
 
-pub(crate) use kernel::Kernel;
+pub(crate) use audit::Audit;
+pub(crate) use kernel::{FIRST_PORT, Kernel, frame};
 pub(crate) use near::Near;
 pub(crate) use place::Places;
-pub(crate) use proxy::spiffe_id;
+use point::Watch;
+pub(crate) use point::{Answer, Judged, Layer, Point, Rehearsed, default_tier};
+pub(crate) use proxy::certificate;
 pub(crate) use residual::Residual;
-
-/// What travels.
-#[derive(Clone, Debug)]
-pub(crate) struct Traffic {
-    /// The protocol, but for its family.
-    pub(crate) transport: crate::traffic::Transport,
-    /// The destination's port; 0 for protocols without ports.
-    pub(crate) port: u16,
-    /// Method and path of the HTTP request; without one, TCP is an opaque stream.
-    pub(crate) request: Option<(String, String)>,
-    /// Whether the source speaks without mutual TLS.
-    pub(crate) plaintext: bool,
-}
 
 /// One connection and every verdict about it.
 #[derive(Clone, Debug, Serialize)]
@@ -40,15 +35,33 @@ pub(crate) struct Traffic {
 pub(crate) struct Passage {
     pub(crate) from: String,
     pub(crate) to: String,
+    /// The addresses that were asked about.
+    pub(crate) from_address: IpAddr,
+    pub(crate) to_address: IpAddr,
+    /// The names, with the address where only that tells one instance from another.
+    #[serde(skip)]
+    pub(crate) labels: (String, String),
+    /// What travels, in words.
+    #[serde(skip)]
+    travels: String,
     pub(crate) protocol: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) port: Option<u16>,
+    /// Type and code of an ICMP message.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) request: Option<Asked>,
+    pub(crate) icmp: Option<Message>,
+    pub(crate) plaintext: bool,
+    /// The SPIFFE id that somebody outside proves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) principal: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) request: Option<Request>,
     /// `allow` or `deny`, of all points together.
     pub(crate) verdict: &'static str,
-    /// The first point that denies, else the last one.
+    /// The first point that denies, else the last one that has something to say.
     pub(crate) decided_by: Decider,
+    /// What would decide if rules in audit mode were enforced, where that differs.
+    pub(crate) audit: Option<Audit>,
     /// In the order in which a packet meets them.
     pub(crate) points: Vec<Point>,
     /// What the kernel lets pass and the filter may not.
@@ -57,82 +70,13 @@ pub(crate) struct Passage {
     pub(crate) without_address: Vec<String>,
 }
 
-/// An HTTP request.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Asked {
-    pub(crate) method: String,
-    pub(crate) path: String,
-}
-
 /// Who decided.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Decider {
     pub(crate) layer: Layer,
     pub(crate) end: &'static str,
     pub(crate) id: String,
     pub(crate) at: Option<Place>,
-}
-
-/// What enforces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum Layer {
-    Kernel,
-    Proxy,
-}
-
-impl Layer {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Kernel => "kernel",
-            Self::Proxy => "proxy",
-        }
-    }
-}
-
-/// A point where the connection is judged, or would be.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Point {
-    pub(crate) layer: Layer,
-    /// Where it stands: `source` or `destination`.
-    pub(crate) end: &'static str,
-    #[serde(flatten)]
-    pub(crate) answer: Answer,
-}
-
-/// What a point says.
-#[derive(Clone, Debug, Serialize)]
-#[serde(untagged)]
-pub(crate) enum Answer {
-    /// It is on the way.
-    Judged(Judged),
-    /// It is not, because …
-    #[serde(rename_all = "camelCase")]
-    Absent { not_on_the_path: String },
-}
-
-/// A verdict.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Judged {
-    pub(crate) verdict: &'static str,
-    /// The rule, isolation or default.
-    pub(crate) id: String,
-    pub(crate) at: Option<Place>,
-    /// On behalf of which end's policy: `source` or `destination`.
-    pub(crate) for_end: &'static str,
-    /// The rules that nearly decided otherwise.
-    pub(crate) near: Vec<Near>,
-    /// What was tried; for the residual.
-    #[serde(skip)]
-    pub(crate) trace: Explanation,
-}
-
-impl Judged {
-    pub(crate) fn allows(&self) -> bool {
-        self.verdict == Verdict::Allow.name()
-    }
 }
 
 /// The two ends of a connection, each with an address.
@@ -142,90 +86,119 @@ pub(crate) struct Pair<'c> {
     pub(crate) to: &'c Party<'c>,
     pub(crate) source: IpAddr,
     pub(crate) destination: IpAddr,
+    pub(crate) protocol: Protocol,
+    /// The destination's port; for ICMP, type × 256 + code.
+    pub(crate) port: u16,
 }
 
 impl<'c> Pair<'c> {
     /// The pair at addresses of one family, IPv4 if there is a choice.
     ///
     /// # Errors
-    /// When there is none.
-    pub(crate) fn new(from: &'c Party<'c>, to: &'c Party<'c>, places: &Places) -> anyhow::Result<Self> {
+    /// When there is none, and when the destination has no such port.
+    pub(crate) fn new(
+        from: &'c Party<'c>,
+        to: &'c Party<'c>,
+        traffic: &Traffic,
+        places: &Places,
+    ) -> anyhow::Result<Self> {
         let (sources, destinations) = (places.addresses(from), places.addresses(to));
-        let first = |list: &[IpAddr], v4: bool| list.iter().copied().find(|a| a.is_ipv4() == v4);
-        [true, false]
-            .into_iter()
-            .find_map(|v4| first(&sources, v4).zip(first(&destinations, v4)))
-            .map(|(source, destination)| Self { from, to, source, destination })
-            .ok_or_else(|| {
-                anyhow!("`{}` and `{}` have no addresses of one family, IPv4 or IPv6", from.name, to.name)
-            })
+        let first = |list: &[IpAddr], v6: bool| list.iter().copied().find(|a| a.is_ipv6() == v6);
+        let families = traffic.transport.families(traffic.family);
+        let (source, destination) = families
+            .iter()
+            .find_map(|v6| first(&sources, *v6).zip(first(&destinations, *v6)))
+            .ok_or_else(|| match families {
+                [v6] => {
+                    let version = if *v6 { "IPv6" } else { "IPv4" };
+                    anyhow!("`{}` and `{}` do not both have an {version} address", from.name, to.name)
+                }
+                _ => {
+                    anyhow!("`{}` and `{}` have no addresses of one family, IPv4 or IPv6", from.name, to.name)
+                }
+            })?;
+        let protocol = traffic.transport.protocol(source.is_ipv6());
+        let port = traffic.port_of(to, protocol)?;
+        Ok(Self { from, to, source, destination, protocol, port })
     }
 }
 
-/// How an end looks to an observer that knows who it is.
-fn known<'c>(party: &'c Party<'_>, location: Location) -> Endpoint<'c> {
-    let identity = party.workload.map_or(Identity::Outside, |w| Identity::Workload(&w.identity));
-    Endpoint { identity, location }
-}
-
 impl Passage {
-    /// Lets every point judge.
+    /// Lets every point judge. With `explained` the rules that came close are looked for as well.
     ///
     /// # Errors
-    /// When there is nothing on the way, the ends cannot reach each other, or the kernel cannot enforce the policy.
+    /// When there is nothing on the way, and when the kernel cannot enforce the policy.
     pub(crate) fn new(
         pair: &Pair<'_>,
         traffic: &Traffic,
         documents: &Documents,
         kernel: &Kernel<'_>,
+        explained: bool,
     ) -> anyhow::Result<Self> {
         let Pair { from, to, .. } = pair;
         let points = vec![
-            kernel.judge(bookend_engine::End::Source, pair, traffic, documents)?,
-            kernel.judge(bookend_engine::End::Destination, pair, traffic, documents)?,
-            proxy::judge(pair, traffic, documents),
+            kernel.judge(End::Source, pair, documents, explained)?,
+            kernel.judge(End::Destination, pair, documents, explained)?,
+            proxy::judge(pair, traffic, documents, explained),
         ];
-        let judged = || {
-            points.iter().filter_map(|point| match &point.answer {
-                Answer::Judged(judged) => Some((point, judged)),
-                Answer::Absent { .. } => None,
-            })
-        };
-        let (point, decisive) = judged()
-            .find(|(_, judged)| !judged.allows())
-            .or_else(|| judged().next_back())
-            .ok_or_else(|| {
-                anyhow!(
-                    "neither `{}` nor `{}` is a workload of the inventory, so nobody judges this connection",
-                    from.name,
-                    to.name
-                )
-            })?;
+        let (point, decisive) = point::deciding(&points).ok_or_else(|| {
+            anyhow!(
+                "neither `{}` nor `{}` is a workload of the inventory, so nobody judges this connection",
+                from.name,
+                to.name
+            )
+        })?;
         let decided_by =
             Decider { layer: point.layer, end: point.end, id: decisive.id.clone(), at: decisive.at.clone() };
         let verdict = decisive.verdict;
-        let residual = residual::residual(&points, pair, documents);
+        let audit = audit::joined(&points, verdict, &decided_by);
+        let residual = if explained { residual::residual(&points, pair, documents) } else { Vec::new() };
         let without_address = [from, to]
             .into_iter()
             .filter(|party| party.addresses.is_empty())
             .map(|party| party.name.clone())
             .collect();
+        let [kind, code] = pair.port.to_be_bytes();
         Ok(Self {
             from: from.name.clone(),
             to: to.name.clone(),
-            protocol: traffic.transport.protocol(pair.source.is_ipv6()).name(),
-            port: (traffic.port != 0).then_some(traffic.port),
-            request: traffic.request.clone().map(|(method, path)| Asked { method, path }),
+            from_address: pair.source,
+            to_address: pair.destination,
+            labels: (from.label(), to.label()),
+            travels: words::asked(pair.protocol, pair.port),
+            protocol: pair.protocol.name(),
+            port: pair.protocol.has_ports().then_some(pair.port),
+            icmp: pair.protocol.is_icmp().then_some(Message { kind, code }),
+            plaintext: traffic.plaintext,
+            principal: from.principal.clone(),
+            request: traffic.payload.request().cloned(),
             verdict,
             decided_by,
+            audit,
             points,
             residual,
             without_address,
         })
     }
 
+    /// What travels: `TCP 9080`, `ICMP type 8 code 0`.
+    pub(crate) fn travels(&self) -> &str {
+        &self.travels
+    }
+
     /// Whether every point on the way allows.
     pub(crate) fn allows(&self) -> bool {
-        self.verdict == Verdict::Allow.name()
+        self.verdict == bookend_engine::Verdict::Allow.name()
     }
+
+    /// Whether the proxy was asked about a request.
+    pub(crate) fn meets_filter(&self) -> bool {
+        self.request.is_some()
+            && self.points.iter().any(|p| p.layer == Layer::Proxy && matches!(p.answer, Answer::Judged(_)))
+    }
+}
+
+/// Whether only the packet that opens the connection is asked about.
+fn only_opens(traffic: &Traffic) -> bool {
+    traffic.payload == Payload::Packet
 }

@@ -1,12 +1,13 @@
 //! The documents a command is given: which files they are in, and what they say.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
-use bookend_lang::{Compiled, MAX_SOURCE_BYTES, Refused, Source};
+use bookend_engine::Rule;
+use bookend_lang::{Compiled, Diagnostic, MAX_SOURCE_BYTES, Refused, Source, Span};
 
 use crate::answer::Answer;
 use crate::diagnostic;
@@ -37,14 +38,37 @@ pub(crate) struct Documents {
     pub(crate) sources: Vec<Source>,
     /// What they say.
     pub(crate) compiled: Compiled,
+    /// The positions of the rules in the program, by id.
+    rules: HashMap<String, usize>,
 }
 
 impl Documents {
-    /// Where the rule or the isolation with this id is written: `file:line:column`.
-    pub(crate) fn place(&self, id: &str) -> Option<Place> {
-        let span = self.compiled.places.get(id)?;
+    /// What was compiled from sources.
+    pub(crate) fn new(compiled: Compiled, sources: Vec<Source>) -> Self {
+        let rules = compiled.program.rules().iter().enumerate();
+        let rules = rules.map(|(position, rule)| (rule.id.clone(), position)).collect();
+        Self { sources, compiled, rules }
+    }
+
+    /// The rule with this id.
+    pub(crate) fn rule(&self, id: &str) -> Option<&Rule> {
+        self.compiled.program.rules().get(*self.rules.get(id)?)
+    }
+
+    /// The name of the tier of this order.
+    pub(crate) fn tier(&self, order: u32) -> String {
+        self.compiled.tiers.get(&order).cloned().unwrap_or_else(|| order.to_string())
+    }
+
+    /// A place in a source, as a user sees it.
+    pub(crate) fn place_of(&self, span: Span) -> Option<Place> {
         let file = self.sources.get(span.source)?.name.clone();
         Some(Place { file, line: span.line, column: span.column })
+    }
+
+    /// Where the rule or the isolation with this id is written: `file:line:column`.
+    pub(crate) fn place(&self, id: &str) -> Option<Place> {
+        self.place_of(*self.compiled.places.get(id)?)
     }
 }
 
@@ -97,21 +121,26 @@ impl Files {
                     let warnings = count(compiled.warnings.len(), "warning", "warnings");
                     output::print_error(&format!("{warnings}; `bookend check` shows what is meant\n"));
                 }
-                Ok(Documents { sources, compiled })
+                Ok(Documents::new(compiled, sources))
             }
-            Err(Refused { diagnostics }) => {
-                let (text, stream) = match format {
-                    Format::Json => (output::json(&Answer::new(None, &diagnostics, &sources))?, Stream::Out),
-                    Format::Text => {
-                        let colours = Stream::Error.has_colours();
-                        let text = diagnostic::render_all(&diagnostics, &sources, colours);
-                        (format!("{text}{}\n", diagnostic::summary(&diagnostics)), Stream::Error)
-                    }
-                };
-                Err(Stopped { exit: Exit::Invalid, text, stream }.into())
-            }
+            Err(Refused { diagnostics }) => Err(refused(&diagnostics, &sources, format)),
         }
     }
+}
+
+/// The end of a command whose documents are refused: for programs the same answer that `check` gives.
+pub(crate) fn refused(diagnostics: &[Diagnostic], sources: &[Source], format: Format) -> anyhow::Error {
+    let (text, stream) = match format {
+        Format::Json => match output::json(&Answer::new(None, diagnostics, sources)) {
+            Ok(text) => (text, Stream::Out),
+            Err(error) => return error,
+        },
+        Format::Text => {
+            let text = diagnostic::render_all(diagnostics, sources, Stream::Error.has_colours());
+            (format!("{text}{}\n", diagnostic::summary(diagnostics)), Stream::Error)
+        }
+    };
+    Stopped { exit: Exit::Invalid, text, stream }.into()
 }
 
 /// The files that a path on the command line means.

@@ -1,10 +1,15 @@
 //! The traffic a question is about.
 
-use bookend_engine::Protocol;
+use std::str::FromStr;
+
+use anyhow::{Context, anyhow, bail};
+use bookend_engine::{NamedPort, Protocol, Workload};
+use bookend_lang::{Compiled, TestPort, split_port};
+use serde::Serialize;
 
 use crate::exit::Stopped;
-use crate::subject::Subject;
-use bookend_lang::Compiled;
+use crate::request::Request;
+use crate::subject::{Directory, Party, Subject, title};
 
 /// Who talks to whom, and how.
 #[derive(Clone, Debug, clap::Args)]
@@ -12,21 +17,56 @@ pub(crate) struct Ends {
     /// Who opens the connection.
     ///
     /// A workload (`ratings-v1`), a Service (`ratings`: all workloads behind it), either with its namespace
-    /// (`default/ratings`), labels (`app=ratings`), or an address.
+    /// (`default/ratings`), labels (`app=ratings`), every workload of a namespace (`namespace:shop`), an address, somebody
+    /// in a network (`network:partners`), or somebody outside who proves a SPIFFE id (`spiffe://partner.example/ns/a/sa/b`).
     #[arg(long, value_name = "WHO")]
     pub(crate) from: String,
 
-    /// Who accepts it; named in the same ways.
-    #[arg(long, value_name = "WHO")]
+    /// Who accepts it, named in the same ways; the port may follow: `ratings:9080`, `ratings:http`, `[fd00::1]:80`.
+    #[arg(long, value_name = "WHO[:PORT]")]
     pub(crate) to: String,
 
-    /// The destination's port; the Service's own if it has only one.
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) port: Option<u16>,
+    /// The destination's port: a number, or a name that its workloads give it; else the Service's own if it has only one.
+    #[arg(long)]
+    pub(crate) port: Option<String>,
 
     /// Connect without mutual TLS, as a process that goes around its proxy would.
     #[arg(long)]
     pub(crate) plaintext: bool,
+}
+
+/// Who is meant at both ends, and on which port.
+pub(crate) struct Parties<'c> {
+    pub(crate) from: Subject<'c>,
+    pub(crate) to: Subject<'c>,
+    pub(crate) port: Option<TestPort>,
+    /// The destination as it was called, without its port.
+    pub(crate) called: String,
+}
+
+impl Ends {
+    /// Everybody at both ends.
+    ///
+    /// # Errors
+    /// When a name means nobody, or is ambiguous; and when the port makes no sense.
+    pub(crate) fn resolve<'c>(&self, directory: &Directory<'c>) -> anyhow::Result<Parties<'c>> {
+        let (called, behind) = split_port(&self.to);
+        let port = match (behind, self.port.as_deref()) {
+            (Some(_), Some(_)) => {
+                return Err(Stopped::usage("the port is given twice, in `--to` and in `--port`"));
+            }
+            (None, None) => None,
+            (Some(text), None) | (None, Some(text)) => Some(TestPort::from_str(text).map_err(|()| {
+                Stopped::usage(format!("`{text}` is neither the number nor the name of a port"))
+            })?),
+        };
+        Ok(Parties {
+            from: directory.resolve(&self.from)?,
+            to: directory.resolve(called)?,
+            port,
+            called: called.to_owned(),
+        })
+    }
 }
 
 /// A transport protocol, as written on the command line.
@@ -35,8 +75,11 @@ pub(crate) enum Transport {
     #[default]
     Tcp,
     Udp,
-    /// Echo requests.
+    Sctp,
+    /// ICMP or ICMPv6, as the addresses are.
     Icmp,
+    #[value(name = "icmpv6")]
+    Icmpv6,
 }
 
 impl Transport {
@@ -45,56 +88,175 @@ impl Transport {
         match (self, ipv6) {
             (Self::Tcp, _) => Protocol::Tcp,
             (Self::Udp, _) => Protocol::Udp,
+            (Self::Sctp, _) => Protocol::Sctp,
             (Self::Icmp, false) => Protocol::Icmp,
-            (Self::Icmp, true) => Protocol::Icmpv6,
+            (Self::Icmp, true) | (Self::Icmpv6, _) => Protocol::Icmpv6,
+        }
+    }
+
+    /// Whether it has ports.
+    pub(crate) fn has_ports(self) -> bool {
+        matches!(self, Self::Tcp | Self::Udp | Self::Sctp)
+    }
+
+    /// The address families it exists for, the preferred one first: whether each is IPv6.
+    pub(crate) fn families(self, family: Option<Family>) -> &'static [bool] {
+        match (self, family) {
+            (Self::Icmpv6, _) | (_, Some(Family::V6)) => &[true],
+            (_, Some(Family::V4)) => &[false],
+            _ => &[false, true],
         }
     }
 }
 
-impl Ends {
-    /// Everybody at both ends.
-    ///
-    /// # Errors
-    /// When a name means nobody, or is ambiguous.
-    pub(crate) fn resolve<'c>(&self, compiled: &'c Compiled) -> anyhow::Result<(Subject<'c>, Subject<'c>)> {
-        Ok((Subject::resolve(&self.from, compiled)?, Subject::resolve(&self.to, compiled)?))
-    }
+/// An address family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    V4,
+    V6,
+}
 
-    /// The port that is meant: the one written, or the only one of the Service that was named or that is before
-    /// the destination; 0 where there are none.
-    ///
-    /// # Errors
-    /// When it cannot be told, or makes no sense.
-    pub(crate) fn port(
-        &self,
-        transport: Transport,
-        to: &Subject<'_>,
-        compiled: &Compiled,
-    ) -> anyhow::Result<u16> {
-        match (transport, self.port) {
-            (Transport::Icmp, None) => Ok(0),
-            (Transport::Icmp, Some(_)) => Err(Stopped::usage("ICMP has no ports; leave `--port` out")),
-            (_, Some(port)) => Ok(port),
-            (_, None) => to
-                .port
-                .or_else(|| served(to, compiled))
-                .ok_or_else(|| Stopped::usage(format!("which port of `{}`? Say it with `--port`", self.to))),
+/// Type and code of an ICMP message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Message {
+    #[serde(rename = "type")]
+    pub(crate) kind: u8,
+    pub(crate) code: u8,
+}
+
+impl FromStr for Message {
+    type Err = String;
+
+    /// Reads `8` or `8/0`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (kind, code) = text.split_once('/').unwrap_or((text, "0"));
+        let byte = |text: &str| {
+            text.parse().map_err(|_| "write it as `type` or `type/code`, each from 0 to 255".to_owned())
+        };
+        Ok(Self { kind: byte(kind)?, code: byte(code)? })
+    }
+}
+
+/// What is sent on the connection.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Payload {
+    /// Nothing yet: only the packet that opens it is asked about.
+    Packet,
+    /// Something that is not HTTP.
+    Stream,
+    /// An HTTP request.
+    Request(Request),
+}
+
+impl Payload {
+    /// The request, if it is one.
+    pub(crate) fn request(&self) -> Option<&Request> {
+        match self {
+            Self::Request(request) => Some(request),
+            Self::Packet | Self::Stream => None,
         }
     }
+}
+
+/// What travels.
+#[derive(Clone, Debug)]
+pub(crate) struct Traffic {
+    /// The protocol, but for its family.
+    pub(crate) transport: Transport,
+    /// The only family that is meant, if one is.
+    pub(crate) family: Option<Family>,
+    /// The destination's port, where the protocol has ports.
+    pub(crate) port: Option<TestPort>,
+    /// The ICMP message; an echo request where none is said.
+    pub(crate) message: Option<Message>,
+    /// What is sent.
+    pub(crate) payload: Payload,
+    /// Whether the source speaks without mutual TLS.
+    pub(crate) plaintext: bool,
+    /// What the destination was called, without its port.
+    pub(crate) called: String,
+}
+
+impl Traffic {
+    /// The port of one destination: 1–65535; for ICMP, type × 256 + code.
+    ///
+    /// # Errors
+    /// When the destination has no port of that name.
+    pub(crate) fn port_of(&self, to: &Party<'_>, protocol: Protocol) -> anyhow::Result<u16> {
+        if protocol.is_icmp() {
+            let echo = Message { kind: if protocol == Protocol::Icmp { 8 } else { 128 }, code: 0 };
+            let Message { kind, code } = self.message.unwrap_or(echo);
+            return Ok(u16::from_be_bytes([kind, code]));
+        }
+        match &self.port {
+            Some(TestPort::Number(number)) => Ok(*number),
+            Some(TestPort::Name(name)) => named(name, to, protocol),
+            None => bail!("which port of `{}`? Say it", to.name),
+        }
+    }
+
+    /// The authority of a request to `to` that names no host: what the destination was called, and the port.
+    pub(crate) fn authority(&self, to: &Party<'_>, port: u16) -> String {
+        let plain = |text: &str| {
+            !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'))
+        };
+        let called = self.called.as_str();
+        match called.parse::<std::net::IpAddr>() {
+            Ok(std::net::IpAddr::V6(address)) => return format!("[{address}]:{port}"),
+            Ok(std::net::IpAddr::V4(address)) => return format!("{address}:{port}"),
+            Err(_) => {}
+        }
+        let host = match called.split_once('/') {
+            None if plain(called) => called.to_owned(),
+            Some((namespace, name)) if plain(namespace) && plain(name) => format!("{name}.{namespace}"),
+            _ => to.workload.map_or_else(|| to.name.clone(), |workload| workload.name.clone()),
+        };
+        format!("{host}:{port}")
+    }
+}
+
+fn named(name: &str, to: &Party<'_>, protocol: Protocol) -> anyhow::Result<u16> {
+    let workload = to.workload.with_context(|| {
+        format!("`{}` is outside, so its ports have no names here; write a number", to.name)
+    })?;
+    let unknown =
+        || anyhow!("the inventory does not say what `{}` calls its ports; write a number", title(workload));
+    let ports = workload.identity.ports.as_ref().ok_or_else(unknown)?;
+    let over = |port: &&NamedPort| port.protocol == protocol;
+    ports.iter().filter(over).find(|port| port.name == name).map(|port| port.port).ok_or_else(|| {
+        let names: Vec<_> = ports.iter().filter(over).map(|port| format!("`{}`", port.name)).collect();
+        let known = if names.is_empty() {
+            "it names none".to_owned()
+        } else {
+            format!("it names {}", names.join(", "))
+        };
+        anyhow!("`{}` has no {} port `{name}`; {known}", title(workload), protocol.name())
+    })
+}
+
+/// The port that must be meant where none is written: the only one of the Service that was named, or of all Services
+/// before the destination.
+pub(crate) fn implied(to: &Subject<'_>, compiled: &Compiled) -> Option<TestPort> {
+    to.port.or_else(|| served(to, compiled)).map(TestPort::Number)
 }
 
 /// The only port of all Services before the destination.
 fn served(to: &Subject<'_>, compiled: &Compiled) -> Option<u16> {
+    let behind = |workload: &Workload, namespace: &str, selector: &bookend_engine::Labels| {
+        let labels = &workload.identity.labels;
+        workload.identity.namespace == namespace
+            && selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+    };
     let mut ports = compiled
         .services
         .iter()
         .filter(|service| {
             !service.selector.is_empty()
-                && to.parties.iter().filter_map(|party| party.workload).any(|workload| {
-                    let labels = &workload.identity.labels;
-                    workload.identity.namespace == service.namespace
-                        && service.selector.iter().all(|(key, value)| labels.get(key) == Some(value))
-                })
+                && to
+                    .parties
+                    .iter()
+                    .filter_map(|party| party.workload)
+                    .any(|workload| behind(workload, &service.namespace, &service.selector))
         })
         .flat_map(|service| service.ports.iter().copied());
     let first = ports.next()?;

@@ -85,7 +85,7 @@ fn summary(compiled: Option<&Compiled>, diagnostics: &[Diagnostic]) -> String {
     let parts = [
         count(policies.len(), "policy", "policies") + &listed,
         count(compiled.program.rules().len(), "rule", "rules"),
-        count(compiled.inventory.workloads.len(), "workload", "workloads"),
+        count(compiled.inventory.workloads().len(), "workload", "workloads"),
     ];
     let found = if found.is_empty() { found } else { format!("; {found}") };
     format!("ok: {}{found}\n", parts.join(", "))

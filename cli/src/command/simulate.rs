@@ -1,22 +1,25 @@
 //! `bookend simulate`
 
-mod envoy;
-
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use anyhow::bail;
-use bookend_harness::{Ending, Header, LocalResponse, LogLine, Outcome};
+use bookend_engine::Verdict;
+use bookend_harness::LocalResponse;
 use serde::Serialize;
 
+use super::explain::asked_port;
 use crate::exit::Exit;
-use crate::module;
+use crate::filter::{Filter, Ruled};
 use crate::output::{self, Format};
-use crate::passage::{Asked, Pair, Places};
+use crate::passage::{Pair, Places};
+use crate::progress::Progress;
+use crate::request::{Request, RequestOptions};
 use crate::sources::Files;
-use crate::subject::Party;
-use crate::traffic::{Ends, Transport};
+use crate::subject::{Directory, Party};
+use crate::traffic::{Ends, Parties, Payload, Traffic, Transport};
 
 /// Put a request through the filter's own module, as a proxy would
 #[derive(Debug, clap::Args)]
@@ -44,17 +47,8 @@ pub(crate) struct Simulate {
     #[command(flatten)]
     ends: Ends,
 
-    /// The request's method
-    #[arg(long, default_value = "GET")]
-    method: String,
-
-    /// The request's path, as it is sent
-    #[arg(long)]
-    path: String,
-
-    /// A header of the request; may be given several times
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
-    headers: Vec<Header>,
+    #[command(flatten)]
+    request: RequestOptions,
 
     /// The filter's module; else `bookend_filter.wasm` in the directory `BOOKEND_DIST`, or beside this command
     #[arg(long, value_name = "FILE")]
@@ -69,20 +63,20 @@ pub(crate) struct Simulate {
     output: Format,
 }
 
-/// Reads `name: value`. Proxies hand over names in lower case.
-fn header(text: &str) -> Result<Header, String> {
-    let pair = text.split_once(':').filter(|(name, _)| !name.trim().is_empty());
-    let (name, value) = pair.ok_or("write it as `name: value`; pseudo-headers are not set this way")?;
-    Ok((name.trim().to_ascii_lowercase().into_bytes(), value.trim().as_bytes().to_vec()))
-}
-
 /// What became of one request.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Simulation {
     from: String,
     to: String,
-    request: Asked,
+    /// The addresses that were asked about.
+    from_address: IpAddr,
+    to_address: IpAddr,
+    #[serde(skip)]
+    labels: (String, String),
+    port: u16,
+    plaintext: bool,
+    request: Request,
     /// `allow` or `deny`.
     verdict: &'static str,
     /// The id that the filter attaches to the request for access logs.
@@ -108,18 +102,18 @@ struct Response {
 impl Simulate {
     /// Runs the command.
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
+        let request = self.request.required()?;
         let documents = self.files.compile(self.output)?;
-        let (from, to) = self.ends.resolve(&documents.compiled)?;
-        let port = self.ends.port(Transport::Tcp, &to, &documents.compiled)?;
-        let configuration = documents.compiled.configuration().to_json()?;
-        let places = Places::new(from.parties.iter().chain(&to.parties), &documents)?;
-        let request = envoy::Request {
-            method: &self.method,
-            path: &self.path,
-            authority: &format!("{}:{port}", self.ends.to),
-            headers: &self.headers,
-            port,
+        let directory = Directory::new(&documents.compiled);
+        let Parties { from, to, port, called } = self.ends.resolve(&directory)?;
+        let traffic = Traffic {
+            transport: Transport::Tcp,
+            family: None,
+            port: asked_port(Transport::Tcp, port, &to, &called, &documents)?,
+            message: None,
+            payload: Payload::Request(request.clone()),
             plaintext: self.ends.plaintext,
+            called,
         };
         let proxied = |party: &Party<'_>| party.workload.is_some_and(|workload| workload.identity.proxied);
         if let Some(bare) = to.parties.iter().find(|party| !proxied(party)) {
@@ -128,49 +122,31 @@ impl Simulate {
                 bare.name
             );
         }
-        let module = module::load(self.module.as_deref())?;
+        let places = Places::new(from.parties.iter().chain(&to.parties), &documents)?;
+        let mut filter = Filter::load(self.module.as_deref(), &documents)?;
+        let mut progress = Progress::new("simulated", from.parties.len() * to.parties.len());
         let mut simulations = Vec::new();
         for destination in &to.parties {
-            let Some(own) = destination.workload else { continue };
-            let mut instance = module.start(&envoy::plugin(own, configuration.clone()))?;
             for source in &from.parties {
-                let pair = Pair::new(source, destination, &places)?;
-                let outcome =
-                    instance.http_request(&request.exchange(&pair, &documents.compiled.inventory))?;
-                let logs = instance.startup_logs().iter().cloned().chain(outcome.logs.clone()).collect();
-                simulations.push(self.simulation(&pair, outcome, logs));
+                let pair = Pair::new(source, destination, &traffic, &places)?;
+                let ruled = filter.judge(&pair, &traffic, &request)?;
+                simulations.push(Simulation::new(&pair, &traffic, &request, ruled));
+                progress.step();
             }
         }
+        drop(progress);
         match self.output {
             Format::Json => output::print_json(&simulations)?,
             Format::Text => output::print(&self.text(&simulations))?,
         }
-        let allowed = simulations.iter().all(|simulation| simulation.verdict == "allow");
+        let allowed = simulations.iter().all(|simulation| simulation.verdict == Verdict::Allow.name());
         Ok(if allowed { Exit::Fine } else { Exit::Denied })
-    }
-
-    fn simulation(&self, pair: &Pair<'_>, outcome: Outcome, logs: Vec<LogLine>) -> Simulation {
-        let (verdict, response, stopped) = match outcome.ending {
-            Ending::Continue(_) => ("allow", None, None),
-            Ending::LocalResponse(response) => ("deny", Some(response.into()), None),
-            Ending::Paused => ("deny", None, Some("the module holds the request and never lets it go")),
-            Ending::Closed => ("deny", None, Some("the module reset the stream")),
-        };
-        Simulation {
-            from: pair.from.name.clone(),
-            to: pair.to.name.clone(),
-            request: Asked { method: self.method.clone(), path: self.path.clone() },
-            verdict,
-            rule: outcome.written.get(envoy::RULE).map(|id| lossy(id)),
-            response,
-            stopped,
-            logs: logs.iter().map(LogLine::to_string).collect(),
-        }
     }
 
     fn text(&self, simulations: &[Simulation]) -> String {
         let texts = simulations.iter().map(|simulation| {
-            let Simulation { from, to, request, verdict, rule, response, stopped, logs } = simulation;
+            let Simulation { labels: (from, to), request, verdict, rule, response, stopped, logs, .. } =
+                simulation;
             let verdict = if *verdict == "allow" { "allowed" } else { "denied" };
             let mut text = format!("{from} → {to}, {} {}: {verdict}\n", request.method, request.path);
             if let Some(rule) = rule {
@@ -193,6 +169,27 @@ impl Simulate {
             text
         });
         texts.collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Simulation {
+    fn new(pair: &Pair<'_>, traffic: &Traffic, request: &Request, ruled: Ruled) -> Self {
+        let Ruled { verdict, rule, response, stopped, logs } = ruled;
+        Self {
+            from: pair.from.name.clone(),
+            to: pair.to.name.clone(),
+            from_address: pair.source,
+            to_address: pair.destination,
+            labels: (pair.from.label(), pair.to.label()),
+            port: pair.port,
+            plaintext: traffic.plaintext,
+            request: request.clone(),
+            verdict: verdict.name(),
+            rule,
+            response: response.map(Response::from),
+            stopped,
+            logs: logs.iter().map(ToString::to_string).collect(),
+        }
     }
 }
 

@@ -1,20 +1,27 @@
 //! The kernel's verdicts: the plan of the policy, and the decision function that the kernel runs.
 
-use anyhow::bail;
-use bookend_abi::packet::{Kind, Packet, SYN};
-use bookend_abi::table::{ALLOW, ICMP, ICMPV6, TCP, UDP};
-use bookend_abi::{FROM_WORKLOAD, Outcome, TO_WORKLOAD, address, decide};
-use bookend_engine::{Connection, End, Exchange, Explanation, Location, Protocol, Verdict, decide_end};
+use std::cell::RefCell;
+use std::net::IpAddr;
+
+use anyhow::{anyhow, bail};
+use bookend_abi::plain::PlainTables;
+use bookend_abi::table::{ALLOW, ICMP, ICMPV6, SCTP, TCP, UDP};
+use bookend_abi::{FROM_WORKLOAD, Outcome, Packet, TO_WORKLOAD, craft, decide, packet};
+use bookend_engine::{
+    Connection, End, Endpoint, Exchange, Identity, Inventory, Location, Principal, Protocol, Verdict,
+    decide_end, rehearse_end,
+};
 use bookend_plan::Plan;
 
-use super::{Answer, Judged, Layer, Pair, Places, Point, Traffic, known, near};
+use super::{Answer, Judged, Layer, Pair, Places, Point, Rehearsed, Watch, near};
 use crate::sources::Documents;
+use crate::subject::Party;
 
 /// A host that has all parties of a question, as its kernel sees them.
 pub(crate) struct Kernel<'p> {
     places: &'p Places,
     plan: Plan,
-    tables: bookend_abi::plain::PlainTables,
+    tables: RefCell<PlainTables>,
 }
 
 impl<'p> Kernel<'p> {
@@ -23,90 +30,123 @@ impl<'p> Kernel<'p> {
     /// # Errors
     /// When the policy cannot be enforced there.
     pub(crate) fn new(places: &'p Places, documents: &Documents) -> anyhow::Result<Self> {
-        let plan = Plan::build(&documents.compiled.program, &places.inventory, &[])?;
-        let tables = plan.tables(|name| name.parse().ok());
+        let plan = Plan::build(&documents.compiled.program, places.inventory(), &[])?;
+        let tables = RefCell::new(plan.tables(|name| name.parse().ok()));
         Ok(Self { places, plan, tables })
     }
 
-    /// The verdict of the kernel at one end.
-    pub(crate) fn judge(
+    /// The verdict of the kernel at one end. With `explained`, the rules that came close are told too.
+    pub(super) fn judge(
         &self,
         end: End,
         pair: &Pair<'_>,
-        traffic: &Traffic,
         documents: &Documents,
+        explained: bool,
     ) -> anyhow::Result<Point> {
-        let local = match end {
-            End::Source => pair.from,
-            End::Destination => pair.to,
-        };
+        let local = local(pair, end);
         let point = |answer| Point { layer: Layer::Kernel, end: end.name(), answer };
-        let Some(place) = self.places.of(local) else {
+        let Some(interface) = self.places.interface(local) else {
             let not_on_the_path = format!("{} is outside", local.name);
             return Ok(point(Answer::Absent { not_on_the_path }));
         };
-        let direction = if end == End::Source { FROM_WORKLOAD } else { TO_WORKLOAD };
-        let protocol = traffic.transport.protocol(pair.source.is_ipv6());
-        let packet = first_packet(pair, protocol, traffic.port);
-        let Outcome { verdict, rule, reason, .. } =
-            decide(&mut self.tables.clone(), direction, place.index, &packet, 0);
-        let verdict = if verdict == ALLOW { Verdict::Allow } else { Verdict::Deny };
-        let Some(id) = self.plan.rule(rule) else {
-            bail!(
-                "the kernel at the {} would drop this for the reason `{}`, not by a rule; check the inventory",
-                end.name(),
-                reason.name().unwrap_or("unknown")
-            );
-        };
+        let (verdict, id) = self.ask(end, interface, pair)?;
         // The same question to the engine: the kernel tells the verdict, the engine how it came about.
+        let inventory = &documents.compiled.inventory;
         let connection = Connection {
-            source: known(pair.from, Location::of(pair.source)),
-            destination: known(pair.to, Location::of(pair.destination)),
-            protocol,
-            port: traffic.port,
+            source: seen(pair.from, pair.source, inventory),
+            destination: seen(pair.to, pair.destination, inventory),
+            protocol: pair.protocol,
+            port: pair.port,
         };
         let program = &documents.compiled.program;
-        let mut trace = Explanation::default();
-        let expected = decide_end(program, end, &connection, Exchange::Packet, &mut trace);
-        if expected.verdict != verdict {
+        let mut watch = Watch::new(explained);
+        let decision = decide_end(program, end, &connection, Exchange::Packet, &mut watch);
+        if (decision.verdict, decision.cause.id()) != (verdict, id) {
             bail!(
                 "the kernel at the {} says {} ({id}) where the policy says {} ({}); this is a bug in Bookend, please \
                  report it with the documents",
                 end.name(),
                 verdict.name(),
-                expected.verdict.name(),
-                expected.cause.id()
+                decision.verdict.name(),
+                decision.cause.id()
             );
         }
-        Ok(point(Answer::Judged(Judged {
-            verdict: verdict.name(),
-            id: id.to_owned(),
-            at: documents.place(id),
-            for_end: end.name(),
-            near: near::near(&[end], verdict, &connection, Exchange::Packet, &trace, documents),
-            trace,
-        })))
+        let audit = rehearse_end(
+            program,
+            end,
+            &connection,
+            Exchange::Packet,
+            &decision,
+            &mut bookend_engine::NoTrace,
+        );
+        let mut judged = Judged::new(end, decision, watch.explanation(), documents);
+        judged.audit = audit.map(|decision| Rehearsed::new(end, decision, documents));
+        if explained {
+            judged.near =
+                near::near(&[end], verdict, &connection, Exchange::Packet, &judged.trace, documents);
+        }
+        Ok(point(Answer::Judged(Box::new(judged))))
+    }
+
+    /// What the kernel's function says about the packet that opens the connection: the verdict and the rule.
+    fn ask(&self, end: End, interface: u32, pair: &Pair<'_>) -> anyhow::Result<(Verdict, &str)> {
+        let direction = if end == End::Source { FROM_WORKLOAD } else { TO_WORKLOAD };
+        let mut tables = self.tables.borrow_mut();
+        // Every question is about a connection of its own.
+        tables.flows.clear();
+        let mut packet = Packet::default();
+        let Outcome { verdict, rule, reason, .. } =
+            match packet::parse(frame(pair, FIRST_PORT).as_slice(), &mut packet) {
+                Ok(()) => decide(&mut *tables, direction, interface, &packet, 0),
+                Err(reason) => Outcome::deny(reason),
+            };
+        let verdict = if verdict == ALLOW { Verdict::Allow } else { Verdict::Deny };
+        let id = self.plan.rule(rule).ok_or_else(|| {
+            anyhow!(
+                "the kernel at the {} would drop this for the reason `{}`, not by a rule; check the inventory",
+                end.name(),
+                reason.name().unwrap_or("unknown")
+            )
+        })?;
+        Ok((verdict, id))
     }
 }
 
-/// The packet that opens the connection.
-fn first_packet(pair: &Pair<'_>, protocol: Protocol, port: u16) -> Packet {
-    // Any port of the dynamic range (RFC 6335, section 6): no policy speaks of source ports.
-    const SOURCE_PORT: u16 = 49_152;
-    let (protocol, kind, detail) = match protocol {
-        Protocol::Udp => (UDP, Kind::Datagram, 0),
-        Protocol::Icmp => (ICMP, Kind::EchoRequest, 0),
-        Protocol::Icmpv6 => (ICMPV6, Kind::EchoRequest, 0),
-        Protocol::Tcp | Protocol::Other => (TCP, Kind::Tcp, SYN),
-    };
-    Packet {
-        source: address::from_ip(pair.source),
-        destination: address::from_ip(pair.destination),
-        source_port: SOURCE_PORT,
-        destination_port: port,
-        protocol,
-        detail,
-        kind,
-        ..Packet::default()
+/// The party whose kernel stands at `end`.
+pub(crate) fn local<'c>(pair: &Pair<'c>, end: End) -> &'c Party<'c> {
+    match end {
+        End::Source => pair.from,
+        End::Destination => pair.to,
     }
+}
+
+/// How an end looks to the kernel, which knows who has which address (S23).
+fn seen<'c>(party: &'c Party<'_>, address: IpAddr, inventory: &'c Inventory) -> Endpoint<'c> {
+    let location = Location::of(address);
+    match party.workload {
+        Some(workload) => Endpoint {
+            identity: Identity::Workload(&workload.identity),
+            location,
+            principal: Principal::Derived { trust_domain: inventory.trust_domain() },
+        },
+        None => Endpoint { identity: Identity::Outside, location, principal: Principal::Open },
+    }
+}
+
+/// A port of the dynamic range (RFC 6335, section 6): no policy speaks of source ports.
+pub(crate) const FIRST_PORT: u16 = 49_152;
+
+/// The frame that opens the connection, from the source's port (or with the identifier) `from`.
+pub(crate) fn frame(pair: &Pair<'_>, from: u16) -> Vec<u8> {
+    let [kind, code] = pair.port.to_be_bytes();
+    let [high, low] = from.to_be_bytes();
+    let message = || craft::icmp_with_code(kind, code, [high, low, 0, 1], b"bookend");
+    let (protocol, payload) = match pair.protocol {
+        Protocol::Udp => (UDP, craft::udp(from, pair.port, b"bookend")),
+        Protocol::Sctp => (SCTP, craft::sctp_init(from, pair.port)),
+        Protocol::Icmp => (ICMP, message()),
+        Protocol::Icmpv6 => (ICMPV6, message()),
+        Protocol::Tcp | Protocol::Other => (TCP, craft::tcp(from, pair.port, packet::SYN)),
+    };
+    craft::frame(pair.source, pair.destination, protocol, &payload)
 }

@@ -1,11 +1,12 @@
 //! The rules that nearly decided otherwise, and what they missed.
 
 use bookend_engine::{
-    Action, Clause, Condition, Connection, End, Exchange, Explanation, HttpMatch, Outcome, PortMatch,
-    Protocol, Rule, Step, Truth, Verdict,
+    Action, Condition, Connection, End, Exchange, Explanation, HttpMatch, Outcome, Protocol, Request, Rule,
+    Step, Truth, Verdict,
 };
 use serde::Serialize;
 
+use super::words;
 use crate::sources::{Documents, Place};
 
 /// How many conditions a rule may miss and still be near.
@@ -20,7 +21,7 @@ const MAX_SHOWN: usize = 5;
 pub(crate) struct Near {
     pub(crate) id: String,
     pub(crate) at: Option<Place>,
-    /// `allow` or `deny`.
+    /// `allow`, `deny`, or `pass`, which would have left its tier.
     pub(crate) action: &'static str,
     /// At least one.
     pub(crate) missed: Vec<Miss>,
@@ -38,8 +39,8 @@ pub(crate) struct Miss {
     pub(crate) because: String,
 }
 
-/// The rules of the opposite action that were tried at one of `ends` and missed the fewest conditions. A rule that
-/// has nothing in common with the traffic is not near.
+/// The rules of another action that were tried at one of `ends` and missed the fewest conditions. A rule that has
+/// nothing in common with the traffic is not near.
 pub(super) fn near(
     ends: &[End],
     verdict: Verdict,
@@ -48,24 +49,27 @@ pub(super) fn near(
     trace: &Explanation,
     documents: &Documents,
 ) -> Vec<Near> {
-    let opposite = match verdict {
-        Verdict::Deny => Action::Allow,
-        Verdict::Allow => Action::Deny,
+    let agrees = match verdict {
+        Verdict::Deny => Action::Deny,
+        Verdict::Allow => Action::Allow,
     };
     let mut found: Vec<Near> = Vec::new();
     for step in &trace.steps {
         let Step::Rule { end, id, outcome: Outcome::Missed(first, _) } = step else { continue };
-        let rules = documents.compiled.program.rules();
-        let Some(rule) = rules.iter().find(|rule| rule.id == *id) else { continue };
-        if rule.action != opposite || !ends.contains(end) || found.iter().any(|near| near.id == *id) {
+        let Some(rule) = documents.rule(id).filter(|rule| rule.action != agrees && ends.contains(end)) else {
             continue;
-        }
+        };
+        let written = [
+            !rule.from.is_any(),
+            !rule.to.is_any(),
+            !rule.ports.is_any(),
+            !rule.not_ports.is_empty(),
+            !rule.http.is_any(),
+        ];
+        let written = written.into_iter().filter(|written| *written).count();
         let missed = missed(rule, *first, connection, exchange);
-        let written = [rule.from.is_any(), rule.to.is_any(), rule.ports.is_any(), rule.http.is_any()]
-            .into_iter()
-            .filter(|any| !any)
-            .count();
-        if !missed.is_empty() && missed.len() < written && missed.len() <= MAX_MISSED {
+        let close = !missed.is_empty() && missed.len() < written && missed.len() <= MAX_MISSED;
+        if close && found.iter().all(|near| near.id != *id) {
             let at = documents.place(id);
             found.push(Near { id: id.clone(), at, action: rule.action.name(), missed });
         }
@@ -76,33 +80,45 @@ pub(super) fn near(
     found
 }
 
+/// Collects what does not hold.
+struct Misses(Vec<Miss>);
+
+impl Misses {
+    fn note(&mut self, field: &'static str, truth: Truth, because: impl FnOnce() -> String) {
+        if truth != Truth::Yes {
+            self.0.push(Miss { field, certain: truth == Truth::No, because: because() });
+        }
+    }
+}
+
 /// Every condition of a rule that does not hold. The engine stops at the `first`; a reader wants them all.
 fn missed(rule: &Rule, first: Condition, connection: &Connection<'_>, exchange: Exchange<'_>) -> Vec<Miss> {
-    let mut missed = Vec::new();
-    let mut note = |field: &'static str, truth: Truth, because: String| {
-        if truth != Truth::Yes {
-            missed.push(Miss { field, certain: truth == Truth::No, because });
-        }
-    };
+    let mut misses = Misses(Vec::new());
     for (field, clause, endpoint, who) in [
         ("from", &rule.from, &connection.source, "source"),
         ("to", &rule.to, &connection.destination, "destination"),
     ] {
-        let truth = clause.holds(|peer| peer.holds(endpoint));
-        let because = match truth {
+        let truth = clause.means(endpoint);
+        misses.note(field, truth, || match truth {
             Truth::Unknown => format!("it cannot be told whether `{field}` includes the {who}"),
             _ => format!("`{field}` does not include the {who}"),
-        };
-        note(field, truth, because);
+        });
     }
-    let Connection { protocol, port, .. } = connection;
-    let ports = rule.ports.holds(|range| range.contains(*protocol, *port).into());
-    let asked = if protocol.has_ports() { format!(" {port}") } else { String::new() };
-    note("ports", ports, format!("`ports` is {}, not {}{asked}", self::ports(&rule.ports), protocol.name()));
+    let asked = words::asked(connection.protocol, connection.port);
+    let ports = rule.ports.holds(|port| port.holds(connection));
+    let listed = || words::ports(rule.ports.alternatives().unwrap_or_default());
+    misses.note("ports", ports, || match ports {
+        Truth::Unknown => format!("it cannot be told whether {asked} is {}", listed()),
+        _ => format!("`ports` is {}, not {asked}", listed()),
+    });
+    let excluded = Truth::any(&rule.not_ports, |port| port.holds(connection)).negated();
+    misses.note("notPorts", excluded, || {
+        format!("`notPorts` is {}, and that may be {asked}", words::ports(&rule.not_ports))
+    });
     if !rule.http.is_any() {
-        http(rule, first, connection, exchange, &mut note);
+        http(rule, first, connection, exchange, &mut misses);
     }
-    missed
+    misses.0
 }
 
 fn http(
@@ -110,66 +126,74 @@ fn http(
     first: Condition,
     connection: &Connection<'_>,
     exchange: Exchange<'_>,
-    note: &mut impl FnMut(&'static str, Truth, String),
+    misses: &mut Misses,
 ) {
     if first == Condition::Proxy {
-        let because = "nobody can enforce `http`, for the destination has no Bookend filter".to_owned();
-        return note("http", Truth::Unknown, because);
+        return misses.note("http", Truth::Unknown, || {
+            "nobody can enforce `http`, for the destination has no Bookend filter".to_owned()
+        });
     }
     match exchange {
-        _ if connection.protocol != Protocol::Tcp => {
-            note("http", Truth::No, format!("`http` is about TCP, not {}", connection.protocol.name()));
-        }
+        _ if connection.protocol != Protocol::Tcp => misses
+            .note("http", Truth::No, || format!("`http` is about TCP, not {}", connection.protocol.name())),
         Exchange::Packet => {}
-        Exchange::Stream => {
-            note(
-                "http",
-                Truth::No,
-                "`http` is about requests, and this is a stream; ask about a request with `--path`"
-                    .to_owned(),
-            );
-        }
-        Exchange::Http(request) => {
-            let methods = rule.http.holds(|http| http.method_holds(request));
-            let paths = rule.http.holds(|http| http.path_holds(request));
-            let method = request.method().unwrap_or("unreadable");
-            let listed = list(&rule.http, |http| &http.methods, String::as_str);
-            note("http.methods", methods, format!("`http.methods` is {listed}, not {method}"));
-            let listed = list(&rule.http, |http| &http.paths, |pattern| pattern.as_str());
-            note(
-                "http.paths",
-                paths,
-                match request.path() {
-                    Ok(path) => format!("`http.paths` is {listed}, not {}", path.as_str()),
-                    Err(doubt) => format!("servers may read this path in different ways ({doubt})"),
-                },
-            );
-            if methods == Truth::Yes && paths == Truth::Yes {
-                let together = rule.http.holds(|http| http.holds(request));
-                note("http", together, "method and path never match in the same entry of `http`".to_owned());
-            }
-        }
+        Exchange::Stream => misses.note("http", Truth::No, || {
+            "`http` is about requests, and this is a stream; ask about a request with `--path`".to_owned()
+        }),
+        Exchange::Http(request) => parts(rule, connection, request, misses),
     }
 }
 
-/// Every distinct alternative of one part of all entries.
-fn list<'r, T: 'r>(
-    http: &'r Clause<HttpMatch>,
-    part: impl Fn(&'r HttpMatch) -> &'r Clause<T>,
-    text: impl Fn(&'r T) -> &'r str,
-) -> String {
-    let entries = http.alternatives().unwrap_or_default().iter();
-    let mut all: Vec<&str> =
-        entries.filter_map(|entry| part(entry).alternatives()).flatten().map(text).collect();
-    all.dedup();
-    all.join(" or ")
+fn parts(rule: &Rule, connection: &Connection<'_>, request: &Request<'_>, misses: &mut Misses) {
+    let before = misses.0.len();
+    for part in HttpMatch::PARTS {
+        let truth = rule.http.holds(|http| http.part_holds(part, connection, request));
+        misses.note(part.field(), truth, || because(rule, part, truth, connection, request));
+    }
+    if misses.0.len() == before {
+        let together = rule.http.holds(|http| http.holds(connection, request));
+        misses.note("http", together, || {
+            "the parts of `http` hold, but never all of them in the same entry".to_owned()
+        });
+    }
 }
 
-/// `TCP 80 or TCP 8080-8090`.
-fn ports(ports: &Clause<PortMatch>) -> String {
-    let text = |range: &PortMatch| {
-        let (protocol, first, last) = (range.protocol().name(), range.first(), range.last());
-        if first == last { format!("{protocol} {first}") } else { format!("{protocol} {first}-{last}") }
-    };
-    ports.alternatives().unwrap_or_default().iter().map(text).collect::<Vec<_>>().join(" or ")
+/// Why a part of all entries of `http` does not hold.
+fn because(
+    rule: &Rule,
+    part: Condition,
+    truth: Truth,
+    connection: &Connection<'_>,
+    request: &Request<'_>,
+) -> String {
+    let field = part.field();
+    let entries = rule.http.alternatives().unwrap_or_default().iter();
+    let mut listed: Vec<String> = entries.filter_map(|entry| words::part(entry, part)).collect();
+    listed.dedup();
+    let listed = listed.join(" or ");
+    match part {
+        Condition::Methods => {
+            format!("`{field}` is {listed}, not {}", request.method().unwrap_or("unreadable"))
+        }
+        Condition::Paths => match request.path() {
+            Ok(path) => format!("`{field}` is {listed}, not {}", path.as_str()),
+            Err(doubt) => format!("servers may read this path in different ways ({doubt})"),
+        },
+        Condition::Hosts => match request.host() {
+            Ok(host) if truth == Truth::No => format!("`{field}` asks for {listed}, not {host}"),
+            Ok(host) => format!("it cannot be told whether {host} is {listed}"),
+            Err(doubt) => format!("servers may read this host in different ways ({doubt})"),
+        },
+        Condition::Jwt if truth == Truth::Unknown && !verifies(connection) => {
+            format!("`{field}` asks for {listed}, and the destination's proxy verifies no tokens")
+        }
+        _ if truth == Truth::Unknown => format!("`{field}` asks for {listed}, and that is in doubt"),
+        _ => format!("`{field}` asks for {listed}"),
+    }
+}
+
+/// Whether the destination's proxy is known to verify tokens.
+fn verifies(connection: &Connection<'_>) -> bool {
+    use bookend_engine::Identity::Workload;
+    matches!(&connection.destination.identity, Workload(workload) if workload.jwt)
 }

@@ -9,10 +9,10 @@ use crate::passage::{Answer, Judged, Layer, Near, Passage, Point};
 use crate::sources::Place;
 
 /// Renders the answers, those that differ in nothing but names as one.
-pub(super) fn render(passages: &[Passage]) -> String {
+pub(super) fn render(passages: &[Passage], default_tier: &str) -> String {
     let mut groups: Vec<(Vec<&Passage>, String)> = Vec::new();
     for passage in passages {
-        let body = body(passage);
+        let body = body(passage, default_tier);
         match groups.iter_mut().find(|(_, known)| *known == body) {
             Some((members, _)) => members.push(passage),
             None => groups.push((vec![passage], body)),
@@ -42,14 +42,17 @@ fn title(members: &[&Passage]) -> String {
         let mut names: Vec<&str> = members.iter().map(|member| name(member)).collect();
         names.sort_unstable();
         names.dedup();
-        names.join(", ")
+        match names.as_slice() {
+            [shown @ .., last] if shown.len() > MAX_NAMES => {
+                let shown = names.get(..MAX_NAMES).unwrap_or_default().join(", ");
+                format!("{shown} … {last} ({} of them)", names.len())
+            }
+            names => names.join(", "),
+        }
     };
-    let mut title = format!("{} → {}", names(|p| &p.from), names(|p| &p.to));
+    let mut title = format!("{} → {}", names(|p| &p.labels.0), names(|p| &p.labels.1));
     let Some(first) = members.first() else { return title };
-    title.push_str(&format!(", {}", first.protocol));
-    if let Some(port) = first.port {
-        title.push_str(&format!(" {port}"));
-    }
+    title.push_str(&format!(", {}", first.travels()));
     if let Some(request) = &first.request {
         title.push_str(&format!(", {} {}", request.method, request.path));
     }
@@ -57,13 +60,40 @@ fn title(members: &[&Passage]) -> String {
     format!("{title}: {verdict}\n")
 }
 
-fn body(passage: &Passage) -> String {
+/// How many names a title lists.
+const MAX_NAMES: usize = 8;
+
+/// Everything about a passage but who it is between.
+pub(crate) fn body(passage: &Passage, default_tier: &str) -> String {
     let mut text = String::new();
     let decider = &passage.decided_by;
     let decided = format!("{} at the {}", decider.layer.name(), decider.end);
-    let _ = writeln!(text, "Decided by the {decided}: {}{}", decider.id, place(decider.at.as_ref()));
+    let rank = decisive(passage).and_then(|judged| judged.rank.as_ref()).map(|rank| rank.words(default_tier));
+    let _ = writeln!(
+        text,
+        "Decided by the {decided}: {}{}{}",
+        decider.id,
+        place(decider.at.as_ref()),
+        rank.unwrap_or_default()
+    );
     text.push('\n');
     text.push_str(&table(&passage.points));
+    if let Some(judged) = decisive(passage)
+        && !judged.passed_by.is_empty()
+    {
+        let _ = writeln!(text, "\nPassed on to a later tier by {}", judged.passed_by.join(", "));
+    }
+    if let Some(audit) = &passage.audit {
+        let would = if audit.verdict == "allow" { "allowed" } else { "denied" };
+        let _ = writeln!(
+            text,
+            "\nWith what is in audit mode it would be {would}, by the {} at the {}: {}{}",
+            audit.layer.name(),
+            audit.end,
+            audit.id,
+            place(audit.at.as_ref())
+        );
+    }
     if let Some(judged) = decisive(passage)
         && !judged.near.is_empty()
     {
@@ -75,7 +105,11 @@ fn body(passage: &Passage) -> String {
             "\nThe kernel admits more than the filter: it sees the connection, not the requests on it.\n",
         );
         for residual in &passage.residual {
-            let verb = if residual.action == "allow" { "allows only" } else { "denies" };
+            let verb = match residual.action {
+                "allow" => "allows only",
+                "deny" => "denies",
+                _ => "passes on to a later tier",
+            };
             let requests = residual.requests.join("; ");
             let _ = writeln!(text, "  {}{}\n    {verb} {requests}", residual.id, place(residual.at.as_ref()));
         }
@@ -88,16 +122,24 @@ fn decisive(passage: &Passage) -> Option<&Judged> {
     let decider = &passage.decided_by;
     passage.points.iter().find(|point| point.layer == decider.layer && point.end == decider.end).and_then(
         |point| match &point.answer {
-            Answer::Judged(judged) => Some(judged),
+            Answer::Judged(judged) => Some(judged.as_ref()),
             Answer::Absent { .. } => None,
         },
     )
 }
 
 fn near(text: &mut String, rules: &[Near]) {
-    let would = if rules.iter().any(|near| near.action == "allow") { "allowed" } else { "denied" };
-    let _ = writeln!(text, "Would have {would} it:");
+    let mut before = "";
     for near in rules {
+        if near.action != before {
+            let would = match near.action {
+                "allow" => "allowed it",
+                "deny" => "denied it",
+                _ => "passed it on to a later tier",
+            };
+            let _ = writeln!(text, "Would have {would}:");
+            before = near.action;
+        }
         let _ = writeln!(text, "  {}{}", near.id, place(near.at.as_ref()));
         for miss in &near.missed {
             let _ = writeln!(text, "    but {}", miss.because);

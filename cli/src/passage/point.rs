@@ -1,0 +1,201 @@
+//! The points where a connection is judged, and what each says.
+
+use bookend_engine::{
+    Action, Cause, DEFAULT_TIER, Decision, End, Explanation, Isolation, Outcome, Rule, Step, Trace, Verdict,
+};
+use serde::Serialize;
+
+use super::Near;
+use crate::sources::{Documents, Place};
+
+/// What enforces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Layer {
+    Kernel,
+    Proxy,
+}
+
+impl Layer {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Proxy => "proxy",
+        }
+    }
+}
+
+/// A point where the connection is judged, or would be.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Point {
+    pub(crate) layer: Layer,
+    /// Where it stands: `source` or `destination`.
+    pub(crate) end: &'static str,
+    #[serde(flatten)]
+    pub(crate) answer: Answer,
+}
+
+/// What a point says.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Answer {
+    /// It is on the way.
+    Judged(Box<Judged>),
+    /// It is not, because …
+    #[serde(rename_all = "camelCase")]
+    Absent { not_on_the_path: String },
+}
+
+/// A verdict.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Judged {
+    pub(crate) verdict: &'static str,
+    /// The rule, isolation or default.
+    pub(crate) id: String,
+    pub(crate) at: Option<Place>,
+    /// Where it stands among the others; none for the default.
+    #[serde(flatten)]
+    pub(crate) rank: Option<Rank>,
+    /// On behalf of which end's policy: `source` or `destination`.
+    pub(crate) for_end: &'static str,
+    /// The pass rules that matched before, by id.
+    pub(crate) passed_by: Vec<String>,
+    /// The rules that nearly decided otherwise.
+    pub(crate) near: Vec<Near>,
+    /// What would decide here if rules in audit mode were enforced, where that differs.
+    pub(crate) audit: Option<Rehearsed>,
+    /// What was tried; for the residual.
+    #[serde(skip)]
+    pub(crate) trace: Explanation,
+}
+
+/// The place of a rule or an isolation among all others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Rank {
+    /// The tier's name; its order where it has none.
+    pub(crate) tier: String,
+    /// An isolation has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) priority: Option<i32>,
+}
+
+impl Rank {
+    fn new(cause: Cause<'_>, documents: &Documents) -> Option<Self> {
+        let (order, priority) = match cause {
+            Cause::Rule(rule) => (rule.tier, Some(rule.priority)),
+            Cause::Isolation(isolation) => (isolation.tier, None),
+            Cause::Default => return None,
+        };
+        Some(Self { tier: documents.tier(order), priority })
+    }
+
+    /// `, tier platform, priority -5`, as far as somebody wrote anything about it.
+    pub(crate) fn words(&self, default_tier: &str) -> String {
+        let tier = (self.tier != default_tier).then(|| format!(", tier {}", self.tier));
+        let priority = self.priority.filter(|priority| *priority != 0).map(|p| format!(", priority {p}"));
+        tier.unwrap_or_default() + &priority.unwrap_or_default()
+    }
+}
+
+/// The name of the tier that is meant where none is written.
+pub(crate) fn default_tier(documents: &Documents) -> String {
+    documents.tier(DEFAULT_TIER)
+}
+
+/// A decision that is not enforced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Rehearsed {
+    pub(crate) verdict: &'static str,
+    pub(crate) id: String,
+    pub(crate) at: Option<Place>,
+    pub(crate) for_end: &'static str,
+}
+
+impl Rehearsed {
+    pub(crate) fn new(end: End, decision: Decision<'_>, documents: &Documents) -> Self {
+        let id = decision.cause.id();
+        Self {
+            verdict: decision.verdict.name(),
+            id: id.to_owned(),
+            at: documents.place(id),
+            for_end: end.name(),
+        }
+    }
+}
+
+impl Judged {
+    /// What was decided on behalf of `end`.
+    pub(crate) fn new(end: End, decision: Decision<'_>, trace: Explanation, documents: &Documents) -> Self {
+        let Decision { verdict, cause } = decision;
+        let passed_by = trace.steps.iter().filter_map(|step| match step {
+            Step::Rule { end: tried, id, outcome: Outcome::Decided } if *tried == end => Some(id),
+            _ => None,
+        });
+        let passes = |id: &&String| documents.rule(id).is_some_and(|rule| rule.action == Action::Pass);
+        Self {
+            verdict: verdict.name(),
+            id: cause.id().to_owned(),
+            at: documents.place(cause.id()),
+            rank: Rank::new(cause, documents),
+            for_end: end.name(),
+            passed_by: passed_by.filter(passes).cloned().collect(),
+            near: Vec::new(),
+            audit: None,
+            trace,
+        }
+    }
+
+    pub(crate) fn allows(&self) -> bool {
+        self.verdict == Verdict::Allow.name()
+    }
+}
+
+/// The points that are on the way.
+pub(super) fn judged(points: &[Point]) -> impl DoubleEndedIterator<Item = (&Point, &Judged)> {
+    points.iter().filter_map(|point| match &point.answer {
+        Answer::Judged(judged) => Some((point, judged.as_ref())),
+        Answer::Absent { .. } => None,
+    })
+}
+
+/// The point that stands for all: the first that denies; else the last, or the last before it that has a rule (S10).
+pub(super) fn deciding(points: &[Point]) -> Option<(&Point, &Judged)> {
+    judged(points)
+        .find(|(_, judged)| !judged.allows())
+        .or_else(|| judged(points).rfind(|(_, judged)| judged.rank.is_some()))
+        .or_else(|| judged(points).next_back())
+}
+
+/// Watches a decision if somebody wants to know how it came about.
+pub(crate) struct Watch {
+    explanation: Explanation,
+    wanted: bool,
+}
+
+impl Watch {
+    pub(crate) fn new(wanted: bool) -> Self {
+        Self { explanation: Explanation::default(), wanted }
+    }
+
+    pub(crate) fn explanation(self) -> Explanation {
+        self.explanation
+    }
+}
+
+impl Trace for Watch {
+    fn rule(&mut self, end: End, rule: &Rule, outcome: Outcome) {
+        if self.wanted {
+            self.explanation.rule(end, rule, outcome);
+        }
+    }
+
+    fn isolation(&mut self, end: End, isolation: &Isolation) {
+        if self.wanted {
+            self.explanation.isolation(end, isolation);
+        }
+    }
+}
