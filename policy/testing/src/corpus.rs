@@ -77,7 +77,8 @@ impl Corpus {
             .with_context(|| format!("there is no `{INVENTORY}` in `{}`", directory.display()))?;
         let (mut sections, mut refusals) = (Vec::new(), Vec::new());
         for (topic, text) in files {
-            let raw: Vec<RawSection> = serde_saphyr::from_multiple(&text)
+            let options = serde_saphyr::options! { strict_booleans: true };
+            let raw: Vec<RawSection> = serde_saphyr::from_multiple_with_options(&text, options)
                 .map_err(|error| anyhow::anyhow!("conformance/{topic}.yaml: {error}"))?;
             for section in raw {
                 let about = section.about.clone();

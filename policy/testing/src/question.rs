@@ -3,7 +3,7 @@
 use core::fmt;
 use core::net::IpAddr;
 
-use bookend_engine::Protocol;
+use bookend_engine::{HeaderLine, Protocol, Request};
 
 /// One end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +59,27 @@ pub struct Head {
     pub path: Option<Vec<u8>>,
     /// Its other headers, names and values, in the order in which they came.
     pub headers: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Head {
+    /// The lines of its other headers, as the engine takes them.
+    pub fn lines(&self) -> Vec<HeaderLine<'_>> {
+        self.headers.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).collect()
+    }
+
+    /// The request that the engine sees, with its `lines`.
+    pub fn request<'h>(&'h self, lines: &'h [HeaderLine<'h>], tokens: &Tokens) -> Request<'h> {
+        Request::new(bookend_engine::Head {
+            method: self.method.as_deref(),
+            authority: self.authority.as_deref(),
+            path: self.path.as_deref(),
+            headers: Some(lines),
+            tokens: match tokens {
+                Tokens::Unreadable => bookend_engine::Tokens::Unknown,
+                Tokens::Verified(tokens) => bookend_engine::Tokens::Verified(tokens.clone()),
+            },
+        })
+    }
 }
 
 /// What a proxy that verifies JSON web tokens found.

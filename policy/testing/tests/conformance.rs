@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use bookend_lang::{Source, compile};
 use bookend_testing::vehicle::{Decision, Proxy, Tables};
-use bookend_testing::{Corpus, Vehicle, run};
+use bookend_testing::{Corpus, Reference, Vehicle, run};
 
 #[track_caller]
 fn check(mut vehicle: impl Vehicle) {
@@ -28,6 +28,11 @@ fn the_engine_in_a_proxy_keeps_what_the_corpus_promises() {
 #[test]
 fn the_plan_and_the_kernels_function_keep_what_the_corpus_promises() {
     check(Tables::default());
+}
+
+#[test]
+fn the_reference_keeps_what_the_corpus_promises() {
+    check(Reference::default());
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bookend_engine::{
-    Cause, Configuration, Connection, Decision, End, Endpoint, Exchange, Explanation, Identity, Location,
-    NoTrace, Outcome, Request, Step, Verdict, decide,
+    Cause, Configuration, Connection, Decision, End, Endpoint, Exchange, Explanation, Head, Identity,
+    Location, NoTrace, Outcome, Principal, Request, Step, Verdict, decide,
 };
 use bookend_testing::generate::{Pair, pair, paths, scenario, single_rule};
 use bookend_testing::vehicle::{self, Vehicle};
@@ -30,9 +30,7 @@ fn known() -> impl Strategy<Value = Known> {
 /// The connection a question is about.
 fn connection<'w>(world: &'w World, question: &Question, known: Known) -> Connection<'w> {
     let inventory = &world.inventory;
-    let endpoint =
-        |address| Endpoint { identity: inventory.behind_address(address), location: Location::of(address) };
-    let mut source = endpoint(question.source.address);
+    let mut source = inventory.endpoint(question.source.address);
     match (known, inventory.at(question.source.address)) {
         (Known::Address, _) | (Known::Account, None) => {}
         (Known::Account, Some(workload)) => {
@@ -40,15 +38,21 @@ fn connection<'w>(world: &'w World, question: &Question, known: Known) -> Connec
             source.location = Location::Unknown;
         }
         (Known::Nothing, _) => {
-            source = Endpoint { identity: Identity::Anonymous, location: Location::Unknown };
+            let (location, principal) = (Location::Unknown, Principal::Unknown);
+            source = Endpoint { identity: Identity::Anonymous, location, principal };
         }
     }
-    let destination = endpoint(question.destination.address);
+    let destination = inventory.endpoint(question.destination.address);
     Connection { source, destination, protocol: question.protocol, port: question.port }
 }
 
-fn requests(paths: &[String]) -> Vec<Request<'static>> {
-    paths.iter().map(|path| Request::new(Some(b"GET"), Some(path.as_bytes()))).collect()
+fn requests(paths: &[String]) -> Vec<Request<'_>> {
+    paths.iter().map(|path| get(Some(path))).collect()
+}
+
+fn get(path: Option<&String>) -> Request<'_> {
+    let path = path.map(|path| path.as_bytes());
+    Request::new(Head { method: Some(b"GET"), path, headers: Some(&[]), ..Head::default() })
 }
 
 /// Whether a connection is allowed at `end`, or, without one, at both.
@@ -109,7 +113,7 @@ proptest! {
     ) {
         let world = scenario.world().unwrap();
         let paths = paths();
-        let request = Request::new(Some(b"GET"), paths.get(choice).map(|path| path.as_bytes()));
+        let request = get(paths.get(choice));
         for (pair, known) in pairs {
             let question = pair.question(&world);
             let connection = connection(&world, &question, known);

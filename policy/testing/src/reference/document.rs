@@ -95,7 +95,10 @@ impl Documents {
     pub(super) fn read(texts: &[String]) -> anyhow::Result<Self> {
         let mut all = Vec::new();
         for text in texts {
-            let values: Vec<Value> = serde_saphyr::from_multiple(text).context("documents")?;
+            // YAML 1.2, where `on` is a name.
+            let options = serde_saphyr::options! { strict_booleans: true };
+            let values: Vec<Value> =
+                serde_saphyr::from_multiple_with_options(text, options).context("documents")?;
             all.extend(values.into_iter().filter(|value| !value.is_null()));
         }
         let mut orders = BTreeMap::from(

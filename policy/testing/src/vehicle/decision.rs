@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use bookend_engine::{Connection, Exchange, Judgement, NoTrace, Peer, Request, decide, rehearse};
+use bookend_engine::{Connection, Exchange, Judgement, NoTrace, Peer, decide, rehearse};
 
 use super::Vehicle;
 use crate::{Answer, Judged, Question, Traffic, World};
@@ -41,12 +41,13 @@ impl Vehicle for Decision {
             protocol: question.protocol,
             port: question.port,
         };
-        let request;
+        let (lines, request);
         let exchange = match &question.traffic {
             Traffic::Packet => Exchange::Packet,
             Traffic::Stream(_) => Exchange::Stream,
-            Traffic::Request { head, .. } => {
-                request = Request::new(head.method.as_deref(), head.path.as_deref());
+            Traffic::Request { head, tokens, .. } => {
+                lines = head.lines();
+                request = head.request(&lines, tokens);
                 Exchange::Http(&request)
             }
         };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use bookend_engine::{Configuration, Enforcement, Exchange, OwnWorkload, Peer, Protocol, Request};
+use bookend_engine::{Configuration, Enforcement, Exchange, OwnWorkload, Peer, Protocol};
 
 use super::Vehicle;
 use crate::{Answer, Judged, Question, Traffic, World};
@@ -37,10 +37,11 @@ impl Vehicle for Proxy {
         let enforcement = Enforcement::new(configuration, own);
         let uri_sans: Vec<_> = seen.uri_sans.iter().map(String::as_str).collect();
         let peer = Peer { uri_sans: &uri_sans, address: seen.address };
-        let request;
+        let (lines, request);
         let exchange = match &question.traffic {
-            Traffic::Request { head, .. } => {
-                request = Request::new(head.method.as_deref(), head.path.as_deref());
+            Traffic::Request { head, tokens, .. } => {
+                lines = head.lines();
+                request = head.request(&lines, tokens);
                 Exchange::Http(&request)
             }
             _ => Exchange::Stream,
