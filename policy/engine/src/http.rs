@@ -102,7 +102,7 @@ impl HttpMatch {
             Condition::Methods => self.method_holds(request),
             Condition::Paths => self.path_holds(request),
             Condition::Hosts => self.hosts.holds(|pattern| match request.host() {
-                Ok(host) => pattern.holds(&host),
+                Ok(host) => pattern.holds(host),
                 Err(_) => Truth::Unknown,
             }),
             Condition::Grpc => self.grpc.holds(|grpc| grpc.holds(request)),

@@ -5,6 +5,7 @@ mod query;
 mod reading;
 
 use alloc::vec::Vec;
+use core::cell::OnceCell;
 use serde_json::Value;
 
 use crate::{CanonicalPath, Host, HostDoubt, PathDoubt};
@@ -39,18 +40,19 @@ pub enum Tokens {
     Verified(Vec<Value>),
 }
 
-/// An HTTP request. Its path is canonicalized once; everything else is read when it is asked for.
+/// An HTTP request. Its path is canonicalized at once; everything else is read when it is asked for, and its host then kept.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
     head: Head<'a>,
     path: Result<CanonicalPath, PathDoubt>,
+    host: OnceCell<Result<Host, HostDoubt>>,
 }
 
 impl<'a> Request<'a> {
     /// The request with this head.
     pub fn new(head: Head<'a>) -> Self {
         let path = head.path.ok_or(PathDoubt::Absent).and_then(CanonicalPath::new);
-        Self { head, path }
+        Self { head, path, host: OnceCell::new() }
     }
 
     /// The method, or `None` when it is absent or not UTF-8.
@@ -67,7 +69,11 @@ impl<'a> Request<'a> {
     ///
     /// # Errors
     /// When there is none, or servers may read it differently.
-    pub fn host(&self) -> Result<Host, HostDoubt> {
+    pub fn host(&self) -> Result<&Host, HostDoubt> {
+        self.host.get_or_init(|| self.read_host()).as_ref().map_err(|doubt| *doubt)
+    }
+
+    fn read_host(&self) -> Result<Host, HostDoubt> {
         let authority = self.head.authority.ok_or(HostDoubt::Absent)?;
         let mut lines = self.head.headers.unwrap_or_default().iter();
         if lines.any(|(name, value)| name.eq_ignore_ascii_case(b"host") && *value != authority) {

@@ -13,6 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::{EmptyClause, Truth};
 pub use regex::{Regex, RegexError, RegexFault};
 
+/// How long a text may be, in bytes, to be matched by a regular expression; a longer one is in doubt. It keeps what
+/// somebody outside can cost us within bounds.
+const MAX_MATCHED: usize = 8192;
+
 /// One thing a text is compared with, byte for byte and with regard to case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", try_from = "Written")]
@@ -121,6 +125,7 @@ impl TextPattern {
             Self::Exact(whole) => text == whole.as_bytes(),
             Self::Prefix(start) => text.starts_with(start.as_bytes()),
             Self::Suffix(end) => text.ends_with(end.as_bytes()),
+            Self::Regex(_) if text.len() > MAX_MATCHED => return Truth::Unknown,
             Self::Regex(regex) => regex.matches(text),
         }
         .into()
@@ -207,6 +212,13 @@ mod tests {
         ] {
             assert_eq!(pattern.clone().unwrap().holds(text), truth, "{pattern:?} on {}", text.escape_ascii());
         }
+    }
+
+    #[test]
+    fn a_long_text_is_in_doubt_for_a_regular_expression() {
+        let regex = TextPattern::regex("a*").unwrap();
+        assert_eq!(regex.holds(&[b'a'; MAX_MATCHED]), Truth::Yes);
+        assert_eq!(regex.holds(&[b'a'; MAX_MATCHED + 1]), Truth::Unknown);
     }
 
     #[test]

@@ -80,9 +80,7 @@ pub(crate) fn header_name(name: &str) -> Result<String, NameError> {
     let lower = name.to_ascii_lowercase();
     match lower.as_str() {
         "host" => Err(NameError::Host),
-        "connection" | "keep-alive" | "proxy-connection" | "te" | "transfer-encoding" | "upgrade" => {
-            Err(NameError::Hop)
-        }
+        "connection" | "keep-alive" | "proxy-connection" | "te" | "transfer-encoding" => Err(NameError::Hop),
         "" => Err(NameError::NotAHeader),
         _ if !lower.chars().all(token) => Err(NameError::NotAHeader),
         _ => Ok(lower),

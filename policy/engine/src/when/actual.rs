@@ -16,9 +16,6 @@ use crate::{
     text::is_plain,
 };
 
-/// How many pairs of readings are compared; with more the comparison is in doubt. Headers can have thousands of readings.
-const MAX_PAIRS: usize = 4096;
-
 /// What an expression is judged on.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'s> {
@@ -98,9 +95,6 @@ impl<'s> Scalar<'s> {
 
 /// Whether a condition holds for all readings of a value: certain only where all agree, and where there is one.
 pub(super) fn agreed(readings: &[Scalar<'_>], condition: impl Fn(&Scalar<'_>) -> Truth) -> Truth {
-    if readings.len() > MAX_PAIRS {
-        return Truth::Unknown;
-    }
     Truth::agreed(readings.iter().map(condition))
 }
 
@@ -113,9 +107,6 @@ impl<'s> Scope<'s> {
         condition: impl Fn(&Scalar<'_>, &Scalar<'_>) -> Truth,
     ) -> Truth {
         let (left, right) = (self.readings(left), self.readings(right));
-        if left.len().saturating_mul(right.len()) > MAX_PAIRS {
-            return Truth::Unknown;
-        }
         agreed(&left, |left| agreed(&right, |right| condition(left, right)))
     }
 
@@ -130,7 +121,7 @@ impl<'s> Scope<'s> {
             Operand::Attribute(attribute) => match self.reading(attribute) {
                 Reading::One(text) => vec![Scalar::Text(text)],
                 Reading::Several(texts) => texts.into_iter().map(Scalar::Text).collect(),
-                Reading::Absent | Reading::Doubt => Vec::new(),
+                Reading::Absent | Reading::Doubt | Reading::Unclear => Vec::new(),
             },
             written => written.written().into_iter().collect(),
         }
@@ -181,7 +172,7 @@ impl<'s> Scope<'s> {
             Attribute::Method => self.request.method().map_or(Reading::Doubt, |method| {
                 // Some servers put methods into capitals before they look at them (S31).
                 let upper = method.to_ascii_uppercase().into_bytes();
-                Reading::of(vec![Cow::Borrowed(method.as_bytes()), Cow::Owned(upper)])
+                Reading::of([Cow::Borrowed(method.as_bytes()), Cow::Owned(upper)])
             }),
             Attribute::Host => self.request.host().map_or(Reading::Doubt, |host| owned(host.to_string())),
             Attribute::Path => self.request.path().map_or(Reading::Doubt, |path| borrowed(path.as_str())),
@@ -228,7 +219,7 @@ fn workloads<'s>(
         Identity::Candidates(list) => {
             let texts: Vec<_> = list.iter().filter_map(|workload| part(workload)).collect();
             if texts.len() == list.len() && !texts.is_empty() {
-                Reading::of(texts.into_iter().map(|text| Cow::Borrowed(text.as_bytes())).collect())
+                Reading::of(texts.into_iter().map(|text| Cow::Borrowed(text.as_bytes())))
             } else if texts.is_empty() && !list.is_empty() {
                 Reading::Absent
             } else {
@@ -244,9 +235,7 @@ fn principal<'s>(connection: &'s Connection<'s>) -> Reading<'s> {
     let source = &connection.source;
     match (source.principal, &source.identity) {
         (Principal::Verified([]), _) => Reading::Doubt,
-        (Principal::Verified(ids), _) => {
-            Reading::of(ids.iter().map(|id| Cow::Borrowed(id.as_bytes())).collect())
-        }
+        (Principal::Verified(ids), _) => Reading::of(ids.iter().map(|id| Cow::Borrowed(id.as_bytes()))),
         (Principal::Derived { trust_domain }, Identity::Workload(workload)) => {
             owned(workload.spiffe_id(trust_domain))
         }
