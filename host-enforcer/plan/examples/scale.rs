@@ -1,16 +1,19 @@
 //! Measures building a plan: `cargo run --release --example scale -- <rules> <identities> <local workloads>`.
 //!
-//! Four programs over the same inventory, in which workloads lie in namespaces of twenty and all local ones in the
+//! Six programs over the same inventory, in which workloads lie in namespaces of twenty and all local ones in the
 //! first:
 //! * `spread`: each rule lets one workload of its namespace reach another on one port;
 //! * `gathered`: every rule governs the local workloads: from one workload anywhere to one of the first namespace;
 //! * `blocks`: every rule lets the whole first namespace reach one /24 on one port;
-//! * `anyone`: one rule lets anyone at all reach the first namespace on one port.
+//! * `anyone`: one rule lets anyone at all reach the first namespace on one port;
+//! * `nested`: every rule lets the first namespace reach a workload of any namespace that is not in some block nor another
+//!   workload;
+//! * `named`: every rule lets the first namespace reach a workload on the port that it calls `http`; a tenth is audited.
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on stops")]
 
 use bookend_engine::{
-    Action, Block, Clause, Instance, Inventory, Isolation, Labels, PeerMatch, PortMatch, Program, Protocol,
-    Rule, Selector, Workload, WorkloadIdentity,
+    Action, Block, Clause, DEFAULT_TIER, Ends, Instance, Inventory, Isolation, Labels, Mode, NamedPort,
+    NamespaceMatch, PeerMatch, PortMatch, Program, Protocol, Rule, Selector, Workload, WorkloadIdentity,
 };
 use bookend_plan::Plan;
 use std::net::IpAddr;
@@ -29,50 +32,62 @@ fn inventory(identities: usize, local: usize) -> Inventory {
                 ("tier".to_owned(), format!("{}", number % 3)),
             ]),
             proxied: number % 2 == 0,
+            ports: Some(vec![NamedPort {
+                name: "http".to_owned(),
+                protocol: Protocol::Tcp,
+                port: 8_080 + (number % 5) as u16,
+            }]),
+            ..WorkloadIdentity::default()
         },
         instances: vec![Instance {
             addresses: vec![IpAddr::from((0x0a00_0001 + number as u32).to_be_bytes())],
             interface: (number < local).then(|| format!("veth{number}")),
         }],
     });
-    Inventory { workloads: workloads.collect(), ..Inventory::default() }
+    Inventory::default().with_workloads(workloads.collect())
+}
+
+fn app(number: usize) -> Selector {
+    let labels = Labels::from([("app".to_owned(), format!("w{number}"))]);
+    Selector { labels, ..namespace(number / NAMESPACE) }
 }
 
 fn workload(number: usize) -> Clause<PeerMatch> {
-    let selector = Selector {
-        namespace: format!("n{}", number / NAMESPACE),
-        labels: Labels::from([("app".to_owned(), format!("w{number}"))]),
-        expressions: Vec::new(),
-        service_accounts: Clause::Any,
-    };
-    Clause::one_of(vec![PeerMatch::Workloads(selector)]).unwrap()
+    Clause::only(PeerMatch::workloads(app(number)))
 }
 
 fn namespace(number: usize) -> Selector {
-    Selector {
-        namespace: format!("n{number}"),
-        labels: Labels::new(),
-        expressions: Vec::new(),
-        service_accounts: Clause::Any,
-    }
+    Selector::all(NamespaceMatch::Named(format!("n{number}")))
 }
 
 fn rule(number: usize, home: usize, from: Clause<PeerMatch>, to: Clause<PeerMatch>) -> Rule {
     let port = 1_024 + (number % 30_000) as u16;
     Rule {
         id: format!("n{home}/policy/rule{number}"),
+        tier: DEFAULT_TIER,
+        priority: 0,
         action: Action::Allow,
-        namespace: format!("n{home}"),
+        mode: Mode::Enforce,
+        at: Ends::BOTH,
+        namespace: Some(format!("n{home}")),
         from,
         to,
-        ports: Clause::one_of(vec![PortMatch::new(Protocol::Tcp, port, port).unwrap()]).unwrap(),
+        ports: Clause::only(PortMatch::range(Protocol::Tcp, port, port).unwrap()),
+        not_ports: Vec::new(),
         http: Clause::Any,
     }
+}
+
+/// The whole first namespace.
+fn own() -> Clause<PeerMatch> {
+    Clause::only(PeerMatch::workloads(namespace(0)))
 }
 
 fn measure(name: &str, rules: Vec<Rule>, inventory: &Inventory) {
     let isolation = Isolation {
         id: "n0/policy/isolate[0]".to_owned(),
+        tier: DEFAULT_TIER,
+        mode: Mode::Enforce,
         workloads: namespace(0),
         egress: true,
         ingress: true,
@@ -110,10 +125,24 @@ fn main() {
     let blocks = (0..rules).map(|number| {
         let net = [172, 16 + (number >> 8) as u8, number as u8, 0];
         let block = Block::new(bookend_engine::Ipv4Net::new(net.into(), 24).unwrap().into(), vec![]).unwrap();
-        let own = Clause::one_of(vec![PeerMatch::Workloads(namespace(0))]).unwrap();
-        rule(number, 0, own, Clause::one_of(vec![PeerMatch::Block(block)]).unwrap())
+        rule(number, 0, own(), Clause::only(PeerMatch::block(block)))
     });
     measure("blocks", blocks.collect(), &inventory);
-    let own = Clause::one_of(vec![PeerMatch::Workloads(namespace(0))]).unwrap();
-    measure("anyone", vec![rule(0, 0, Clause::Any, own)], &inventory);
+    measure("anyone", vec![rule(0, 0, Clause::Any, own())], &inventory);
+    let nested = (0..rules).map(|number| {
+        let net = [172, 16 + (number >> 8) as u8, number as u8, 0];
+        let block = Block::new(bookend_engine::Ipv4Net::new(net.into(), 24).unwrap().into(), vec![]).unwrap();
+        let everywhere = Selector { namespaces: NamespaceMatch::any(), ..app(number % identities) };
+        let not = vec![PeerMatch::block(block), PeerMatch::workloads(app(number * 3 % identities))];
+        let peer = PeerMatch { not, ..PeerMatch::workloads(everywhere) };
+        rule(number, 0, own(), Clause::only(peer))
+    });
+    measure("nested", nested.collect(), &inventory);
+    let named = (0..rules).map(|number| {
+        let audited = Mode::Audit;
+        let mode = if number % 10 == 0 { audited } else { Mode::Enforce };
+        let ports = Clause::only(PortMatch::named(Protocol::Tcp, "http"));
+        Rule { mode, ports, ..rule(number, 0, own(), workload(number % identities)) }
+    });
+    measure("named", named.collect(), &inventory);
 }

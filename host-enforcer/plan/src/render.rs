@@ -3,7 +3,8 @@
 use bookend_abi::Address;
 use bookend_abi::address::{MAPPED_PREFIX_LENGTH, is_mapped, to_ip};
 use bookend_abi::table::{
-    ALLOW, BlockKey, ICMP, ICMPV6, OTHER_PROTOCOL, OUTSIDE, PolicyHead, TCP, UDP, VerdictKey, VerdictValue,
+    ALLOW, BlockKey, ICMP, ICMPV6, NO_RULE, OTHER_PROTOCOL, OUTSIDE, PolicyHead, SCTP, TCP, UDP, VerdictKey,
+    VerdictValue,
 };
 use bookend_engine::WorkloadIdentity;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
@@ -61,10 +62,19 @@ struct Policy {
     handle: String,
     /// `egress of eth0`
     used_for: Vec<String>,
-    default: Verdict,
+    default: Answer,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     blocks: Vec<Block>,
     verdicts: Vec<Row>,
+}
+
+#[derive(serde::Serialize)]
+struct Answer {
+    #[serde(flatten)]
+    verdict: Verdict,
+    /// What would be, if everything that is only audited were enforced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit: Option<Verdict>,
 }
 
 #[derive(serde::Serialize)]
@@ -86,8 +96,11 @@ struct Row {
     protocol: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     ports: Option<String>,
+    /// Of ICMP: `8` is every code of type 8, `8/0` one code, `8-11` several types, `8/0-3` several codes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    types: Option<String>,
     #[serde(flatten)]
-    verdict: Verdict,
+    answer: Answer,
 }
 
 impl Plan {
@@ -102,7 +115,8 @@ impl Plan {
     }
 
     fn policy(&self, number: u64, contents: &PolicyContents) -> Policy {
-        let allows = contents.head.flags & PolicyHead::DEFAULT_ALLOW != 0;
+        let PolicyHead { flags, default_rule, default_audit_rule, .. } = contents.head;
+        let has = |flag| flags & flag != 0;
         let used_for = |interface: &InterfacePlan| {
             let directions = [("egress", interface.egress), ("ingress", interface.ingress)];
             let used = directions.into_iter().filter(|(_, handle)| *handle == number);
@@ -111,7 +125,10 @@ impl Plan {
         Policy {
             handle: handle(number),
             used_for: self.interfaces.iter().flat_map(used_for).collect(),
-            default: self.verdict(contents.head.default_rule, allows),
+            default: self.answer(
+                (default_rule, has(PolicyHead::DEFAULT_ALLOW)),
+                (default_audit_rule, has(PolicyHead::DEFAULT_AUDIT_ALLOW)),
+            ),
             blocks: contents
                 .blocks
                 .iter()
@@ -122,21 +139,32 @@ impl Plan {
     }
 
     fn row(&self, key: &VerdictKey, value: &VerdictValue) -> Row {
-        let (protocol, has_ports) = match key.protocol {
-            TCP => ("TCP", true),
-            UDP => ("UDP", true),
-            ICMP => ("ICMP", false),
-            ICMPV6 => ("ICMPv6", false),
-            OTHER_PROTOCOL => ("other", false),
-            _ => ("unknown", false),
+        let (protocol, ports, types) = match key.protocol {
+            TCP => ("TCP", Some(ports(key)), None),
+            UDP => ("UDP", Some(ports(key)), None),
+            SCTP => ("SCTP", Some(ports(key)), None),
+            ICMP => ("ICMP", None, types(key)),
+            ICMPV6 => ("ICMPv6", None, types(key)),
+            OTHER_PROTOCOL => ("other", None, None),
+            _ => ("unknown", None, None),
         };
         Row {
             peer: self.peer(key.identity),
             block: key.block,
             protocol,
-            ports: has_ports.then(|| ports(key)),
-            verdict: self.verdict(value.rule, value.verdict == ALLOW),
+            ports,
+            types,
+            answer: self.answer(
+                (value.rule, value.verdict == ALLOW),
+                (value.audit_rule, value.audit_verdict == ALLOW),
+            ),
         }
+    }
+
+    /// A verdict and what an audit says: rules, and whether they allow.
+    fn answer(&self, (rule, allows): (u64, bool), (audit_rule, would_allow): (u64, bool)) -> Answer {
+        let audit = (audit_rule != NO_RULE).then(|| self.verdict(audit_rule, would_allow));
+        Answer { verdict: self.verdict(rule, allows), audit }
     }
 
     fn verdict(&self, rule: u64, allows: bool) -> Verdict {
@@ -147,8 +175,25 @@ impl Plan {
     }
 }
 
+/// The last port of a prefix.
+fn last(key: &VerdictKey) -> u16 {
+    key.port | u16::MAX.checked_shr(u32::from(key.prefix_length)).unwrap_or(0)
+}
+
+/// Types and codes of a prefix; `None` for all of them.
+fn types(key: &VerdictKey) -> Option<String> {
+    let ([kind, code], [last_kind, last_code]) = (key.port.to_be_bytes(), last(key).to_be_bytes());
+    match key.prefix_length {
+        0 => None,
+        1..8 => Some(format!("{kind}-{last_kind}")),
+        8 => Some(kind.to_string()),
+        9..16 => Some(format!("{kind}/{code}-{last_code}")),
+        _ => Some(format!("{kind}/{code}")),
+    }
+}
+
 fn ports(key: &VerdictKey) -> String {
-    let last = key.port | u16::MAX.checked_shr(u32::from(key.prefix_length)).unwrap_or(0);
+    let last = last(key);
     match key.prefix_length {
         0 => "any".to_owned(),
         16 => key.port.to_string(),

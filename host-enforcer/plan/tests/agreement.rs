@@ -3,13 +3,13 @@
 
 mod world;
 
-use bookend_abi::packet::{Kind, Packet, SYN};
+use bookend_abi::packet::{INIT, Kind, Packet, SYN};
 use bookend_abi::plain::PlainTables;
-use bookend_abi::table::ALLOW;
+use bookend_abi::table::{ALLOW, NO_RULE};
 use bookend_abi::{FROM_WORKLOAD, TO_WORKLOAD, address, decide};
 use bookend_engine::{
-    Connection, End, Endpoint, Exchange, Inventory, Location, NoTrace, Program, Protocol, Verdict,
-    WorkloadIdentity,
+    Connection, Decision, End, Endpoint, Exchange, Inventory, NoTrace, Program, Protocol, Verdict,
+    WorkloadIdentity, decide_end, rehearse_end,
 };
 use bookend_plan::{Plan, PlanError};
 use proptest::prelude::*;
@@ -25,9 +25,10 @@ fn question() -> impl Strategy<Value = Question> {
         proptest::sample::select(world::PORTS),
         proptest::sample::select(world::PORTS).prop_map(|port| port.wrapping_add(1)),
         proptest::sample::select(world::PORTS).prop_map(|port| port.wrapping_sub(1)),
+        proptest::sample::select(world::MESSAGES),
         any::<u16>(),
     ];
-    let protocol = proptest::sample::select(vec![6, 6, 6, 17, 17, 1, 58, 132, 47]);
+    let protocol = proptest::sample::select(vec![6, 6, 6, 17, 17, 132, 1, 1, 58, 58, 47]);
     (any::<Index>(), any::<Index>(), protocol, port)
 }
 
@@ -36,25 +37,32 @@ fn engine_protocol(protocol: u8) -> Protocol {
         1 => Protocol::Icmp,
         6 => Protocol::Tcp,
         17 => Protocol::Udp,
+        132 => Protocol::Sctp,
         58 => Protocol::Icmpv6,
         _ => Protocol::Other,
     }
 }
 
 fn first_packet(source: IpAddr, destination: IpAddr, protocol: u8, port: u16) -> Packet {
-    let kind = match protocol {
-        6 => Kind::Tcp,
-        1 | 58 => Kind::EchoRequest,
+    let kind = match (protocol, port) {
+        (6, _) => Kind::Tcp,
+        (132, _) => Kind::Sctp,
+        (1, 0x0800) | (58, 0x8000) => Kind::EchoRequest,
+        (1, 0x0d00) => Kind::TimestampRequest,
+        (1 | 58, _) => Kind::Message,
         _ => Kind::Datagram,
     };
-    let ports = matches!(protocol, 6 | 17);
     Packet {
         source: address::from_ip(source),
         destination: address::from_ip(destination),
         source_port: 40_000,
-        destination_port: if ports { port } else { 0 },
+        destination_port: if engine_protocol(protocol) == Protocol::Other { 0 } else { port },
         protocol,
-        detail: if protocol == 6 { SYN } else { 0 },
+        detail: match protocol {
+            6 => SYN,
+            132 => INIT,
+            _ => 0,
+        },
         kind,
         ..Packet::default()
     }
@@ -76,38 +84,44 @@ impl<'a> Kernel<'a> {
     }
 }
 
-/// Asks both about one connection, at each end that is on this host.
-fn check(
+/// A verdict and an id.
+fn told(plan: &Plan, verdict: u8, rule: u64) -> (Verdict, Option<&str>) {
+    (if verdict == ALLOW { Verdict::Allow } else { Verdict::Deny }, plan.rule(rule))
+}
+
+fn expected(decision: Decision<'_>) -> (Verdict, Option<&str>) {
+    (decision.verdict, Some(decision.cause.id()))
+}
+
+/// Asks both about one connection, at each end that is on this host. `endpoint`: who is where.
+fn check<'i>(
     program: &Program,
-    inventory: &Inventory,
+    endpoint: impl Fn(IpAddr) -> Endpoint<'i>,
     kernel: &mut Kernel<'_>,
     (source, destination, protocol, port): (IpAddr, IpAddr, u8, u16),
 ) -> Result<(), TestCaseError> {
     let Kernel { plan, indexes, tables } = kernel;
     let packet = first_packet(source, destination, protocol, port);
-    let endpoint = |address: IpAddr| Endpoint {
-        identity: inventory.behind_address(address),
-        location: Location::of(address),
-    };
     let connection = Connection {
         source: endpoint(source),
         destination: endpoint(destination),
         protocol: engine_protocol(protocol),
         port: packet.destination_port,
     };
-    let judgement = bookend_engine::decide(program, &connection, Exchange::Packet, &mut NoTrace);
-    for (end, local, direction, expected) in [
-        (End::Source, source, FROM_WORKLOAD, judgement.source),
-        (End::Destination, destination, TO_WORKLOAD, judgement.destination),
-    ] {
+    for (end, local, direction) in
+        [(End::Source, source, FROM_WORKLOAD), (End::Destination, destination, TO_WORKLOAD)]
+    {
         let local = address::from_ip(local);
         let Some(interface) = plan.interfaces.iter().find(|i| i.addresses.contains(&local)) else { continue };
+        let decision = decide_end(program, end, &connection, Exchange::Packet, &mut NoTrace);
+        let audit = rehearse_end(program, end, &connection, Exchange::Packet, &decision, &mut NoTrace);
         tables.flows.clear();
         let outcome = decide(tables, direction, indexes[interface.name.as_str()], &packet, 0);
-        let verdict = if outcome.verdict == ALLOW { Verdict::Allow } else { Verdict::Deny };
+        let found_audit =
+            (outcome.audit_rule != NO_RULE).then(|| told(plan, outcome.audit_verdict, outcome.audit_rule));
         prop_assert_eq!(
-            (verdict, plan.rule(outcome.rule)),
-            (expected.verdict, Some(expected.cause.id())),
+            (told(plan, outcome.verdict, outcome.rule), found_audit),
+            (expected(decision), audit.map(expected)),
             "{} → {} protocol {} port {} at the {}, reason {:?}\n{}",
             source,
             destination,
@@ -156,8 +170,9 @@ proptest! {
         let mut kernel = Kernel::new(&plan);
         for question in &questions {
             let (one, other) = ends(&inventory, question);
-            check(&program, &inventory, &mut kernel, (one, other, question.2, question.3))?;
-            check(&program, &inventory, &mut kernel, (other, one, question.2, question.3))?;
+            let endpoint = |address| inventory.endpoint(address);
+            check(&program, endpoint, &mut kernel, (one, other, question.2, question.3))?;
+            check(&program, endpoint, &mut kernel, (other, one, question.2, question.3))?;
         }
     }
 
@@ -177,22 +192,14 @@ proptest! {
         // Who is local is known from the new inventory, who is remote from the old one.
         for question in &questions {
             let (local, remote) = ends(&new, question);
-            let Some(workload) = new.at(local) else { continue };
-            let mut between = old.clone();
-            for known in &mut between.workloads {
-                for instance in &mut known.instances {
-                    instance.addresses.retain(|address| *address != local);
-                }
-            }
-            between.workloads.push(bookend_engine::Workload {
-                instances: vec![bookend_engine::Instance { addresses: vec![local], interface: None }],
-                ..workload.clone()
-            });
-            if remote == local || plan.interfaces.iter().any(|i| i.addresses.contains(&address::from_ip(remote))) {
+            let on_this_host = |ip| plan.interfaces.iter().any(|i| i.addresses.contains(&address::from_ip(ip)));
+            if new.at(local).is_none() || on_this_host(remote) {
                 continue;
             }
-            check(&program, &between, &mut kernel, (local, remote, question.2, question.3))?;
-            check(&program, &between, &mut kernel, (remote, local, question.2, question.3))?;
+            let endpoint =
+                |address| if address == local { new.endpoint(address) } else { old.endpoint(address) };
+            check(&program, endpoint, &mut kernel, (local, remote, question.2, question.3))?;
+            check(&program, endpoint, &mut kernel, (remote, local, question.2, question.3))?;
         }
     }
 
@@ -201,8 +208,8 @@ proptest! {
         program in world::program(),
         inventory in world::inventory(),
     ) {
-        let mut shuffled = inventory.clone();
-        shuffled.workloads.reverse();
+        let reversed = inventory.workloads().iter().rev().cloned().collect();
+        let shuffled = inventory.clone().with_workloads(reversed);
         prop_assert_eq!(
             Plan::build(&program, &inventory, &[]).map(|plan| plan.to_string()).ok(),
             Plan::build(&program, &shuffled, &[]).map(|plan| plan.to_string()).ok()

@@ -1,122 +1,12 @@
 //! What each part of the language becomes in the tables, one test for each.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
+mod shop;
+
 use bookend_abi::table::capacity;
-use bookend_engine::{
-    Action, Block, Clause, HttpMatch, Instance, Inventory, Isolation, Labels, PeerMatch, PortMatch, Program,
-    Protocol, Rule, Selector, Workload, WorkloadIdentity,
-};
+use bookend_engine::{Action, Clause, HttpMatch, Program, Rule};
 use bookend_plan::{Plan, PlanError, Step};
-use serde_json::Value;
-
-/// The workload under test, and three peers: another of its namespace, one with a proxy, one elsewhere.
-fn inventory() -> Inventory {
-    let workload = |namespace: &str, name: &str, proxied: bool, addresses: &[&str]| Workload {
-        name: name.to_owned(),
-        identity: WorkloadIdentity {
-            namespace: namespace.to_owned(),
-            service_account: "default".to_owned(),
-            labels: Labels::from([("app".to_owned(), name.to_owned())]),
-            proxied,
-        },
-        instances: vec![Instance {
-            addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
-            interface: None,
-        }],
-    };
-    let mut workloads = vec![
-        workload("a", "web", false, &["10.0.0.1", "fd00::1"]),
-        workload("a", "db", false, &["10.0.0.2", "fd00::2"]),
-        workload("a", "api", true, &["10.0.1.3"]),
-        workload("b", "far", false, &["10.0.0.4"]),
-    ];
-    workloads[0].instances[0].interface = Some("veth0".to_owned());
-    Inventory { workloads, ..Inventory::default() }
-}
-
-fn selector(namespace: &str, app: Option<&str>) -> Selector {
-    Selector {
-        namespace: namespace.to_owned(),
-        labels: app.map(|app| ("app".to_owned(), app.to_owned())).into_iter().collect(),
-        expressions: Vec::new(),
-        service_accounts: Clause::Any,
-    }
-}
-
-fn app(namespace: &str, app: &str) -> PeerMatch {
-    PeerMatch::Workloads(selector(namespace, Some(app)))
-}
-
-fn cidr(cidr: &str, except: &[&str]) -> PeerMatch {
-    let except = except.iter().map(|net| net.parse().unwrap()).collect();
-    PeerMatch::Block(Block::new(cidr.parse().unwrap(), except).unwrap())
-}
-
-fn rule(action: Action, name: &str) -> Rule {
-    Rule {
-        id: format!("a/p/{name}"),
-        action,
-        namespace: "a".to_owned(),
-        from: Clause::Any,
-        to: Clause::Any,
-        ports: Clause::Any,
-        http: Clause::Any,
-    }
-}
-
-fn one<T>(item: T) -> Clause<T> {
-    Clause::one_of(vec![item]).unwrap()
-}
-
-fn tcp(first: u16, last: u16) -> Clause<PortMatch> {
-    one(PortMatch::new(Protocol::Tcp, first, last).unwrap())
-}
-
-fn isolated(rules: Vec<Rule>) -> Program {
-    let isolation = Isolation {
-        id: "a/p/isolate[0]".to_owned(),
-        workloads: selector("a", None),
-        egress: true,
-        ingress: true,
-    };
-    Program::new(rules, vec![isolation])
-}
-
-fn text<'v>(value: &'v Value, key: &str) -> &'v str {
-    value[key].as_str().unwrap_or_default()
-}
-
-/// The policy of one direction of `veth0`, a line for each entry.
-fn lines(plan: &Plan, direction: &str) -> Vec<String> {
-    let value = serde_json::to_value(plan).unwrap();
-    let used_for = Value::from(format!("{direction} of veth0"));
-    let policies = value["policies"].as_array().unwrap();
-    let policy = policies.iter().find(|p| p["usedFor"].as_array().unwrap().contains(&used_for)).unwrap();
-    let default = &policy["default"];
-    let mut lines = vec![format!("else {} {}", text(default, "verdict"), text(default, "rule"))];
-    for block in policy["blocks"].as_array().into_iter().flatten() {
-        lines.push(format!("{} is {}", text(block, "cidr"), block["block"]));
-    }
-    for row in policy["verdicts"].as_array().unwrap() {
-        let ports = row["ports"].as_str().map(|ports| format!(" {ports}")).unwrap_or_default();
-        lines.push(format!(
-            "{}@{} {}{ports} {} {}",
-            text(row, "peer"),
-            row["block"],
-            text(row, "protocol"),
-            text(row, "verdict"),
-            text(row, "rule")
-        ));
-    }
-    // Peers are ordered by their numbers; people prefer names.
-    lines[1..].sort();
-    lines
-}
-
-fn check(program: &Program, direction: &str, expect: &[&str]) {
-    let plan = Plan::build(program, &inventory(), &[]).unwrap();
-    assert_eq!(lines(&plan, direction), expect);
-}
+use shop::{app, check, cidr, inventory, inventory_of, isolated, lines, one, rule, tcp, workloads};
 
 #[test]
 fn without_rules_everything_is_allowed_by_default() {
@@ -142,7 +32,7 @@ fn a_rule_for_others_leaves_no_trace() {
 
 #[test]
 fn a_rule_of_another_namespace_leaves_no_trace() {
-    let foreign = Rule { namespace: "b".to_owned(), ..rule(Action::Deny, "foreign") };
+    let foreign = Rule { namespace: Some("b".to_owned()), ..rule(Action::Deny, "foreign") };
     check(&isolated(vec![foreign]), "egress", &["else deny a/p/isolate[0]"]);
 }
 
@@ -170,6 +60,7 @@ fn every_protocol_is_one_entry_each() {
             "else deny a/p/isolate[0]",
             "a/db@0 ICMP allow a/p/db",
             "a/db@0 ICMPv6 allow a/p/db",
+            "a/db@0 SCTP any allow a/p/db",
             "a/db@0 TCP any allow a/p/db",
             "a/db@0 UDP any allow a/p/db",
             "a/db@0 other allow a/p/db",
@@ -243,7 +134,7 @@ fn a_rule_on_the_own_ipv4_address_does_not_concern_ipv6_peers() {
 
 #[test]
 fn conditions_on_requests_allow_connections_only_where_a_filter_sees_them() {
-    let get = HttpMatch { methods: one("GET".to_owned()), paths: Clause::Any };
+    let get = HttpMatch { methods: one("GET".to_owned()), ..HttpMatch::default() };
     let peers = Clause::one_of(vec![app("a", "api"), app("a", "db")]).unwrap();
     let rule = Rule { to: peers, http: one(get), ..rule(Action::Allow, "get") };
     check(&isolated(vec![rule]), "egress", &["else deny a/p/isolate[0]", "a/api@0 TCP any allow a/p/get"]);
@@ -251,9 +142,9 @@ fn conditions_on_requests_allow_connections_only_where_a_filter_sees_them() {
 
 #[test]
 fn workloads_that_are_treated_alike_share_a_policy() {
-    let mut inventory = inventory();
-    inventory.workloads[1].instances[0].interface = Some("veth1".to_owned());
-    let plan = Plan::build(&isolated(vec![]), &inventory, &[]).unwrap();
+    let mut workloads = workloads();
+    workloads[1].instances[0].interface = Some("veth1".to_owned());
+    let plan = Plan::build(&isolated(vec![]), &inventory_of(workloads), &[]).unwrap();
     assert_eq!(plan.policies.len(), 1);
     assert_eq!(plan.sizes().interfaces, 2);
 }
@@ -270,7 +161,7 @@ fn a_policy_is_named_by_what_is_in_it() {
 #[test]
 fn a_retained_identity_is_known_at_any_address() {
     let rule = Rule { to: one(app("a", "gone")), ports: tcp(80, 80), ..rule(Action::Allow, "gone") };
-    let mut gone = inventory().workloads[1].identity.clone();
+    let mut gone = workloads()[1].identity.clone();
     gone.labels.insert("app".to_owned(), "gone".to_owned());
     let plan = Plan::build(&isolated(vec![rule]), &inventory(), &[gone]).unwrap();
     assert_eq!(
@@ -281,9 +172,9 @@ fn a_retained_identity_is_known_at_any_address() {
 
 #[test]
 fn an_address_of_two_workloads_is_refused() {
-    let mut inventory = inventory();
-    inventory.workloads[1].instances[0].addresses.push("::ffff:10.0.0.1".parse().unwrap());
-    let error = Plan::build(&Program::default(), &inventory, &[]).unwrap_err();
+    let mut workloads = workloads();
+    workloads[1].instances[0].addresses.push("::ffff:10.0.0.1".parse().unwrap());
+    let error = Plan::build(&Program::default(), &inventory_of(workloads), &[]).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the address 10.0.0.1 belongs to both `a/web` and `a/db`; an address must belong to one instance of one \
@@ -293,26 +184,27 @@ fn an_address_of_two_workloads_is_refused() {
 
 #[test]
 fn an_interface_of_two_workloads_is_refused() {
-    let mut inventory = inventory();
-    inventory.workloads[1].instances[0].interface = Some("veth0".to_owned());
-    let error = Plan::build(&Program::default(), &inventory, &[]).unwrap_err();
+    let mut workloads = workloads();
+    workloads[1].instances[0].interface = Some("veth0".to_owned());
+    let error = Plan::build(&Program::default(), &inventory_of(workloads), &[]).unwrap_err();
     assert!(matches!(error, PlanError::SharedInterface { .. }), "{error}");
 }
 
 #[test]
 fn an_address_that_names_no_host_is_refused() {
     for address in ["0.0.0.0", "::", "224.0.0.1", "ff02::1", "255.255.255.255"] {
-        let mut inventory = inventory();
-        inventory.workloads[1].instances[0].addresses.push(address.parse().unwrap());
-        let error = Plan::build(&Program::default(), &inventory, &[]).unwrap_err();
+        let mut workloads = workloads();
+        workloads[1].instances[0].addresses.push(address.parse().unwrap());
+        let error = Plan::build(&Program::default(), &inventory_of(workloads), &[]).unwrap_err();
         assert!(matches!(error, PlanError::ImpossibleAddress { .. }), "{address}: {error}");
     }
 }
 
 #[test]
 fn two_own_addresses_that_a_rule_tells_apart_are_refused() {
-    let mut inventory = inventory();
-    inventory.workloads[0].instances[0].addresses.push("10.9.0.1".parse().unwrap());
+    let mut workloads = workloads();
+    workloads[0].instances[0].addresses.push("10.9.0.1".parse().unwrap());
+    let inventory = inventory_of(workloads);
     let rule = Rule { from: one(cidr("10.0.0.0/24", &[])), ..rule(Action::Deny, "four") };
     let error = Plan::build(&Program::new(vec![rule.clone()], vec![]), &inventory, &[]).unwrap_err();
     assert_eq!(
@@ -322,7 +214,7 @@ fn two_own_addresses_that_a_rule_tells_apart_are_refused() {
          rule's CIDR hold both addresses or neither"
     );
     // A rule that tells them apart without governing them does not matter.
-    let foreign = Rule { namespace: "b".to_owned(), ..rule };
+    let foreign = Rule { namespace: Some("b".to_owned()), ..rule };
     assert!(Plan::build(&Program::new(vec![foreign], vec![]), &inventory, &[]).is_ok());
 }
 
@@ -354,12 +246,12 @@ fn nothing_changes_from_a_plan_to_itself() {
 #[test]
 fn the_steps_of_a_change_are_in_the_safe_order() {
     let old = Plan::build(&Program::default(), &inventory(), &[]).unwrap();
-    let mut inventory = inventory();
+    let mut workloads = workloads();
     // One workload goes, another moves, the own one gets an address.
-    inventory.workloads.remove(3);
-    inventory.workloads[1].instances[0].addresses[0] = "10.0.0.9".parse().unwrap();
-    inventory.workloads[0].instances[0].addresses.push("10.0.0.8".parse().unwrap());
-    let new = Plan::build(&isolated(vec![]), &inventory, &[]).unwrap();
+    workloads.remove(3);
+    workloads[1].instances[0].addresses[0] = "10.0.0.9".parse().unwrap();
+    workloads[0].instances[0].addresses.push("10.0.0.8".parse().unwrap());
+    let new = Plan::build(&isolated(vec![]), &inventory_of(workloads), &[]).unwrap();
     let kinds: Vec<_> = new
         .change_from(&old)
         .steps
