@@ -4,9 +4,10 @@ mod comparison;
 mod grpc;
 mod host;
 mod token;
+mod when;
 
-use super::fields::{Fields, distinct, into_list, quoted, text};
-use crate::{Code, diagnostic::Report, limit, yaml::Node};
+use super::fields::{Fields, distinct, into_list, optional, quoted, text};
+use crate::{Code, Span, diagnostic::Report, limit, yaml::Node};
 use bookend_engine::{Clause, HttpMatch, PathPattern, PathPatternError};
 
 /// An element of `http`, or, at `depth` of more than 0, of the `not` of one.
@@ -19,6 +20,8 @@ pub(super) fn condition(node: &Node, depth: usize, report: &mut Report) -> Optio
     let query = distinct(fields.get("query"), "query", limit::PARTS, report, comparison::parameter);
     let grpc = distinct(fields.get("grpc"), "grpc", limit::PARTS, report, grpc::grpc);
     let jwt = distinct(fields.get("jwt"), "jwt", limit::PARTS, report, token::token);
+    let when_node = fields.get("when");
+    let when = optional(when_node.map(|node| when::when(node, report)));
     let not = not(fields.get("not"), depth, report);
     let (place, unknown) = (fields.place(), fields.has_unknown());
     let grpc_key = fields.key("grpc");
@@ -32,14 +35,21 @@ pub(super) fn condition(node: &Node, depth: usize, report: &mut Report) -> Optio
         report.add(Code::NeverHolds, grpc_key, message, "leave `methods` out");
         return None;
     }
+    let (paths, when) = (paths?, when?);
+    if let (Some(expression), Some(node)) = (&when, when_node)
+        && !when::segments_named(expression, node.span, &paths, report)
+    {
+        return None;
+    }
     let condition = HttpMatch {
         methods: methods?,
         hosts: hosts?,
-        paths: paths?,
+        paths,
         headers: headers?,
         query: query?,
         grpc: grpc?,
         jwt: jwt?,
+        when,
         not: not?,
     };
     if condition == HttpMatch::default() {
@@ -121,4 +131,25 @@ fn path(node: &Node, report: &mut Report) -> Option<PathPattern> {
             None
         }
     }
+}
+
+/// What is wrong with an expression, and, behind a semicolon, what to do about it.
+fn fault(error: &str) -> (String, Option<String>) {
+    match error.split_once("; ") {
+        Some((fault, cure)) => (fault.to_owned(), Some(cure.to_owned())),
+        None => (error.to_owned(), None),
+    }
+}
+
+/// The place of byte `at` of `node`'s text, where the text stands in the source as it is.
+fn part(node: &Node, text: &str, at: usize) -> Span {
+    let quotes = match (node.span.end - node.span.start).checked_sub(text.len()) {
+        Some(0) => 0,
+        Some(2) => 1,
+        // Something is escaped or folded, so places inside cannot be told.
+        _ => return node.span,
+    };
+    let before = text.get(..at).map_or(0, |before| before.chars().count());
+    let start = node.span.start + quotes + at;
+    Span { start, end: node.span.end.max(start), column: node.span.column + quotes + before, ..node.span }
 }

@@ -1,8 +1,11 @@
 //! What the value of a header, a query parameter or a claim should be.
 
-use super::super::fields::{Fields, boolean, one_or_more, quoted, string, text};
+use super::{
+    super::fields::{Fields, boolean, one_or_more, quoted, string, text},
+    fault, part,
+};
 use crate::{
-    Code, Span,
+    Code,
     diagnostic::Report,
     document::Spanned,
     limit,
@@ -200,11 +203,13 @@ fn comparison(node: &Node, kind: &str, origin: Origin, report: &mut Report) -> O
             Ok(pattern) => Some(pattern),
             Err(error) => {
                 let span = match &error {
-                    TextPatternError::Regex(error) => part(node, &text.value, error.at, error.at),
+                    TextPatternError::Regex(error) => part(node, &text.value, error.at),
                     _ => text.span,
                 };
-                let message = format!("`{}` is not a regular expression here", quoted(&text.value));
-                report.add(Code::BadRegex, span, message, error.to_string());
+                let (message, cure) = fault(&error.to_string());
+                let message = format!("`{}` is refused: {message}", quoted(&text.value));
+                let cure = cure.unwrap_or_else(|| "mend it there, or compare in another way".to_owned());
+                report.add(Code::BadRegex, span, message, cure);
                 None
             }
         },
@@ -222,21 +227,4 @@ fn plain(text: &Spanned<String>, report: &mut Report) -> bool {
         report.add(Code::BadComparison, text.span, message, "remove it");
     }
     odd.is_none()
-}
-
-/// A part of `node`'s text, where the text stands in the source as it is: from `start` to `end`, in bytes.
-fn part(node: &Node, text: &str, start: usize, end: usize) -> Span {
-    let quotes = match (node.span.end - node.span.start).checked_sub(text.len()) {
-        Some(0) => 0,
-        Some(2) => 1,
-        // Something is escaped or folded, so places inside cannot be told.
-        _ => return node.span,
-    };
-    let before = text.get(..start).map_or(0, |before| before.chars().count());
-    Span {
-        start: node.span.start + quotes + start,
-        end: node.span.start + quotes + end,
-        column: node.span.column + quotes + before,
-        ..node.span
-    }
 }
