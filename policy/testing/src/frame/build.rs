@@ -2,6 +2,10 @@
 
 use core::net::IpAddr;
 
+use bookend_abi::craft::{icmp_with_code, sctp, sctp_init};
+use bookend_abi::packet::INIT;
+use bookend_abi::table::SCTP;
+
 use super::Frame;
 
 /// An IP packet.
@@ -34,10 +38,21 @@ pub enum Payload {
         /// The receiver's port.
         destination: u16,
     },
-    /// An ICMP or ICMPv6 echo message.
-    Echo {
-        /// Whether it is a reply.
-        reply: bool,
+    /// An SCTP packet with one chunk.
+    Sctp {
+        /// The sender's port.
+        source: u16,
+        /// The receiver's port.
+        destination: u16,
+        /// The chunk's type, as in RFC 9260, 3.2.
+        chunk: u8,
+    },
+    /// An ICMP or ICMPv6 message with an identifier, if its type has one.
+    Icmp {
+        /// Its type.
+        kind: u8,
+        /// Its code.
+        code: u8,
         /// Its identifier.
         identifier: u16,
     },
@@ -106,15 +121,17 @@ impl Payload {
             Self::Udp { source, destination } => {
                 (UDP, [source.to_be_bytes(), destination.to_be_bytes(), [0, 8], [0, 0]].concat())
             }
-            Self::Echo { reply, identifier } => {
-                let kind = match (v4, reply) {
-                    (true, false) => 8,
-                    (true, true) => 0,
-                    (false, false) => 128,
-                    (false, true) => 129,
-                };
+            Self::Sctp { source, destination, chunk: INIT } => (SCTP, sctp_init(*source, *destination)),
+            Self::Sctp { source, destination, chunk } => {
+                // Any tag of an association.
+                const TAG: u32 = 1;
+                (SCTP, sctp(*source, *destination, TAG, *chunk, &[0; 4]))
+            }
+            Self::Icmp { kind, code, identifier } => {
                 let [high, low] = identifier.to_be_bytes();
-                (icmp, vec![kind, 0, 0, 0, high, low, 0, 1])
+                // A timestamp message has three times more (RFC 792).
+                let data: &[u8] = if v4 && matches!(kind, 13 | 14) { &[0; 12] } else { &[] };
+                (icmp, icmp_with_code(*kind, *code, [high, low, 0, 1], data))
             }
             Self::Unreachable(about) => {
                 let kind = if v4 { 3 } else { 1 };

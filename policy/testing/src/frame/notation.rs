@@ -12,10 +12,10 @@ use crate::world::Family;
 
 /// A frame that was written in one line: `[ipv6] FROM > TO KIND [TWIST]`.
 ///
-/// Ends are workloads or addresses, with a port where the kind has ports. Kinds are `tcp FLAGS`, `udp`, `sctp`,
-/// `echo-request ID`, `echo-reply ID`, `unreachable about (FROM > TO KIND)`, `arp-request`, `arp-reply`,
-/// `neighbor-solicitation` and `neighbor-advertisement`. A twist spoils the frame: `fragment`, `truncated`, `vlan` or
-/// `source-routed`.
+/// Ends are workloads or addresses, with a port where the kind has ports. Kinds are `tcp FLAGS`, `udp`, `sctp CHUNK`, `gre`,
+/// `echo-request ID`, `echo-reply ID`, `timestamp-request ID`, `timestamp-reply ID`, `icmp TYPE CODE`,
+/// `unreachable about (FROM > TO KIND)`, `arp-request`, `arp-reply`, `neighbor-solicitation` and
+/// `neighbor-advertisement`. A twist spoils the frame: `fragment`, `truncated`, `vlan` or `source-routed`.
 #[derive(Clone, Debug)]
 pub struct Notation {
     /// The frame.
@@ -104,7 +104,7 @@ fn datagram(text: &str, family: Family, world: &World) -> anyhow::Result<Datagra
     let [from, ">", to, kind, rest @ ..] = words.as_slice() else {
         bail!("`{text}` should be `FROM > TO KIND`");
     };
-    let ported = matches!(*kind, "tcp" | "udp");
+    let ported = matches!(*kind, "tcp" | "udp" | "sctp");
     let (from, source_port) = if ported { port(from)? } else { (*from, 0) };
     let (to, destination_port) = if ported { port(to)? } else { (*to, 0) };
     let mut datagram = ends(from, to, family, world)?;
@@ -117,9 +117,26 @@ fn datagram(text: &str, family: Family, world: &World) -> anyhow::Result<Datagra
             Payload::Tcp { source: source_port, destination: destination_port, flags: tcp_flags(flags)? }
         }
         ("udp", [], None) => Payload::Udp { source: source_port, destination: destination_port },
-        ("sctp", [], None) => Payload::Other(132),
-        ("echo-request", [id], None) => Payload::Echo { reply: false, identifier: id.parse()? },
-        ("echo-reply", [id], None) => Payload::Echo { reply: true, identifier: id.parse()? },
+        ("sctp", [chunk], None) => {
+            let chunk = sctp_chunk(chunk)?;
+            Payload::Sctp { source: source_port, destination: destination_port, chunk }
+        }
+        ("gre", [], None) => Payload::Other(47),
+        (name @ ("echo-request" | "echo-reply" | "timestamp-request" | "timestamp-reply"), [id], None) => {
+            let kind = match (name, family) {
+                ("echo-request", Family::Ipv4) => 8,
+                ("echo-request", Family::Ipv6) => 128,
+                ("echo-reply", Family::Ipv4) => 0,
+                ("echo-reply", Family::Ipv6) => 129,
+                ("timestamp-request", Family::Ipv4) => 13,
+                ("timestamp-reply", Family::Ipv4) => 14,
+                _ => bail!("timestamps are IPv4's"),
+            };
+            Payload::Icmp { kind, code: 0, identifier: id.parse()? }
+        }
+        ("icmp", [kind, code], None) => {
+            Payload::Icmp { kind: kind.parse()?, code: code.parse()?, identifier: 0 }
+        }
         ("unreachable", [], Some(about)) => {
             Payload::Unreachable(Box::new(self::datagram(about, family, world)?))
         }
@@ -149,6 +166,21 @@ fn tcp_flags(text: &str) -> anyhow::Result<u8> {
                 "ack" => 0x10,
                 _ => bail!("`{name}` is no TCP flag"),
             })
+    })
+}
+
+/// RFC 9260, 3.2.
+fn sctp_chunk(name: &str) -> anyhow::Result<u8> {
+    Ok(match name {
+        "data" => 0,
+        "init" => 1,
+        "init-ack" => 2,
+        "abort" => 6,
+        "shutdown" => 7,
+        "cookie-echo" => 10,
+        "cookie-ack" => 11,
+        "shutdown-complete" => 14,
+        _ => bail!("`{name}` is no SCTP chunk"),
     })
 }
 

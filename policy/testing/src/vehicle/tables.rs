@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use bookend_abi::plain::PlainTables;
-use bookend_abi::table::ALLOW;
+use bookend_abi::table::{ALLOW, NO_RULE};
 use bookend_abi::{FROM_WORKLOAD, Outcome, Packet, Reason, TO_WORKLOAD, decide, packet};
 use bookend_engine::{Protocol, Verdict};
 use bookend_plan::Plan;
@@ -13,7 +13,7 @@ use bookend_plan::Plan;
 use super::Vehicle;
 use crate::case::Crossing;
 use crate::frame::{Datagram, Frame, Payload};
-use crate::{Answer, Judged, Question, Sequence, Step, Traffic, World};
+use crate::{Answer, Audit, Judged, Question, Sequence, Step, Traffic, World};
 
 /// `bookend_plan::Plan` and `bookend_abi::decide` for all workloads, as if all ran on one host.
 #[derive(Debug, Default)]
@@ -77,7 +77,13 @@ impl Host {
                 .with_context(|| format!("nobody knows rule {:x}", outcome.rule))?,
             other => other.name().context("a reason without a name")?,
         };
-        Ok(Answer::new(verdict, id))
+        let audit = match self.plan.rule(outcome.audit_rule) {
+            _ if outcome.audit_rule == NO_RULE => None,
+            Some(id) if outcome.audit_verdict == ALLOW => Some((Verdict::Allow, id.to_owned())),
+            Some(id) => Some((Verdict::Deny, id.to_owned())),
+            None => anyhow::bail!("nobody knows rule {:x}", outcome.audit_rule),
+        };
+        Ok(Answer::new(verdict, id).with(audit))
     }
 
     /// The verdicts at the ends that are workloads, joined as S10 says.
@@ -104,8 +110,19 @@ impl Host {
 
 const UNRULED: &str = "default-allow";
 
-/// The decision that stands for both (S10).
+/// The decision that stands for both (S10), and what it would be with what is only audited (S36).
 pub fn join(source: Answer, destination: Answer) -> Answer {
+    let rehearsed = |answer: &Answer| match &answer.audit {
+        Audit::Would(verdict, id) => Answer::new(*verdict, id.clone()),
+        Audit::Silent | Audit::Unseen => Answer::new(answer.verdict, answer.id.clone()),
+    };
+    let audit = deciding(rehearsed(&source), rehearsed(&destination));
+    let enforced = deciding(source, destination).with(None);
+    let differs = audit != enforced;
+    enforced.with(differs.then_some((audit.verdict, audit.id)))
+}
+
+fn deciding(source: Answer, destination: Answer) -> Answer {
     match (source.verdict, destination.verdict) {
         (Verdict::Deny, _) => source,
         (_, Verdict::Deny) => destination,
@@ -118,13 +135,17 @@ pub fn join(source: Answer, destination: Answer) -> Answer {
 /// `ephemeral`.
 pub fn opening(question: &Question, ephemeral: u16) -> Datagram {
     const SYN: u8 = 0x02;
-    const SCTP: u8 = 132;
+    const INIT: u8 = 1;
     const GRE: u8 = 47;
+    let (source, destination) = (ephemeral, question.port);
     let payload = match question.protocol {
-        Protocol::Tcp => Payload::Tcp { source: ephemeral, destination: question.port, flags: SYN },
-        Protocol::Udp => Payload::Udp { source: ephemeral, destination: question.port },
-        Protocol::Icmp | Protocol::Icmpv6 => Payload::Echo { reply: false, identifier: ephemeral },
-        Protocol::Sctp => Payload::Other(SCTP),
+        Protocol::Tcp => Payload::Tcp { source, destination, flags: SYN },
+        Protocol::Udp => Payload::Udp { source, destination },
+        Protocol::Sctp => Payload::Sctp { source, destination, chunk: INIT },
+        Protocol::Icmp | Protocol::Icmpv6 => {
+            let [kind, code] = question.port.to_be_bytes();
+            Payload::Icmp { kind, code, identifier: ephemeral }
+        }
         Protocol::Other => Payload::Other(GRE),
     };
     Datagram {
