@@ -108,6 +108,11 @@ impl Report {
         self.left_out += other.left_out;
     }
 
+    /// Takes back what has one of these codes, in a report that does not matter to whether the documents are refused.
+    pub(crate) fn forget(&mut self, codes: &[Code]) {
+        self.diagnostics.retain(|diagnostic| !codes.contains(&diagnostic.code));
+    }
+
     fn push(&mut self, diagnostic: Diagnostic) {
         let error = diagnostic.severity() == Severity::Error;
         // Whatever came before it, the first error is kept: it is why the documents are refused.

@@ -11,5 +11,5 @@ mod workloads;
 
 pub(crate) use facts::{Facts, World};
 pub(crate) use policies::{RulePlace, policies};
-pub(crate) use surroundings::{BUILT_IN_TIERS, DEFAULT_TIER, Network, Surroundings, Tier};
+pub(crate) use surroundings::{BUILT_IN_TIERS, DEFAULT_TIER, Surroundings};
 pub(crate) use tests::tests;

@@ -55,8 +55,7 @@ pub(crate) fn check_whole(index: usize, nodes: usize, documents: usize, report: 
     let whole = Span::whole(index);
     if nodes > MAX_NODES {
         too_many(whole, report);
-    }
-    if documents == 0 {
+    } else if documents == 0 {
         let message = "the source holds no document";
         report.add(Code::NoDocument, whole, message, "write a document, or leave the file out");
     }

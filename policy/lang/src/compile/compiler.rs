@@ -2,7 +2,7 @@
 
 use super::{Compiled, Refused, policies::Policies, source::Readings};
 use crate::{
-    Source, check,
+    Code, Source, check,
     diagnostic::Report,
     document::Document,
     lower::{self, Facts, Surroundings, World},
@@ -21,6 +21,10 @@ pub struct Compiler {
     checked: Checked,
     compiled: Compiled,
 }
+
+/// What is said of a name that no document explains. Where a document could not be read, it may be the one that would.
+const FROM_ELSEWHERE: [Code; 4] =
+    [Code::UnknownTier, Code::UnknownNetwork, Code::UnknownEntity, Code::NoNetwork];
 
 /// What the world was lowered from, and what is wrong with it. The inventory and the Services are in `compiled`.
 #[derive(Debug, Default)]
@@ -54,10 +58,13 @@ impl Compiler {
 
         self.lower_world();
         report.append(&self.world.report, |span| places.of(span));
-        let surroundings = Surroundings { complete: !report.refuses(), ..self.world.surroundings.clone() };
+        let complete = !report.refuses();
         // What follows speaks of units.
         let mut later = Report::default();
-        self.policies.lower(&self.readings, &surroundings, &mut later);
+        self.policies.lower(&self.readings, &self.world.surroundings, &mut later);
+        if !complete {
+            later.forget(&FROM_ELSEWHERE);
+        }
         let tests =
             self.readings.units().flat_map(|unit| &unit.documents).filter_map(|document| match document {
                 Document::Test(test) => Some(test.clone()),

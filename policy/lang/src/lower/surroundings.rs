@@ -24,9 +24,6 @@ pub(crate) struct Surroundings {
     /// All addresses that belong to the cluster whether or not a workload is known there: those of its nodes and of
     /// its API server, and `clusterCidrs` (S43).
     pub(crate) cluster: Vec<Block>,
-    /// Whether all documents could be read. Where one could not, a tier or network that is missing here may be
-    /// described there, and that it is missing is not worth a diagnostic.
-    pub(crate) complete: bool,
 }
 
 /// A step in the order in which policies are asked (S2).
@@ -65,7 +62,6 @@ impl Default for Surroundings {
             nodes: Vec::new(),
             kube_apiserver: Vec::new(),
             cluster: Vec::new(),
-            complete: true,
         }
     }
 }
@@ -86,7 +82,6 @@ pub(super) fn surroundings(facts: &Facts<'_>, report: &mut Report) -> Surroundin
         nodes,
         kube_apiserver,
         cluster,
-        complete: !report.refuses(),
     }
 }
 
