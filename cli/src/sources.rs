@@ -90,6 +90,11 @@ impl std::fmt::Display for Place {
 }
 
 impl Files {
+    /// These files and this inventory, whichever options named them.
+    pub(crate) fn new(files: Vec<PathBuf>, inventory: Vec<PathBuf>) -> Self {
+        Self { files, inventory }
+    }
+
     /// Reads every file once, however often it is named.
     ///
     /// # Errors
