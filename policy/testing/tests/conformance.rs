@@ -61,7 +61,7 @@ fn every_stated_rule_is_shown_and_every_shown_rule_is_stated() {
     let sections = corpus.sections.iter().map(|section| &section.rules);
     let refusals = corpus.refusals.iter().map(|refusal| &refusal.rules);
     let shown: BTreeSet<String> = sections.chain(refusals).flatten().cloned().collect();
-    assert!(shown.len() > 20);
+    assert!(shown.len() > 50);
     assert_eq!(shown, stated());
 }
 
@@ -69,5 +69,5 @@ fn every_stated_rule_is_shown_and_every_shown_rule_is_stated() {
 fn the_corpus_does_not_shrink_unnoticed() {
     let corpus = Corpus::load().unwrap();
     let cases = corpus.sections.iter().map(|section| section.cases.len()).sum::<usize>();
-    assert!(cases >= 150, "{cases} cases");
+    assert!(cases >= 500, "{cases} cases");
 }
