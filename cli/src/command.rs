@@ -3,8 +3,10 @@
 mod check;
 mod completions;
 mod explain;
+mod man;
 mod render;
 mod simulate;
+mod test;
 
 use clap::{Parser, Subcommand};
 
@@ -28,20 +30,24 @@ With `--output json` a refusal is printed as `check` prints it; every other erro
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Check),
+    Test(test::Test),
     Explain(explain::Explain),
     Simulate(simulate::Simulate),
     Render(render::Render),
     Completions(completions::Completions),
+    Man(man::Man),
 }
 
 /// Runs the command that the command line asks for.
 pub(crate) fn run() -> Exit {
     let result = match Bookend::parse().command {
         Command::Check(check) => check.run(),
+        Command::Test(test) => test.run(),
         Command::Explain(explain) => explain.run(),
         Command::Simulate(simulate) => simulate.run(),
         Command::Render(render) => render.run(),
         Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
     };
     result.unwrap_or_else(|error| exit::report(&error))
 }

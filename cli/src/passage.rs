@@ -21,7 +21,7 @@ use crate::subject::Party;
 use crate::traffic::{Message, Payload, Traffic};
 
 pub(crate) use audit::Audit;
-pub(crate) use kernel::{FIRST_PORT, Kernel, frame};
+pub(crate) use kernel::{FIRST_PORT, Kernel, frame, local};
 pub(crate) use near::Near;
 pub(crate) use place::Places;
 use point::Watch;

@@ -1,6 +1,6 @@
 //! `bookend explain`
 
-mod text;
+pub(super) mod text;
 
 use bookend_lang::TestPort;
 

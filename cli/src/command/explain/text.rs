@@ -9,7 +9,7 @@ use crate::passage::{Answer, Judged, Layer, Near, Passage, Point};
 use crate::sources::Place;
 
 /// Renders the answers, those that differ in nothing but names as one.
-pub(super) fn render(passages: &[Passage], default_tier: &str) -> String {
+pub(crate) fn render(passages: &[Passage], default_tier: &str) -> String {
     let mut groups: Vec<(Vec<&Passage>, String)> = Vec::new();
     for passage in passages {
         let body = body(passage, default_tier);
