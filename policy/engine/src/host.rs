@@ -108,11 +108,6 @@ impl Host {
         let digits = port.bytes().all(|byte| byte.is_ascii_digit()) && !port.starts_with('0');
         port.parse().ok().filter(|_| digits).ok_or(HostDoubt::BadPort)
     }
-
-    /// The port, if one is written.
-    pub fn written_port(&self) -> Option<u16> {
-        self.port
-    }
 }
 
 impl fmt::Display for Host {

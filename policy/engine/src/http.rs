@@ -146,11 +146,12 @@ impl HttpMatch {
 
     /// Whether one verified token satisfies one of the conditions on tokens.
     fn token_holds(&self, connection: &Connection<'_>, request: &Request<'_>) -> Truth {
-        match verified(connection, request) {
-            _ if self.jwt.is_any() => Truth::Yes,
-            None => Truth::Unknown,
-            Some(tokens) => self.jwt.holds(|jwt| Truth::any(tokens, |token| jwt.holds(token))),
+        if self.jwt.is_any() {
+            return Truth::Yes;
         }
+        verified(connection, request).map_or(Truth::Unknown, |tokens| {
+            self.jwt.holds(|jwt| Truth::any(tokens, |token| jwt.holds(token)))
+        })
     }
 
     /// Whether the expression holds, with the segments of one of the path patterns that match.
