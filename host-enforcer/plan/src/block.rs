@@ -106,6 +106,12 @@ impl Classes {
         self.classes.iter().filter(|class| occupied.contains(&class.number)).collect()
     }
 
+    /// The class with this number.
+    pub(crate) fn get(&self, number: u32) -> Option<&Class> {
+        // Numbers are positions.
+        self.classes.get(usize::try_from(number).ok()?)
+    }
+
     /// The number of the class of an address.
     pub(crate) fn of(&self, address: Point) -> u32 {
         let next = self.runs.partition_point(|run| run.0 <= address);

@@ -90,8 +90,8 @@ pub(crate) fn lower(
                 members.entry(class).or_default().push(remote.number);
             }
         }
-        for class in &all_classes {
-            let Some(members) = members.get(&class.number) else { continue };
+        for (class, members) in &members {
+            let Some(class) = classes.get(*class) else { continue };
             let rows = lowering.rows(Some(representative.identity), class, &group.rules, rules)?;
             for number in members {
                 write(*number, class, &rows);

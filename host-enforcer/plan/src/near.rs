@@ -1,21 +1,24 @@
 //! Which rules can speak of a workload: an index, so that not every rule is asked about every workload.
 
 use bookend_engine::{End, NamespaceMatch, PeerMatch, PrincipalPattern, Program, Selector, WorkloadIdentity};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
+
+/// A label, or any.
+type Label<'p> = Option<(&'p str, &'p str)>;
 
 /// What a workload must have for a rule to speak of it: a namespace, a label, both, or nothing.
-type Mark<'p> = (Option<&'p str>, Option<(&'p str, &'p str)>);
+type Mark<'p> = (Option<&'p str>, Label<'p>);
 
-/// The positions of rules, by what a workload must have for them to speak of it.
+/// The positions of rules, by what a workload must have for them to speak of it: first its namespace, then a label.
 pub(crate) struct Near<'p> {
-    by_mark: HashMap<Mark<'p>, Vec<usize>>,
+    by_namespace: HashMap<Option<&'p str>, HashMap<Label<'p>, Vec<usize>>>,
 }
 
 impl<'p> Near<'p> {
     /// The index of the peers of `program` at `end`.
     pub(crate) fn new(program: &'p Program, end: End, trust_domain: &str) -> Self {
         let ids = format!("spiffe://{trust_domain}/ns/");
-        let mut near = Self { by_mark: HashMap::new() };
+        let mut near = Self { by_namespace: HashMap::new() };
         for (position, rule) in program.rules().iter().enumerate() {
             for peer in rule.peers(end).alternatives().unwrap_or_default() {
                 near.index(position, peer, &ids);
@@ -41,23 +44,26 @@ impl<'p> Near<'p> {
         }
     }
 
-    fn insert(&mut self, mark: Mark<'p>, position: usize) {
-        let positions = self.by_mark.entry(mark).or_default();
+    fn insert(&mut self, (namespace, label): Mark<'p>, position: usize) {
+        let positions = self.by_namespace.entry(namespace).or_default().entry(label).or_default();
         if positions.last() != Some(&position) {
             positions.push(position);
         }
     }
 
-    /// The positions of the rules that may speak of `identity`.
-    pub(crate) fn of(&self, identity: &WorkloadIdentity) -> BTreeSet<usize> {
-        let labels = identity.labels.iter().map(|(key, value)| Some((key.as_str(), value.as_str())));
-        let marks = std::iter::once(None).chain(labels);
-        marks
-            .flat_map(|label| [(Some(identity.namespace.as_str()), label), (None, label)])
-            .filter_map(|mark| self.by_mark.get(&mark))
-            .flatten()
-            .copied()
-            .collect()
+    /// The positions of the rules that may speak of `identity`, ascending.
+    pub(crate) fn of(&self, identity: &WorkloadIdentity) -> Vec<usize> {
+        let mut positions = Vec::new();
+        for namespace in [Some(identity.namespace.as_str()), None] {
+            let Some(by_label) = self.by_namespace.get(&namespace) else { continue };
+            let labels = identity.labels.iter().map(|(key, value)| Some((key.as_str(), value.as_str())));
+            for label in std::iter::once(None).chain(labels) {
+                positions.extend(by_label.get(&label).into_iter().flatten());
+            }
+        }
+        positions.sort_unstable();
+        positions.dedup();
+        positions
     }
 }
 

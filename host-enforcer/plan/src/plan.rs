@@ -28,8 +28,8 @@ pub struct Plan {
     pub rules: BTreeMap<u64, String>,
 }
 
-/// An instance of a workload.
-type Place<'a> = (&'a Workload, &'a Instance);
+/// A workload and the number of its identity.
+type Numbered<'a> = (&'a Workload, u64);
 
 impl Plan {
     /// The plan of the host that has the interfaces which `inventory` names.
@@ -49,8 +49,8 @@ impl Plan {
         let remotes = remotes(&known, retained, &places);
 
         let mut plan = Self::default();
-        for (address, (workload, _)) in &places {
-            plan.identities.insert(from_ip(*address), number::of_identity(&workload.identity));
+        for (address, (_, number)) in &places {
+            plan.identities.insert(from_ip(*address), *number);
         }
         let mut rules = RuleNumbers::default();
         let mut lowered: BTreeMap<LocalKey<'_>, u64> = BTreeMap::new();
@@ -111,21 +111,17 @@ fn canonical(instance: &Instance) -> Vec<IpAddr> {
     addresses
 }
 
-/// Every instance of the inventory.
-fn instances(inventory: &Inventory) -> impl Iterator<Item = Place<'_>> {
-    inventory.workloads().iter().flat_map(|workload| workload.instances.iter().map(move |i| (workload, i)))
-}
-
 /// Who has which address.
-fn places(inventory: &Inventory) -> Result<BTreeMap<IpAddr, Place<'_>>, PlanError> {
-    let mut places: BTreeMap<IpAddr, Place<'_>> = BTreeMap::new();
-    for (workload, instance) in instances(inventory) {
-        for address in canonical(instance) {
+fn places(inventory: &Inventory) -> Result<BTreeMap<IpAddr, Numbered<'_>>, PlanError> {
+    let mut places: BTreeMap<IpAddr, Numbered<'_>> = BTreeMap::new();
+    for workload in inventory.workloads() {
+        let number = number::of_identity(&workload.identity);
+        for address in workload.instances.iter().flat_map(canonical) {
             let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
             if address.is_unspecified() || address.is_multicast() || broadcast {
                 return Err(PlanError::ImpossibleAddress { address, workload: title(workload) });
             }
-            if let Some((first, _)) = places.insert(address, (workload, instance)) {
+            if let Some((first, _)) = places.insert(address, (workload, number)) {
                 let (first, second) = (title(first), title(workload));
                 return Err(PlanError::SharedAddress { address, first, second });
             }
@@ -135,9 +131,10 @@ fn places(inventory: &Inventory) -> Result<BTreeMap<IpAddr, Place<'_>>, PlanErro
 }
 
 /// The interfaces of this host and who is behind them.
-fn interfaces(inventory: &Inventory) -> Result<BTreeMap<&str, Place<'_>>, PlanError> {
-    let mut interfaces: BTreeMap<&str, Place<'_>> = BTreeMap::new();
-    for (workload, instance) in instances(inventory) {
+fn interfaces(inventory: &Inventory) -> Result<BTreeMap<&str, (&Workload, &Instance)>, PlanError> {
+    let mut interfaces: BTreeMap<&str, (&Workload, &Instance)> = BTreeMap::new();
+    let instances = inventory.workloads().iter().flat_map(|w| w.instances.iter().map(move |i| (w, i)));
+    for (workload, instance) in instances {
         let Some(interface) = instance.interface.as_deref() else { continue };
         if let Some((first, _)) = interfaces.insert(interface, (workload, instance)) {
             let (first, second) = (title(first), title(workload));
@@ -178,7 +175,7 @@ fn known(
 fn remotes<'a>(
     known: &'a BTreeMap<u64, KnownIdentity>,
     retained: &[WorkloadIdentity],
-    places: &BTreeMap<IpAddr, Place<'_>>,
+    places: &BTreeMap<IpAddr, Numbered<'_>>,
 ) -> Vec<Remote<'a>> {
     let mut remotes: BTreeMap<u64, Remote<'a>> = BTreeMap::new();
     for (number, known) in known {
@@ -191,8 +188,8 @@ fn remotes<'a>(
             remote.retained = true;
         }
     }
-    for (address, (workload, _)) in places {
-        if let Some(remote) = remotes.get_mut(&number::of_identity(&workload.identity)) {
+    for (address, (_, number)) in places {
+        if let Some(remote) = remotes.get_mut(number) {
             remote.addresses.push(Point::from_be_bytes(from_ip(*address)));
         }
     }

@@ -1,5 +1,4 @@
 //! A small host, and the words to write policies for it.
-#![expect(dead_code, reason = "each test file uses a part of it")]
 
 use bookend_engine::{
     Action, Block, Clause, DEFAULT_TIER, Ends, Instance, Inventory, Isolation, Labels, Mode, NamespaceMatch,
