@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use bookend_engine::{Configuration, Permit, Ruling};
+use bookend_engine::{Configuration, Permit, Ruling, Tokens};
 
 use crate::attributes::Arrival;
 use crate::headers::RequestHead;
-use crate::{Denied, Fault, Gate, Level, Proxy, Refusal};
+use crate::{Denied, Fault, Gate, Level, Proxy, Refusal, tokens};
 
 /// Where the id of the deciding rule is attached to a request: `%FILTER_STATE(wasm.bookend.rule:PLAIN)%` in an
 /// access log. One segment, because Envoy would join several by a NUL that no log format can spell.
@@ -95,7 +95,7 @@ impl Filter {
         let bytes = proxy.request_headers().map_err(Fault::HeadersUnreadable);
         let head = bytes.as_deref().map_err(Fault::clone).and_then(RequestHead::read);
         let arrival = Arrival::read(proxy);
-        match self.judge(context, &arrival, &head) {
+        match self.judge(proxy, context, &arrival, &head) {
             Ok(ruling) => self.carry_out(proxy, ruling, &arrival, &head),
             Err(fault) => {
                 let refusal = refuse(proxy, &Denied::InDoubt(fault.clone()));
@@ -108,13 +108,17 @@ impl Filter {
 
     fn judge(
         &self,
+        proxy: &impl Proxy,
         context: u32,
         arrival: &Result<Arrival, Fault>,
         head: &Result<RequestHead<'_>, Fault>,
     ) -> Result<Ruling<'_>, Fault> {
         let plugin = self.streams.get(&context).ok_or(Fault::NotConfigured)?;
         let gate = self.gates.get(plugin).ok_or(Fault::NotConfigured)?;
-        gate.judge(arrival.as_ref().map_err(Fault::clone)?, head.as_ref().map_err(Fault::clone)?)
+        let (arrival, head) = (arrival.as_ref().map_err(Fault::clone)?, head.as_ref().map_err(Fault::clone)?);
+        // Two microseconds that a policy without tokens need not pay.
+        let tokens = if gate.needs().tokens { tokens(proxy) } else { Tokens::Unknown };
+        gate.judge(arrival, head, tokens)
     }
 
     /// Answers a request that may not pass, and keeps the books. What is only audited goes into the books and nowhere
@@ -187,6 +191,19 @@ fn read(proxy: &impl Proxy) -> Result<Configuration, String> {
         );
     }
     Configuration::from_json(&bytes).map_err(|error| error.to_string())
+}
+
+/// The tokens that the proxy verified. Where they cannot be read, conditions on them are in doubt (S54); the rest of the
+/// policy is judged all the same.
+fn tokens(proxy: &impl Proxy) -> Tokens {
+    match tokens::verified(proxy) {
+        Ok(claims) => Tokens::Verified(claims),
+        Err(fault) => {
+            proxy
+                .log(Level::Warn, &format!("bookend: the tokens of a request are in doubt, because {fault}"));
+            Tokens::Unknown
+        }
+    }
 }
 
 /// Answers a request in the place of the service.

@@ -1,6 +1,6 @@
 //! A configuration at work.
 
-use bookend_engine::{Configuration, Enforcement, Exchange, Request, Ruling};
+use bookend_engine::{Configuration, Enforcement, Exchange, Head, Needs, Request, Ruling, Tokens};
 
 use crate::attributes::{Arrival, own_workload};
 use crate::headers::RequestHead;
@@ -32,13 +32,30 @@ impl Gate {
         self.enforcement.as_ref().err()
     }
 
+    /// What of a request must be read beyond its pseudo-headers. A gate that refuses every request needs nothing.
+    pub fn needs(&self) -> Needs {
+        self.enforcement.as_ref().map(Enforcement::needs).unwrap_or_default()
+    }
+
     /// Judges a request.
     ///
     /// # Errors
     /// Why it cannot be judged; then it may not pass.
-    pub fn judge(&self, arrival: &Arrival, head: &RequestHead<'_>) -> Result<Ruling<'_>, Fault> {
+    pub fn judge(
+        &self,
+        arrival: &Arrival,
+        head: &RequestHead<'_>,
+        tokens: Tokens,
+    ) -> Result<Ruling<'_>, Fault> {
         let enforcement = self.enforcement.as_ref().map_err(Fault::clone)?;
-        let request = Request::new(head.method, head.path);
+        let RequestHead { method, authority, path, headers } = head;
+        let request = Request::new(Head {
+            method: *method,
+            authority: *authority,
+            path: *path,
+            headers: Some(headers),
+            tokens,
+        });
         let local = arrival.destination;
         Ok(arrival.with_peer(|peer| {
             enforcement.decide(peer, Some(local.ip()), local.port(), Exchange::Http(&request))

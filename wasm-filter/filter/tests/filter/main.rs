@@ -5,4 +5,5 @@ mod audit;
 mod configuration;
 mod doubt;
 mod proxy;
+mod tokens;
 mod verdict;

@@ -22,7 +22,8 @@ pub(crate) const CONFIGURATION: &str = r#"{
         "to": [{"workloads": {"namespaces": {"named": "default"}, "labels": {"app": "ratings"}, "expressions": [], "serviceAccounts": null}, "blocks": null, "principals": null, "not": []}],
         "ports": [{"range": {"protocol": "TCP", "first": 9080, "last": 9080}}],
         "notPorts": [],
-        "http": [{"methods": ["GET"], "paths": ["/ratings/{id}"]}]
+        "http": [{"methods": ["GET"], "hosts": null, "paths": ["/ratings/{id}"], "headers": [], "query": [],
+          "grpc": null, "jwt": null, "when": null, "not": []}]
       },
       {
         "id": "default/bookinfo/no-admin",
@@ -36,7 +37,8 @@ pub(crate) const CONFIGURATION: &str = r#"{
         "to": [{"workloads": {"namespaces": {"named": "default"}, "labels": {"app": "ratings"}, "expressions": [], "serviceAccounts": null}, "blocks": null, "principals": null, "not": []}],
         "ports": null,
         "notPorts": [],
-        "http": [{"methods": null, "paths": ["/admin/{**}"]}]
+        "http": [{"methods": null, "hosts": null, "paths": ["/admin/{**}"], "headers": [], "query": [],
+          "grpc": null, "jwt": null, "when": null, "not": []}]
       }
     ],
     "isolations": [
@@ -54,8 +56,8 @@ pub(crate) const CONFIGURATION: &str = r#"{
     "trustDomain": "cluster.local",
     "namespaces": {},
     "workloads": [
-      {"name": "reviews", "identity": {"namespace": "default", "serviceAccount": "reviews", "labels": {"app": "reviews"}, "proxied": true}},
-      {"name": "ratings", "identity": {"namespace": "default", "serviceAccount": "ratings", "labels": {"app": "ratings"}, "proxied": true}}
+      {"name": "reviews", "identity": {"namespace": "default", "serviceAccount": "reviews", "labels": {"app": "reviews"}, "proxied": true, "jwt": false}},
+      {"name": "ratings", "identity": {"namespace": "default", "serviceAccount": "ratings", "labels": {"app": "ratings"}, "proxied": true, "jwt": false}}
     ]
   }
 }"#;
