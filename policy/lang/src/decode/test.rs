@@ -289,11 +289,16 @@ fn headers(node: &Node, report: &mut Report) -> Option<Vec<(String, String)>> {
         };
         sound &= values.is_some();
         for value in values.unwrap_or_default() {
-            let text = string(value, &entry.key, report);
-            match text.filter(|text| !text.value.chars().any(|c| c.is_control() && c != '\t')) {
-                Some(text) => headers.push((entry.key.to_ascii_lowercase(), text.value)),
-                None => sound = false,
+            let Some(text) = string(value, &entry.key, report) else {
+                sound = false;
+                continue;
+            };
+            if text.value.chars().any(|c| c.is_control() && c != '\t') {
+                let message = format!("the header `{}` holds control characters", entry.key);
+                report.add(Code::BadTest, text.span, message, "remove them; no proxy takes such a header");
+                sound = false;
             }
+            headers.push((entry.key.to_ascii_lowercase(), text.value));
         }
     }
     sound.then_some(headers)
