@@ -48,7 +48,7 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
     };
     match (version.rsplit_once('/').map_or("", |(group, _)| group), kind.value.as_str()) {
         ("", "List") => list(fields, report, documents),
-        (_, "Policy") if version != API_VERSION => wrong_version(API_VERSION, report),
+        (_, "Policy" | "ClusterPolicy") if version != API_VERSION => wrong_version(API_VERSION, report),
         (_, "Inventory") if version != API_VERSION => wrong_version(API_VERSION, report),
         ("bookend.dev", "Policy") => documents.extend(policy::policy(fields, report).map(Document::Policy)),
         (_, "PolicyTest") if version != API_VERSION => wrong_version(API_VERSION, report),

@@ -2,14 +2,14 @@
 
 use core::net::IpAddr;
 
-use super::fields::{clause, string};
-use crate::{Code, diagnostic::Report, document::Spanned, yaml::Node};
+use super::fields::{distinct, string};
+use crate::{Code, diagnostic::Report, document::Spanned, limit, yaml::Node};
 use bookend_engine::{Block, BlockError, IpNet};
 
 /// The addresses of `cidr` that lie in none of `except`.
 pub(super) fn block(cidr: &Node, except: Option<&Node>, report: &mut Report) -> Option<Block> {
     let whole = net(cidr, "cidr", report);
-    let inner = clause(except, "except", report, |node, report| net(node, "except", report));
+    let inner = distinct(except, "except", limit::VALUES, report, |node, report| net(node, "except", report));
     let (whole, inner) = (whole?, inner?);
     let inner = inner.alternatives().unwrap_or_default();
     let mut sound = true;

@@ -17,7 +17,8 @@ use bookend_engine::{Instance, Location};
 
 /// Reads an inventory.
 pub(super) fn inventory(mut fields: Fields<'_>, report: &mut Report) -> Option<InventoryDocument> {
-    let metadata = name::metadata(&mut fields, report);
+    let metadata = name::metadata(&mut fields, report)
+        .and_then(|metadata| name::described(metadata.labels, metadata.annotations, report));
     let spec = fields.required("spec", report).and_then(|node| Fields::of(node, "inventory's spec", report));
     fields.get("status");
     fields.finish(report);

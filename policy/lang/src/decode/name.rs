@@ -5,6 +5,7 @@ use crate::{
     Code,
     diagnostic::Report,
     document::Spanned,
+    limit,
     yaml::{Node, Value},
 };
 use bookend_engine::{LabelExpression, Labels};
@@ -21,6 +22,7 @@ pub(super) struct Metadata<'n> {
 pub(super) struct ClusterMetadata<'n> {
     pub(super) name: Spanned<String>,
     pub(super) labels: Option<&'n Node>,
+    pub(super) annotations: Option<&'n Node>,
 }
 
 /// Reads `metadata`. What a Kubernetes API server adds to it is known and not used.
@@ -47,12 +49,8 @@ pub(super) fn cluster_metadata<'n>(
         report.add(Code::UnknownField, node.span, message, "remove `namespace`");
     }
     let (name, labels, annotations) = rest(meta, report);
-    let described = described(None, annotations, report);
-    if namespace.is_some() {
-        return None;
-    }
-    let (name, ()) = (name?, described?);
-    Some(ClusterMetadata { name, labels })
+    let name = name?;
+    namespace.is_none().then_some(ClusterMetadata { name, labels, annotations })
 }
 
 /// The name, labels and annotations.
@@ -105,15 +103,15 @@ pub(super) fn name(node: &Node, what: &str, longest: usize, report: &mut Report)
     Some(text)
 }
 
-/// Refuses labels and annotations that an API server would refuse: a document of Bookend's own says nothing by them,
-/// but one that is read here is valid there too.
+/// The labels of a document of Bookend's own. Labels and annotations that an API server would refuse are refused here
+/// too: they say nothing to Bookend, but a document that is read here is valid there.
 pub(super) fn described(
     labels: Option<&Node>,
     annotations: Option<&Node>,
     report: &mut Report,
-) -> Option<()> {
-    let labels = labels.map(|node| self::labels(node, "labels", report).map(drop));
-    let annotations = annotations.map(|node| {
+) -> Option<Labels> {
+    let labels = labels.map_or(Some(Labels::new()), |node| self::labels(node, "labels", report));
+    let annotations = annotations.map_or(Some(()), |node| {
         let Value::Mapping(entries) = &node.value else {
             wrong_type(node, "annotations", "a mapping", report);
             return None;
@@ -121,7 +119,7 @@ pub(super) fn described(
         let read: Vec<_> = entries.iter().map(|entry| string(&entry.value, &entry.key, report)).collect();
         read.iter().all(Option::is_some).then_some(())
     });
-    (labels != Some(None) && annotations != Some(None)).then_some(())
+    annotations.and(labels)
 }
 
 /// A mapping of labels.
@@ -178,7 +176,7 @@ pub(super) fn expression(node: &Node, report: &mut Report) -> Option<LabelExpres
     });
     let operator = fields.required("operator", report).and_then(|node| string(node, "operator", report));
     let values_node = fields.get("values");
-    let values = super::fields::clause(values_node, "values", report, |node, report| {
+    let values = super::fields::distinct(values_node, "values", limit::VALUES, report, |node, report| {
         let value = string(node, "values", report)?;
         if !label_value(&value.value) {
             report.add(

@@ -11,7 +11,7 @@ use crate::{
     document::NetworkDocument,
     yaml::{Node, Value},
 };
-use bookend_engine::{Block, IpNet, Labels};
+use bookend_engine::{Block, IpNet};
 
 /// The most blocks a Network may have. The largest cloud publishes some 8,000 prefixes.
 const MAX_BLOCKS: usize = 10_000;
@@ -21,14 +21,13 @@ const MAX_ADDRESSES: usize = 20_000;
 
 /// Reads a network.
 pub(super) fn network(mut fields: Fields<'_>, report: &mut Report) -> Option<NetworkDocument> {
-    let metadata = name::cluster_metadata(&mut fields, "network", report);
+    let metadata = name::cluster_metadata(&mut fields, "network", report).and_then(|metadata| {
+        let labels = name::described(metadata.labels, metadata.annotations, report)?;
+        Some((metadata.name, labels))
+    });
     let spec = fields.required("spec", report).and_then(|node| Fields::of(node, "network's spec", report));
     fields.get("status");
     fields.finish(report);
-    let labels = match metadata.as_ref().and_then(|metadata| metadata.labels) {
-        None => Some(Labels::new()),
-        Some(node) => name::labels(node, "labels", report),
-    };
     let mut spec = spec?;
     let dns_names = spec.get("dnsNames");
     if let Some(node) = dns_names {
@@ -46,12 +45,8 @@ pub(super) fn network(mut fields: Fields<'_>, report: &mut Report) -> Option<Net
     };
     let blocks = distinct(cidrs, "cidrs", MAX_BLOCKS, report, entry);
     spec.finish(report);
-    let (metadata, labels, blocks) = (metadata?, labels?, into_list(blocks?));
-    (!blocks.is_empty() && dns_names.is_none()).then_some(NetworkDocument {
-        name: metadata.name,
-        labels,
-        blocks,
-    })
+    let ((name, labels), blocks) = (metadata?, into_list(blocks?));
+    (!blocks.is_empty() && dns_names.is_none()).then_some(NetworkDocument { name, labels, blocks })
 }
 
 /// A block, with exceptions or without.

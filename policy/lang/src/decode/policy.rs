@@ -22,19 +22,23 @@ pub(super) struct Defaults {
 
 /// Reads a policy of a namespace.
 pub(super) fn policy(mut fields: Fields<'_>, report: &mut Report) -> Option<PolicyDocument> {
-    let metadata = name::metadata(&mut fields, report);
-    let described = metadata.as_ref().and_then(|meta| name::described(meta.labels, meta.annotations, report));
+    let metadata = name::metadata(&mut fields, report).and_then(|metadata| {
+        name::described(metadata.labels, metadata.annotations, report)?;
+        Some(metadata)
+    });
     let body = body(fields, report);
-    let (metadata, (), body) = (metadata?, described?, body?);
+    let (metadata, body) = (metadata?, body?);
     Some(PolicyDocument { namespace: Some(metadata.namespace), name: metadata.name, ..body })
 }
 
 /// Reads a policy of the whole cluster.
 pub(super) fn cluster_policy(mut fields: Fields<'_>, report: &mut Report) -> Option<PolicyDocument> {
-    let metadata = name::cluster_metadata(&mut fields, "ClusterPolicy", report);
-    let described = metadata.as_ref().and_then(|meta| name::described(meta.labels, None, report));
+    let metadata = name::cluster_metadata(&mut fields, "ClusterPolicy", report).and_then(|metadata| {
+        name::described(metadata.labels, metadata.annotations, report)?;
+        Some(metadata)
+    });
     let body = body(fields, report);
-    let (metadata, (), body) = (metadata?, described?, body?);
+    let (metadata, body) = (metadata?, body?);
     Some(PolicyDocument { namespace: None, name: metadata.name, ..body })
 }
 

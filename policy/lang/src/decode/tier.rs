@@ -14,7 +14,10 @@ const MAX_ORDER: i64 = 1_000_000;
 
 /// Reads a tier.
 pub(super) fn tier(mut fields: Fields<'_>, report: &mut Report) -> Option<TierDocument> {
-    let metadata = name::cluster_metadata(&mut fields, "tier", report);
+    let metadata = name::cluster_metadata(&mut fields, "tier", report).and_then(|metadata| {
+        name::described(metadata.labels, metadata.annotations, report)?;
+        Some(metadata)
+    });
     let spec = fields.required("spec", report).and_then(|node| Fields::of(node, "tier's spec", report));
     fields.get("status");
     fields.finish(report);

@@ -154,17 +154,6 @@ pub(super) fn comparisons(
     sound.then_some(all)
 }
 
-/// A string that is the whole value, or a list of such.
-pub(super) fn exact(
-    node: &Node,
-    what: &'static str,
-    origin: Origin,
-    report: &mut Report,
-) -> Option<TextMatch> {
-    let element = |node: &Node, report: &mut Report| comparison(node, "exact", origin, report);
-    TextMatch::one_of(one_or_more(node, what, limit::VALUES, report, element)?).ok()
-}
-
 fn comparison(node: &Node, kind: &str, origin: Origin, report: &mut Report) -> Option<TextPattern> {
     // An empty value is a value; but everything starts and ends with nothing.
     let empty = matches!(&node.value, Value::Scalar(scalar) if scalar.text.is_empty() && !node.is_null());

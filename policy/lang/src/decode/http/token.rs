@@ -10,7 +10,7 @@ use crate::{
     limit,
     yaml::{Node, Value},
 };
-use bookend_engine::{ClaimMatch, Clause, TextMatch, TokenMatch, ValueMatch};
+use bookend_engine::{ClaimMatch, Clause, TextMatch, TextPattern, TokenMatch, ValueMatch};
 
 /// An element of `jwt`.
 pub(super) fn token(node: &Node, report: &mut Report) -> Option<TokenMatch> {
@@ -63,6 +63,11 @@ fn plain(node: &Node, what: &'static str, report: &mut Report) -> Option<String>
         report.add(Code::BadComparison, text.span, message, "write it in ASCII");
         return None;
     }
+    if text.value.trim() != text.value {
+        let message = format!("`{what}` starts or ends with white space, and no token says so");
+        report.add(Code::BadToken, text.span, message, "remove the white space");
+        return None;
+    }
     if text.value == "*" {
         let cure = format!("leave `{what}` out, or write a claim with `present: true`");
         report.add(Code::BadToken, text.span, "`*` is compared as it is, and no token says it", cure);
@@ -74,13 +79,20 @@ fn plain(node: &Node, what: &'static str, report: &mut Report) -> Option<String>
 /// `subject`: texts, or comparisons.
 fn subject(node: &Node, report: &mut Report) -> Option<TextMatch> {
     if !matches!(node.value, Value::Mapping(_)) {
-        return comparison::exact(node, "subject", Origin::Other, report);
+        let whole =
+            |node: &Node, report: &mut Report| TextPattern::exact(plain(node, "subject", report)?).ok();
+        return TextMatch::one_of(one_or_more(node, "subject", limit::VALUES, report, whole)?).ok();
     }
     let mut fields = Fields::of(node, "subject", report)?;
     let list = comparison::comparisons(&mut fields, Origin::Other, report);
     let (place, unknown) = (fields.place(), fields.has_unknown());
     fields.finish(report);
     let list = list?;
+    if list.iter().any(|pattern| matches!(pattern, TextPattern::Exact(text) if text.is_empty())) {
+        let cure = "remove it; `sub` names somebody where it is there at all";
+        report.add(Code::BadToken, place, "an empty subject is nobody", cure);
+        return None;
+    }
     if list.is_empty() && !unknown {
         let cure = "add `exact`, `prefix`, `suffix` or `regex`, or leave `subject` out";
         report.add(Code::BadComparison, place, "there is nothing to compare the subject with", cure);
@@ -101,6 +113,11 @@ fn claim(node: &Node, report: &mut Report) -> Option<ClaimMatch> {
 fn keys(node: &Node, report: &mut Report) -> Option<Vec<String>> {
     let key = |node: &Node, report: &mut Report| {
         let text = text(node, "claim", limit::NAME, report)?;
+        if text.value.trim() != text.value {
+            let message = "the name of a claim starts or ends with white space";
+            report.add(Code::BadToken, text.span, message, "remove the white space");
+            return None;
+        }
         Some(text.value)
     };
     let Value::Sequence(items) = &node.value else { return key(node, report).map(|key| vec![key]) };
