@@ -103,6 +103,9 @@ fn what_makes_no_sense_as_a_test_is_refused() {
         ("request: {path: /, claims: {a: yes}}", Code::BadTest),
         ("request: {path: /, claims: {a: 010}}", Code::BadTest),
         ("rule: ''", Code::BadTest),
+        ("plaintext: true, principal: 'spiffe://a/b'", Code::BadTest),
+        ("principal: somebody", Code::BadTest),
+        ("principal: 'spiffe://a/*'", Code::BadTest),
         ("audit: maybe", Code::BadTest),
         ("audit: {}", Code::BadTest),
     ] {

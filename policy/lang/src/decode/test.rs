@@ -52,6 +52,7 @@ fn test(node: &Node, report: &mut Report) -> Option<Test> {
     let to = fields.required("to", report).and_then(|node| target(node, report));
     let port = fields.get("port");
     let protocol = protocol(&mut fields, report);
+    let principal = fields.get("principal").map(|node| principal(node, report));
     let plaintext = flag(fields.get("plaintext"), "plaintext", report);
     let stream = flag(fields.get("stream"), "stream", report);
     let stream_place = fields.get("stream").map(|node| node.span);
@@ -81,7 +82,12 @@ fn test(node: &Node, report: &mut Report) -> Option<Test> {
         report.add(Code::BadTest, place, message, "remove `protocol`, or ask about the connection itself");
         return None;
     }
-    let (rule, audit) = (flip(rule)?, flip(audit)?);
+    let (rule, audit, principal, plaintext) = (flip(rule)?, flip(audit)?, flip(principal)?, plaintext?);
+    if plaintext && principal.is_some() {
+        let message = "who speaks in plaintext proves no `principal`";
+        report.add(Code::BadTest, name.place, message, "remove `plaintext` or `principal`");
+        return None;
+    }
     Some(Test {
         name: name.text,
         place: name.place,
@@ -89,7 +95,8 @@ fn test(node: &Node, report: &mut Report) -> Option<Test> {
         to,
         port,
         protocol,
-        plaintext: plaintext?,
+        principal,
+        plaintext,
         traffic,
         expected: Expected { allow: allow?, rule },
         audit,
@@ -128,6 +135,17 @@ fn words(node: &Node, what: &str, report: &mut Report) -> Option<Written> {
         return None;
     }
     Some(Written { text: text.value, place: text.span })
+}
+
+/// A whole SPIFFE id.
+fn principal(node: &Node, report: &mut Report) -> Option<String> {
+    let Written { text, place } = words(node, "principal", report)?;
+    if !text.starts_with("spiffe://") || text.contains('*') {
+        let message = format!("`{text}` is not a SPIFFE id");
+        report.add(Code::BadTest, place, message, "write it whole: `spiffe://trust-domain/path`");
+        return None;
+    }
+    Some(text)
 }
 
 /// Who accepts the connection, and the port behind the last colon: `reviews:9080`, `[fd00::1]:http`.

@@ -58,6 +58,8 @@ pub struct Test {
     pub port: Option<TestPort>,
     /// Over what.
     pub protocol: TestProtocol,
+    /// The SPIFFE id that the source proves, if it is nobody of the inventory.
+    pub principal: Option<String>,
     /// Whether the source speaks without mutual TLS.
     pub plaintext: bool,
     /// What travels.
