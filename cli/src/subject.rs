@@ -58,6 +58,23 @@ impl<'c> Subject<'c> {
     }
 }
 
+impl Subject<'_> {
+    /// The same, each of them proving a SPIFFE id.
+    ///
+    /// # Errors
+    /// When one is a workload, which proves its own.
+    pub(crate) fn proving(mut self, principal: Option<&str>) -> anyhow::Result<Self> {
+        let Some(principal) = principal else { return Ok(self) };
+        for party in &mut self.parties {
+            if party.workload.is_some() {
+                bail!("`{}` is a workload and proves its own SPIFFE id; leave `principal` out", party.name);
+            }
+            party.principal = Some(principal.to_owned());
+        }
+        Ok(self)
+    }
+}
+
 /// Everybody who has a name.
 pub(crate) struct Directory<'c> {
     compiled: &'c Compiled,

@@ -30,9 +30,21 @@ pub(crate) struct Ends {
     #[arg(long)]
     pub(crate) port: Option<String>,
 
+    /// The SPIFFE id that the source proves, where it is an address or a network outside.
+    #[arg(long, value_name = "SPIFFE-ID", conflicts_with = "plaintext", value_parser = principal)]
+    pub(crate) principal: Option<String>,
+
     /// Connect without mutual TLS, as a process that goes around its proxy would.
     #[arg(long)]
     pub(crate) plaintext: bool,
+}
+
+fn principal(text: &str) -> Result<String, String> {
+    if text.starts_with("spiffe://") && !text.contains('*') {
+        Ok(text.to_owned())
+    } else {
+        Err("write a whole SPIFFE id: `spiffe://trust-domain/path`".to_owned())
+    }
 }
 
 /// Who is meant at both ends, and on which port.
@@ -61,7 +73,7 @@ impl Ends {
             })?),
         };
         Ok(Parties {
-            from: directory.resolve(&self.from)?,
+            from: directory.resolve(&self.from)?.proving(self.principal.as_deref())?,
             to: directory.resolve(called)?,
             port,
             called: called.to_owned(),

@@ -39,6 +39,7 @@ pub(super) fn part(http: &HttpMatch, part: Condition) -> Option<String> {
             all_of(&http.headers, |header| format!("header {} {}", header.name(), value(header.value())))
         }
         Condition::Jwt => some_of(&http.jwt, token).map(|list| format!("a token with {list}")),
+        Condition::When => http.when.as_ref().map(|when| format!("`{when}`")),
         Condition::Not => all_of(&http.not, |not| format!("not ({})", request(not))),
         _ => None,
     }

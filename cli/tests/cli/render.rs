@@ -28,7 +28,7 @@ fn what_is_rendered_for_the_filter_is_what_a_filter_reads() {
     let json = render("filter", "json");
     let configuration = bookend_engine::Configuration::from_json(json.as_bytes()).unwrap();
     assert_eq!(configuration.program.rules().len(), 7);
-    assert_eq!(configuration.inventory.workloads.len(), 8);
+    assert_eq!(configuration.inventory.workloads().len(), 8);
 }
 
 #[test]

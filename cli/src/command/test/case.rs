@@ -1,6 +1,6 @@
 //! Tests with everybody they name.
 
-use bookend_lang::{Code, Diagnostic, Span, Test, TestProtocol, TestSuite, TestTraffic};
+use bookend_lang::{Code, Diagnostic, Span, Test, TestProtocol, TestSuite, TestTraffic, Written};
 
 use crate::request::Request;
 use crate::sources::Documents;
@@ -56,10 +56,11 @@ fn case<'c>(
     directory: &Directory<'c>,
 ) -> Result<Case<'c>, Vec<Diagnostic>> {
     let namespace = suite.namespace.as_deref();
-    let find = |written: &bookend_lang::Written| {
-        directory.resolve_in(namespace, &written.text).map_err(|error| wrong(written.place, &error))
+    let find = |written: &Written, principal: Option<&str>| {
+        let found = directory.resolve_in(namespace, &written.text);
+        found.and_then(|subject| subject.proving(principal)).map_err(|error| wrong(written.place, &error))
     };
-    let (from, to) = match (find(&test.from), find(&test.to)) {
+    let (from, to) = match (find(&test.from, test.principal.as_deref()), find(&test.to, None)) {
         (Ok(from), Ok(to)) => (from, to),
         (from, to) => return Err(from.err().into_iter().chain(to.err()).collect()),
     };
