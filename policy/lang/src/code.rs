@@ -44,6 +44,7 @@ codes! {
     DuplicateKey = 1006, Error, "duplicate key", "The same key is written twice in one mapping. YAML readers disagree about which one counts, so neither does.";
     NotUtf8 = 1007, Error, "not UTF-8", "Sources are UTF-8 text. Convert the file, or check that it is not a binary file.";
     NoDocument = 1008, Error, "no document", "The source holds no document. An empty policy file would silently allow everything that no other file governs, so it is refused.";
+    NotFormattable = 1009, Error, "cannot be formatted", "The source cannot be laid out anew without losing a comment or a directive, or changing what it says. Nothing was changed. Comments on lines of their own, before the entry they are about, can always be kept.";
     WrongType = 1101, Error, "wrong type", "The field holds a value of another type than it should. A plain `80`, `true`, `null` or `1.0` is not a string: quote it where a string is meant.";
     WrongApiVersion = 1102, Error, "wrong apiVersion", "The `apiVersion` does not belong to the `kind`. Bookend's documents are `bookend.dev/v1alpha1`.";
     UnknownKind = 1103, Error, "unknown kind", "The document is of a kind Bookend does not know. Policies of other systems are refused rather than ignored, because ignoring a policy changes what is allowed.";

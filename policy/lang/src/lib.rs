@@ -15,8 +15,10 @@ mod compile;
 mod decode;
 mod diagnostic;
 mod document;
+mod format;
 mod limit;
 mod lower;
+mod schema;
 mod source;
 mod yaml;
 
@@ -28,4 +30,6 @@ pub use document::{
     Expected, ExpectedAudit, Service, Test, TestPort, TestProtocol, TestRequest, TestSuite, TestTraffic,
     Written,
 };
+pub use format::format;
+pub use schema::schema;
 pub use source::{MAX_SOURCE_BYTES, Source, Span};
