@@ -2,7 +2,9 @@
 
 mod check;
 mod completions;
+mod diff;
 mod explain;
+mod graph;
 mod man;
 mod render;
 mod simulate;
@@ -33,6 +35,8 @@ enum Command {
     Test(test::Test),
     Explain(explain::Explain),
     Simulate(simulate::Simulate),
+    Diff(diff::Diff),
+    Graph(graph::GraphCommand),
     Render(render::Render),
     Completions(completions::Completions),
     Man(man::Man),
@@ -45,6 +49,8 @@ pub(crate) fn run() -> Exit {
         Command::Test(test) => test.run(),
         Command::Explain(explain) => explain.run(),
         Command::Simulate(simulate) => simulate.run(),
+        Command::Diff(diff) => diff.run(),
+        Command::Graph(graph) => graph.run(),
         Command::Render(render) => render.run(),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),

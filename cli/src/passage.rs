@@ -202,3 +202,8 @@ impl Passage {
 fn only_opens(traffic: &Traffic) -> bool {
     traffic.payload == Payload::Packet
 }
+
+/// What HTTP conditions ask of a request, in words.
+pub(crate) fn request_in_words(http: &bookend_engine::HttpMatch) -> String {
+    words::request(http)
+}

@@ -63,14 +63,30 @@ pub(crate) fn bounds(protocol: Protocol) -> (u16, u16) {
     }
 }
 
-/// Whether conditions of a rule look at who the ends are.
-pub(crate) fn looks_at_ends(_rule: &Rule) -> bool {
-    false
+/// Whether conditions of a rule may look at who the ends are. Names of attributes are looked for anywhere in the text of
+/// an expression: to take a word in a string for one costs time, not truth.
+pub(crate) fn looks_at_ends(rule: &Rule) -> bool {
+    expressions(rule).iter().any(|text| text.contains("source") || text.contains("destination"))
 }
 
-/// Numbers that conditions compare the destination's port with.
-pub(crate) fn compared_ports(_rule: &Rule) -> Vec<u16> {
-    Vec::new()
+/// Numbers that conditions may compare the destination's port with.
+pub(crate) fn compared_ports(rule: &Rule) -> Vec<u16> {
+    let numbers = |text: &str| {
+        let digits = text.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok());
+        digits.collect::<Vec<u16>>()
+    };
+    expressions(rule).into_iter().filter(|text| text.contains("destination")).flat_map(numbers).collect()
+}
+
+/// The texts of all expressions in the conditions of a rule.
+pub(crate) fn expressions(rule: &Rule) -> Vec<&str> {
+    fn collect<'r>(condition: &'r HttpMatch, found: &mut Vec<&'r str>) {
+        found.extend(condition.when.iter().map(|when| when.as_str()));
+        condition.not.iter().for_each(|inner| collect(inner, found));
+    }
+    let mut found = Vec::new();
+    conditions(rule).iter().for_each(|condition| collect(condition, &mut found));
+    found
 }
 
 /// The conditions of a rule.

@@ -1,0 +1,101 @@
+//! `bookend diff`
+
+mod json;
+mod text;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use bookend_analysis::{Difference, Name, Side};
+
+use crate::exit::{Exit, Stopped};
+use crate::output::{self, Format, Stream};
+use crate::sources::{Documents, Files};
+
+/// Say which connections and requests another policy would allow or deny
+#[derive(Debug, clap::Args)]
+#[command(
+    long_about = "\
+Say which connections and requests get another verdict when one set of documents takes the place of another.
+
+Not texts are compared but what they mean, for everybody in the inventory and for all addresses outside of it: a rule \
+that is renamed, moved or split is no change. Workloads and addresses that no rule tells apart are compared as one, so \
+thousands of workloads take seconds.
+
+Conditions on requests are compared as they are written; where they are written differently, requests are made up for \
+each of them and tried on both sides. Where none shows a difference, the change is listed as undecided, and counts as one \
+that may open something: no change of conditions is ever passed over.",
+    after_long_help = "\
+Examples:
+  What would this edit of the policy change?
+    bookend diff policy.yaml edited.yaml -i manifests/ inventory.yaml
+
+  What does this branch change?
+    git show main:policy.yaml | bookend diff - policy.yaml -i inventory.yaml
+
+Exit code: 3 if anything that is denied becomes allowed, or may; otherwise 0."
+)]
+pub(crate) struct Diff {
+    /// The documents before: a file, a directory, or `-` for standard input
+    old: PathBuf,
+
+    /// The documents after
+    new: PathBuf,
+
+    /// Who is who, before and after: Kubernetes manifests and `Inventory` documents; files or directories
+    #[arg(short = 'i', long = "inventory", value_name = "FILE", num_args = 1..)]
+    inventory: Vec<PathBuf>,
+
+    /// Print every change, however many there are
+    #[arg(long)]
+    all: bool,
+
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+/// Both sides.
+struct Sides {
+    old: Documents,
+    new: Documents,
+}
+
+impl Diff {
+    /// Runs the command.
+    pub(crate) fn run(&self) -> anyhow::Result<Exit> {
+        let stdin = PathBuf::from("-");
+        if self.old == stdin && (self.new == stdin || self.inventory.contains(&stdin)) {
+            return Err(Stopped::usage("standard input is read once; name a file for one of the two"));
+        }
+        let read =
+            |path: &PathBuf| Files::new(vec![path.clone()], self.inventory.clone()).compile(self.output);
+        let sides = Sides { old: read(&self.old)?, new: read(&self.new)? };
+        let difference = bookend_analysis::diff(
+            Side { program: &sides.old.compiled.program, inventory: &sides.old.compiled.inventory },
+            Side { program: &sides.new.compiled.program, inventory: &sides.new.compiled.inventory },
+        );
+        match self.output {
+            Format::Json => output::print_json(&json::Answer::new(&difference, &sides))?,
+            Format::Text => {
+                let limit = if self.all { usize::MAX } else { text::MAX_SHOWN };
+                output::print(&text::render(&difference, &sides, limit, Stream::Out.has_colours()))?;
+            }
+        }
+        let opens = difference.changes.iter().any(|change| change.detail.kind.opens());
+        Ok(if opens { Exit::Denied } else { Exit::Fine })
+    }
+}
+
+/// The workloads that only one side knows; to the other they are somebody outside.
+fn known_to_one<'s>(difference: &Difference<'s>) -> (BTreeSet<Name<'s>>, BTreeSet<Name<'s>>) {
+    let (mut old, mut new) = (BTreeSet::new(), BTreeSet::new());
+    for party in difference.ground.parties() {
+        match (party.identity(0), party.identity(1)) {
+            (Some(_), None) => old.extend(party.workloads.iter().copied()),
+            (None, Some(_)) => new.extend(party.workloads.iter().copied()),
+            _ => {}
+        }
+    }
+    (old, new)
+}
