@@ -56,14 +56,14 @@ fn case<'c>(
     directory: &Directory<'c>,
 ) -> Result<Case<'c>, Vec<Diagnostic>> {
     let namespace = suite.namespace.as_deref();
-    let find = |written: &Written, principal: Option<&str>| {
+    let mut unsound = Vec::new();
+    let mut find = |written: &Written, principal: Option<&str>| {
         let found = directory.resolve_in(namespace, &written.text);
-        found.and_then(|subject| subject.proving(principal)).map_err(|error| wrong(written.place, &error))
+        let found = found.and_then(|subject| subject.proving(principal));
+        found.map_err(|error| unsound.push(wrong(written.place, &error))).ok()
     };
-    let (from, to) = match (find(&test.from, test.principal.as_deref()), find(&test.to, None)) {
-        (Ok(from), Ok(to)) => (from, to),
-        (from, to) => return Err(from.err().into_iter().chain(to.err()).collect()),
-    };
+    let (from, to) = (find(&test.from, test.principal.as_deref()), find(&test.to, None));
+    let (Some(from), Some(to)) = (from, to) else { return Err(unsound) };
     let (transport, family, message) = transport(test.protocol);
     let port = match &test.port {
         None if transport.has_ports() => match implied(&to, &documents.compiled) {
