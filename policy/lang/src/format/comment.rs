@@ -85,8 +85,7 @@ struct Parts<'t> {
 impl Parts<'_> {
     /// Adds a node, which stands in brackets that end at `closed`.
     fn collect(&mut self, node: &Node, closed: usize) {
-        let brackets = self.text.get(node.span.start..).is_some_and(|text| text.starts_with(['{', '[']));
-        let inside = if brackets { closed.min(node.span.end) } else { closed };
+        let inside = if in_brackets(self.text, node) { closed.min(end(self.text, node)) } else { closed };
         match &node.value {
             Value::Scalar(_) => self.scalars.push((node.span.start, node.span.end)),
             Value::Sequence(items) => {
@@ -104,6 +103,35 @@ impl Parts<'_> {
             }
         }
     }
+}
+
+/// Whether a collection is written in brackets.
+pub(super) fn in_brackets(text: &str, node: &Node) -> bool {
+    !matches!(node.value, Value::Scalar(_))
+        && text.get(node.span.start..).is_some_and(|text| text.starts_with(['{', '[']))
+}
+
+/// The byte behind a node: of one in brackets, behind the closing one.
+pub(super) fn end(text: &str, node: &Node) -> usize {
+    let last = match &node.value {
+        Value::Scalar(_) => return node.span.end,
+        Value::Sequence(items) => items.last(),
+        Value::Mapping(entries) => entries.last().map(|entry| &entry.value),
+    };
+    let inner = last.map_or(node.span.start + 1, |last| end(text, last));
+    if !in_brackets(text, node) {
+        return inner;
+    }
+    let mut comment = false;
+    for (at, byte) in text.bytes().enumerate().skip(inner) {
+        match byte {
+            b'\n' => comment = false,
+            b'#' => comment = true,
+            b']' | b'}' if !comment => return at + 1,
+            _ => {}
+        }
+    }
+    text.len()
 }
 
 /// Where comments start, and the line that each is on: `#` at the start of a line or behind white space (YAML 1.2, 6.6),

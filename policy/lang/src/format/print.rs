@@ -1,6 +1,6 @@
 //! Nodes to text.
 
-use super::comment::Comments;
+use super::comment::{Comments, end, in_brackets};
 use crate::yaml::{Entry, Node, Value};
 
 /// How wide a line in brackets may be, in characters.
@@ -106,7 +106,12 @@ impl<'t> Printer<'t> {
                 && matches!(&entry.value.value, Value::Scalar(version) if version.text.starts_with("bookend.dev/"))
         }));
         match &node.value {
-            Value::Mapping(entries) if !entries.is_empty() => self.mapping(entries, 0, "", true),
+            Value::Mapping(entries) if !entries.is_empty() => {
+                // What stands at the head of a document is about all of it, whichever key comes first.
+                let first = entries.first().map_or(node.span.start, |entry| entry.key_span.start);
+                self.lead(first, 0, true);
+                self.mapping(entries, 0, "", Some(first), true);
+            }
             Value::Sequence(items) if !items.is_empty() => self.sequence(items, 0, ""),
             _ => {
                 self.lead(node.span.start, 0, true);
@@ -125,11 +130,22 @@ impl<'t> Printer<'t> {
         self.out
     }
 
-    /// The entries of a mapping; `first_on_line` says whether the first one starts a line of its own.
-    fn mapping(&mut self, entries: &'t [Entry], indent: usize, name: &str, first_on_line: bool) {
+    /// The entries of a mapping. What stands before the one at `led` is printed already; `first_on_line` says whether
+    /// the first one starts a line of its own.
+    fn mapping(
+        &mut self,
+        entries: &'t [Entry],
+        indent: usize,
+        name: &str,
+        led: Option<usize>,
+        first_on_line: bool,
+    ) {
         for (index, entry) in self.ordered(entries, name).into_iter().enumerate() {
+            let start = entry.key_span.start;
+            if led != Some(start) {
+                self.lead(start, indent, index == 0);
+            }
             if index > 0 || first_on_line {
-                self.lead(entry.key_span.start, indent, index == 0);
                 self.indent(indent);
             }
             let key = self.key(entry);
@@ -149,19 +165,20 @@ impl<'t> Printer<'t> {
                 Value::Mapping(entries)
                     if !entries.is_empty() && !self.stays_flow(item, indent + 2, name) =>
                 {
-                    // A comment before the mapping is one before its first key, unless that is not the first any more.
                     let ordered = self.ordered(entries, name);
-                    let moved = ordered.first().is_some_and(|first| {
-                        first.key_span.start != start
-                            && !self.comments.before(first.key_span.start).is_empty()
-                    });
-                    if moved || self.is_flow(item) && self.comments.behind(start).is_some() {
-                        self.behind(start);
-                        self.mapping(entries, indent + 2, name, true);
+                    // The first key goes behind the dash, unless it has comments of its own before it.
+                    let first =
+                        ordered.first().map(|first| first.key_span.start).filter(|first| *first != start);
+                    let led = first.is_some_and(|first| !self.comments.before(first).is_empty());
+                    let own_line =
+                        led || in_brackets(self.text, item) && self.comments.behind(start).is_some();
+                    if own_line {
+                        let behind = in_brackets(self.text, item).then_some(start);
+                        self.end_line(behind);
                     } else {
                         self.out.push(' ');
-                        self.mapping(entries, indent + 2, name, false);
                     }
+                    self.mapping(entries, indent + 2, name, Some(start), own_line);
                 }
                 _ => self.value(start, item, indent + 2, name),
             }
@@ -186,7 +203,7 @@ impl<'t> Printer<'t> {
         }
         self.behind(start);
         match &node.value {
-            Value::Mapping(entries) => self.mapping(entries, indent + 2, name, true),
+            Value::Mapping(entries) => self.mapping(entries, indent + 2, name, None, true),
             Value::Sequence(items) => self.sequence(items, indent, name),
             Value::Scalar(_) => {}
         }
@@ -195,14 +212,10 @@ impl<'t> Printer<'t> {
     /// Whether a collection in brackets is left so: it fits, and there is no comment inside.
     fn stays_flow(&self, node: &Node, indent: usize, name: &str) -> bool {
         let line = self.out.rsplit('\n').next().unwrap_or_default().chars().count().max(indent);
-        self.is_flow(node)
-            && !self.comments.within(node.span.start + 1, node.span.end)
+        in_brackets(self.text, node)
+            && !self.comments.within(node.span.start + 1, end(self.text, node))
             && !has_empty(node)
             && line + 1 + self.flow(node, name).chars().count() <= WIDTH
-    }
-
-    fn is_flow(&self, node: &Node) -> bool {
-        self.text.get(node.span.start..).is_some_and(|text| text.starts_with(['{', '[']))
     }
 
     /// A node on one line.
@@ -275,7 +288,12 @@ impl<'t> Printer<'t> {
 
     /// The comment behind an entry, if there is one, and the end of the line.
     fn behind(&mut self, start: usize) {
-        if let Some((comment, column)) = self.comments.behind(start) {
+        self.end_line(Some(start));
+    }
+
+    /// The end of the line, and before it the comment behind an entry, if there is an entry and a comment.
+    fn end_line(&mut self, entry: Option<usize>) {
+        if let Some((comment, column)) = entry.and_then(|start| self.comments.behind(start)) {
             let line = self.out.rsplit('\n').next().unwrap_or_default().chars().count();
             // Comments that stand below each other go on to do so, where the text before them lets them.
             let spaces = column.saturating_sub(line).max(2);
