@@ -1,90 +1,95 @@
 //! What is allowed but probably not meant: warnings, given the inventory.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod index;
+
+use std::collections::BTreeMap;
 
 use crate::{Code, diagnostic::Report, lower::RulePlace};
 use bookend_engine::{
-    Action, Block, Connection, End, Endpoint, Exchange, Identity, Inventory, Location, NamespaceMatch,
-    NoTrace, PortMatch, Principal, Program, Protocol, Rule, Selector, Truth, Verdict, WorkloadIdentity,
-    decide,
+    Action, Block, Connection, End, Endpoint, Exchange, Identity, Inventory, Location, NoTrace, PortMatch,
+    Principal, Program, Protocol, Rule, Selector, Verdict, WorkloadIdentity, decide,
 };
+
+pub(crate) use index::Index;
 
 /// How many pairs of workloads one rule is tried on at most.
 const MAX_PAIRS: usize = 10_000;
 
 /// How often a selector is compared with a workload, and a rule with a connection, at most. Both grow with the product
 /// of what the documents hold, and whoever enforces them waits; warnings are not worth more than a few seconds.
-const MAX_EFFORT: usize = 20_000_000;
+pub(crate) const MAX_EFFORT: usize = 20_000_000;
 
-/// The workloads, as policies see them, by namespace.
-struct Identities<'w> {
-    all: BTreeMap<&'w str, BTreeSet<&'w WorkloadIdentity>>,
-    /// How many comparisons are left.
-    effort: usize,
+/// The workloads that a rule names by selectors at an end, by position in the inventory.
+type Named<'i> = BTreeMap<usize, &'i WorkloadIdentity>;
+
+fn selectors(rule: &Rule, end: End) -> impl Iterator<Item = &Selector> {
+    let peers = rule.peers(end).alternatives().unwrap_or_default();
+    peers.iter().filter_map(|peer| peer.workloads.as_ref())
 }
 
-impl<'w> Identities<'w> {
-    /// Those that a selector may mean; none, once too much was compared.
-    fn near(&mut self, selector: &Selector) -> Option<Vec<&'w WorkloadIdentity>> {
-        let near: Vec<_> = match &selector.namespaces {
-            NamespaceMatch::Named(name) => {
-                self.all.get(name.as_str()).into_iter().flatten().copied().collect()
-            }
-            NamespaceMatch::Labelled(_) => self.all.values().flatten().copied().collect(),
-        };
-        self.effort = self.effort.checked_sub(near.len())?;
-        Some(near)
-    }
-
-    /// Those that a rule names by selectors at `end`.
-    fn named(&mut self, rule: &Rule, end: End) -> Option<BTreeSet<&'w WorkloadIdentity>> {
-        let mut named = BTreeSet::new();
-        for peer in rule.peers(end).alternatives().unwrap_or_default() {
-            let Some(selector) = &peer.workloads else { continue };
-            named.extend(self.near(selector)?.into_iter().filter(|w| selector.selects(w) != Truth::No));
-        }
-        Some(named)
-    }
+fn named<'i>(rule: &Rule, end: End, inventory: &'i Inventory, index: &Index) -> Named<'i> {
+    selectors(rule, end).flat_map(|selector| index.meant(selector, inventory)).collect()
 }
 
-/// Adds the warnings, as many as can be found in reasonable time. Without any workloads there is nothing to compare with.
-pub(crate) fn check(
-    program: &Program,
+/// How often [`policy`] compares a selector with a workload.
+pub(crate) fn cost(rules: &[Rule], places: &BTreeMap<String, RulePlace>, index: &Index) -> usize {
+    let written =
+        places.values().flat_map(|place| &place.selectors).map(|(selector, _)| index.cost(selector));
+    let with_conditions = rules.iter().filter(|rule| !rule.http.is_any());
+    let destinations = with_conditions.flat_map(|rule| selectors(rule, End::Destination));
+    written.chain(destinations.map(|selector| index.cost(selector))).sum()
+}
+
+/// Adds what one policy alone gives reason to warn of. Without any workloads there is nothing to compare with.
+pub(crate) fn policy(
+    rules: &[Rule],
+    places: &BTreeMap<String, RulePlace>,
     inventory: &Inventory,
-    places: &BTreeMap<&str, &RulePlace>,
+    index: &Index,
     report: &mut Report,
 ) {
-    if inventory.workloads().is_empty() {
+    if index.is_empty() {
         return;
     }
-    let mut identities = Identities { all: BTreeMap::new(), effort: MAX_EFFORT };
-    for workload in inventory.workloads() {
-        let identity = &workload.identity;
-        identities.all.entry(identity.namespace.as_str()).or_default().insert(identity);
-    }
     for (selector, span) in places.values().flat_map(|place| &place.selectors) {
-        let Some(near) = identities.near(selector) else { return };
-        if near.iter().all(|identity| selector.selects(identity) == Truth::No) {
+        if index.meant(selector, inventory).next().is_none() {
             let message = "no workload of the inventory is selected";
             report.add(Code::SelectsNothing, *span, message, "check the labels and the namespace");
         }
     }
-    let bare = identities.all.values().flatten().find(|w| !w.proxied).copied();
-    let pairs =
-        (MAX_EFFORT / program.rules().len().saturating_mul(program.rules().len()).max(1)).min(MAX_PAIRS);
-    for rule in program.rules() {
-        let Some(place) = places.get(rule.id.as_str()) else { continue };
-        let (Some(sources), Some(destinations)) =
-            (identities.named(rule, End::Source), identities.named(rule, End::Destination))
-        else {
-            return;
-        };
-        if let (Some(span), Some(bare)) = (place.http, unproxied(rule, &destinations, bare)) {
+    for rule in rules {
+        let Some(span) = places.get(&rule.id).and_then(|place| place.http) else { continue };
+        let destinations = named(rule, End::Destination, inventory, index);
+        if let Some(bare) = unproxied(rule, &destinations, index.bare(inventory)) {
             let message = format!(
                 "nobody can enforce these conditions toward {bare}: no Bookend filter stands before it"
             );
             report.add(Code::NoProxy, span, message, "give the destination a proxy, or drop the conditions");
         }
+    }
+}
+
+/// Adds what all policies together give reason to warn of, as much as can be found in reasonable time.
+pub(crate) fn program(
+    program: &Program,
+    places: &BTreeMap<&str, &RulePlace>,
+    inventory: &Inventory,
+    index: &Index,
+    report: &mut Report,
+) {
+    let rules = program.rules().len();
+    let pairs = (MAX_EFFORT / rules.saturating_mul(rules).max(1)).min(MAX_PAIRS);
+    if pairs == 0 {
+        return;
+    }
+    let mut effort = MAX_EFFORT;
+    for rule in program.rules().iter().filter(|rule| rule.action == Action::Allow) {
+        let Some(place) = places.get(rule.id.as_str()) else { continue };
+        let cost = End::BOTH.into_iter().flat_map(|end| selectors(rule, end)).map(|s| index.cost(s)).sum();
+        let Some(left) = effort.checked_sub(cost) else { return };
+        effort = left;
+        let sources = named(rule, End::Source, inventory, index);
+        let destinations = named(rule, End::Destination, inventory, index);
         if let Some((source, destination, end)) = half_open(program, rule, &sources, &destinations, pairs) {
             let message = format!(
                 "`{}` to `{}` is allowed here, but denied at the {}",
@@ -103,13 +108,9 @@ pub(crate) fn check(
 }
 
 /// A destination of a rule that has no proxy in front: of one that names nobody, `bare`.
-fn unproxied(
-    rule: &Rule,
-    destinations: &BTreeSet<&WorkloadIdentity>,
-    bare: Option<&WorkloadIdentity>,
-) -> Option<String> {
+fn unproxied(rule: &Rule, destinations: &Named<'_>, bare: Option<&WorkloadIdentity>) -> Option<String> {
     let Some(peers) = rule.to.alternatives() else { return bare.map(|w| format!("`{}`", describe(w))) };
-    let named = destinations.iter().find(|w| !w.proxied).map(|w| format!("`{}`", describe(w)));
+    let named = destinations.values().find(|w| !w.proxied).map(|w| format!("`{}`", describe(w)));
     named.or_else(|| {
         let blocks = peers.iter().filter(|peer| peer.workloads.is_none());
         let mut nets =
@@ -122,13 +123,10 @@ fn unproxied(
 fn half_open<'w>(
     program: &Program,
     rule: &Rule,
-    sources: &BTreeSet<&'w WorkloadIdentity>,
-    destinations: &BTreeSet<&'w WorkloadIdentity>,
+    sources: &Named<'w>,
+    destinations: &Named<'w>,
     pairs: usize,
 ) -> Option<(&'w WorkloadIdentity, &'w WorkloadIdentity, End)> {
-    if rule.action != Action::Allow {
-        return None;
-    }
     let (protocol, port) = rule.ports.alternatives().and_then(|list| list.first()).map_or(
         (Protocol::Tcp, 1),
         |port| match port {
@@ -137,12 +135,13 @@ fn half_open<'w>(
         },
     );
     let abroad = |w: &&WorkloadIdentity| !rule.speaks_of(&w.namespace);
-    let foreign: BTreeSet<_> = destinations.iter().copied().filter(abroad).collect();
+    let all: Vec<&WorkloadIdentity> = destinations.values().copied().collect();
+    let foreign: Vec<&WorkloadIdentity> = all.iter().copied().filter(abroad).collect();
     sources
-        .iter()
+        .values()
         // Where both ends lie in the rule's own namespace, the rule governs both.
         .flat_map(|source| {
-            let destinations = if abroad(source) { destinations } else { &foreign };
+            let destinations = if abroad(source) { &all } else { &foreign };
             destinations.iter().map(move |destination| (*source, *destination))
         })
         .take(pairs)

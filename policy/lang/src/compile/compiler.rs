@@ -2,7 +2,8 @@
 
 use super::{Compiled, Refused, policies::Policies, source::Readings};
 use crate::{
-    Code, Source, check,
+    Code, Source,
+    check::{self, Index},
     diagnostic::Report,
     document::Document,
     lower::{self, Facts, Surroundings, World},
@@ -18,6 +19,8 @@ pub struct Compiler {
     readings: Readings,
     world: WorldState,
     policies: Policies,
+    /// The version of the world that the index is of.
+    index: (usize, Index),
     checked: Checked,
     compiled: Compiled,
 }
@@ -128,8 +131,15 @@ impl Compiler {
             return;
         }
         self.compiled.program = self.policies.program();
+        let (version, inventory) = (self.world.version, &self.compiled.inventory);
+        if self.index.0 != version {
+            self.index = (version, Index::new(inventory));
+        }
+        let index = &self.index.1;
         let mut report = Report::default();
-        check::check(&self.compiled.program, &self.compiled.inventory, &self.policies.places(), &mut report);
+        self.policies.check(version, inventory, index, &mut report);
+        let places = self.policies.places();
+        check::program(&self.compiled.program, &places, inventory, index, &mut report);
         self.checked = Checked { what: Some((self.world.version, self.policies.keys.clone())), report };
     }
 }

@@ -5,17 +5,29 @@ use std::collections::{BTreeMap, HashMap, btree_map::Entry};
 use super::source::Readings;
 use crate::{
     Code, Span,
+    check::{self, Index},
     diagnostic::Report,
     document::{Document, PolicyDocument},
     lower::{self, RulePlace, Surroundings},
 };
-use bookend_engine::Program;
+use bookend_engine::{Inventory, Program};
 
 /// A policy, lowered.
 #[derive(Debug)]
 pub(super) struct Lowered {
     program: Program,
     places: BTreeMap<String, RulePlace>,
+    report: Report,
+    checked: Option<Checked>,
+}
+
+/// What is probably not meant in a policy.
+#[derive(Debug)]
+struct Checked {
+    /// The version of the world it was compared with.
+    version: usize,
+    /// How many comparisons that took.
+    cost: usize,
     report: Report,
 }
 
@@ -55,7 +67,7 @@ impl Policies {
                 let lowered = before.remove(&key).unwrap_or_else(|| {
                     let mut report = Report::default();
                     let (program, places) = lower::policies(vec![policy.clone()], surroundings, &mut report);
-                    Lowered { program, places, report }
+                    Lowered { program, places, report, checked: None }
                 });
                 report.append(&lowered.report, |span| span);
                 self.lowered.insert(key, lowered);
@@ -78,6 +90,41 @@ impl Policies {
     /// Where the parts of each rule and isolation were written, by id.
     pub(super) fn places(&self) -> BTreeMap<&str, &RulePlace> {
         self.all().flat_map(|lowered| &lowered.places).map(|(id, place)| (id.as_str(), place)).collect()
+    }
+}
+
+impl Policies {
+    /// Adds what single policies give reason to warn of, as far as they or the world changed since the last time, and as many
+    /// as can be looked at in reasonable time: the first by id, whatever was remembered.
+    pub(super) fn check(
+        &mut self,
+        version: usize,
+        inventory: &Inventory,
+        index: &Index,
+        report: &mut Report,
+    ) {
+        let first_id = |key: &Key| self.lowered.get(key).and_then(|lowered| lowered.places.keys().next());
+        let mut keys = self.keys.clone();
+        keys.sort_by(|a, b| first_id(a).cmp(&first_id(b)));
+        let mut effort = check::MAX_EFFORT;
+        for key in keys {
+            let Some(lowered) = self.lowered.get_mut(&key) else { continue };
+            let known = lowered.checked.take().filter(|checked| checked.version == version);
+            let rules = lowered.program.rules();
+            let cost = match &known {
+                Some(known) => known.cost,
+                None => check::cost(rules, &lowered.places, index),
+            };
+            let Some(left) = effort.checked_sub(cost) else { return };
+            effort = left;
+            let checked = known.unwrap_or_else(|| {
+                let mut report = Report::default();
+                check::policy(rules, &lowered.places, inventory, index, &mut report);
+                Checked { version, cost, report }
+            });
+            report.append(&checked.report, |span| span);
+            lowered.checked = Some(checked);
+        }
     }
 }
 
