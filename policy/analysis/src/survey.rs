@@ -1,5 +1,7 @@
 //! Rules without effect, and isolation that cuts off more than it should.
 
+mod ends;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bookend_engine::{Action, Connection, End, Mode, Protocol, Rule};
@@ -43,6 +45,36 @@ pub enum Finding<'s> {
     },
     /// The isolation leaves workloads no way to ask for names.
     NoDns {
+        /// The isolation's id.
+        isolation: &'s str,
+        /// The workloads.
+        workloads: Vec<Name<'s>>,
+    },
+    /// The rule asks for tokens that the proxy of a destination does not verify.
+    UnverifiedTokens {
+        /// Its id.
+        rule: &'s str,
+        /// The destination.
+        destination: Name<'s>,
+    },
+    /// No destination of the rule is known to have a port of this name.
+    NoSuchPort {
+        /// Its id.
+        rule: &'s str,
+        /// The name.
+        port: &'s str,
+    },
+    /// A proxy cannot tell who the rule means from who it does not mean.
+    Indistinct {
+        /// Its id.
+        rule: &'s str,
+        /// Somebody it means.
+        meant: Name<'s>,
+        /// Somebody it does not mean, under the same account.
+        other: Name<'s>,
+    },
+    /// The inventory has no address of workloads that are isolated, so the packet layer takes them for somebody outside.
+    NoAddress {
         /// The isolation's id.
         isolation: &'s str,
         /// The workloads.
@@ -95,6 +127,7 @@ pub fn survey(side: Side<'_>) -> Vec<Finding<'_>> {
         }
     });
     let mut findings: Vec<_> = duplicates.iter().map(|(rule, of)| Finding::Duplicate { rule, of }).collect();
+    findings.extend(ends::findings(side, &ground));
     if effort == 0 {
         return findings;
     }

@@ -1,0 +1,158 @@
+//! Rules that ask for what nobody can tell about their ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bookend_engine::{HttpMatch, PortMatch, Truth};
+
+use super::Finding;
+use crate::clauses::{ANYBODY, ClauseId};
+use crate::engine::{conditions, expressions};
+use crate::ground::{Ground, Index, Indexed};
+use crate::side::{Name, Party, Side};
+
+/// Looks at the ends of every rule of the first side.
+pub(super) fn findings<'s>(side: Side<'s>, ground: &Ground<'s>) -> Vec<Finding<'s>> {
+    let Some(index) = ground.indexes.first() else { return Vec::new() };
+    let placed = addresses(side);
+    let accounts = accounts(ground);
+    let mut found = Vec::new();
+    for rule in &index.rules {
+        let destinations = members(index, ground, rule.to);
+        if let Some(destination) = without_tokens(rule, &destinations) {
+            found.push(Finding::UnverifiedTokens { rule: &rule.rule.id, destination });
+        }
+        found.extend(nameless_ports(rule, &destinations));
+        found.extend(indistinct((index, ground), rule, &destinations, &accounts, &placed));
+    }
+    found.extend(nowhere(side, index, ground, &placed));
+    found
+}
+
+/// The workloads that a list of peers may mean.
+fn members<'g, 's>(index: &Index<'s>, ground: &'g Ground<'s>, clause: ClauseId) -> Vec<&'g Party<'s>> {
+    let workload = |class: &u32| ground.party(*class).filter(|party| party.identity(0).is_some());
+    if clause == ANYBODY {
+        return (0..ground.parties().len() as u32).filter_map(|class| workload(&class)).collect();
+    }
+    let members = index.members.get(clause as usize).into_iter().flatten();
+    members.filter_map(|(class, _)| workload(class)).collect()
+}
+
+/// A destination whose proxy verifies no tokens, of a rule that asks for them. Of a rule for everybody only where nobody's
+/// does.
+fn without_tokens<'s>(rule: &Indexed<'s>, destinations: &[&Party<'s>]) -> Option<Name<'s>> {
+    fn asks(condition: &HttpMatch) -> bool {
+        !condition.jwt.is_any() || condition.not.iter().any(asks)
+    }
+    let by_expression = || expressions(rule.rule).iter().any(|text| text.contains("jwt."));
+    if !conditions(rule.rule).iter().any(asks) && !by_expression() {
+        return None;
+    }
+    let proxied = || destinations.iter().filter(|party| party.identity(0).is_some_and(|w| w.proxied));
+    let verifies = |party: &Party<'_>| party.identity(0).is_some_and(|identity| identity.jwt);
+    if rule.to == ANYBODY && proxied().any(|party| verifies(party)) {
+        return None;
+    }
+    proxied().find(|party| !verifies(party)).and_then(|party| party.workloads.first().copied())
+}
+
+/// Ports by names that no destination gives any of its own.
+fn nameless_ports<'s>(rule: &Indexed<'s>, destinations: &[&Party<'s>]) -> Vec<Finding<'s>> {
+    let listed = rule.rule.ports.alternatives().unwrap_or_default().iter().chain(&rule.rule.not_ports);
+    let mut found = Vec::new();
+    for port in listed {
+        let PortMatch::Named(named) = port else { continue };
+        let has = |party: &&Party<'_>| {
+            let ports = party.identity(0).and_then(|identity| identity.ports.as_ref());
+            ports.is_some_and(|ports| ports.iter().any(|port| named.means(port)))
+        };
+        if !destinations.is_empty() && !destinations.iter().any(has) {
+            found.push(Finding::NoSuchPort { rule: &rule.rule.id, port: &named.name });
+        }
+    }
+    found
+}
+
+/// The classes that run under each account, by namespace and name.
+type Accounts<'s> = BTreeMap<(&'s str, &'s str), Vec<u32>>;
+
+fn accounts<'s>(ground: &Ground<'s>) -> Accounts<'s> {
+    let mut accounts: Accounts<'s> = BTreeMap::new();
+    for (class, party) in (0_u32..).zip(ground.parties()) {
+        if let Some(identity) = party.identity(0) {
+            accounts.entry((&identity.namespace, &identity.service_account)).or_default().push(class);
+        }
+    }
+    accounts
+}
+
+/// The workloads of which the inventory has an address.
+fn addresses(side: Side<'_>) -> BTreeSet<Name<'_>> {
+    let workloads = side.inventory.workloads().iter();
+    let placed = workloads.filter(|w| w.instances.iter().any(|instance| !instance.addresses.is_empty()));
+    placed.map(|w| Name { namespace: &w.identity.namespace, name: &w.name }).collect()
+}
+
+/// Two sources of which a rule means one, and which a destination's proxy takes for the same: they run under one account,
+/// and the address of one of them is not known, by which it could be told from the other.
+fn indistinct<'s>(
+    (index, ground): (&Index<'s>, &Ground<'s>),
+    rule: &Indexed<'s>,
+    destinations: &[&Party<'s>],
+    accounts: &Accounts<'s>,
+    placed: &BTreeSet<Name<'s>>,
+) -> Option<Finding<'s>> {
+    let judged = destinations.iter().any(|party| party.identity(0).is_some_and(|w| w.proxied));
+    if rule.from == ANYBODY || !judged {
+        return None;
+    }
+    let names = |class: &u32| ground.party(*class).map(|party| party.workloads.as_slice());
+    for classes in accounts.values().filter(|classes| classes.len() > 1) {
+        let meant = |class: &&u32| index.means(rule.from, **class) != Truth::No;
+        let (Some(one), Some(other)) = (classes.iter().find(meant), classes.iter().find(|c| !meant(c)))
+        else {
+            continue;
+        };
+        let (Some(one), Some(other)) = (names(one), names(other)) else { continue };
+        let unplaced = |names: &[Name<'s>]| names.iter().find(|name| !placed.contains(name)).copied();
+        let (meant, other) = match (unplaced(one), unplaced(other)) {
+            (Some(name), _) => (Some(name), other.first().copied()),
+            (None, Some(name)) => (one.first().copied(), Some(name)),
+            (None, None) => continue,
+        };
+        if let (Some(meant), Some(other)) = (meant, other) {
+            return Some(Finding::Indistinct { rule: &rule.rule.id, meant, other });
+        }
+    }
+    None
+}
+
+/// Isolations of workloads without a known address, in an inventory that knows those of others.
+fn nowhere<'s>(
+    side: Side<'s>,
+    index: &Index<'s>,
+    ground: &Ground<'s>,
+    placed: &BTreeSet<Name<'s>>,
+) -> Vec<Finding<'s>> {
+    if placed.is_empty() {
+        return Vec::new();
+    }
+    let mut found: BTreeMap<&'s str, BTreeSet<Name<'s>>> = BTreeMap::new();
+    for (class, party) in (0_u32..).zip(ground.parties()) {
+        let unplaced: Vec<_> =
+            party.workloads.iter().filter(|name| !placed.contains(*name)).copied().collect();
+        let Some(isolated) = index.isolated.get(class as usize).filter(|_| !unplaced.is_empty()) else {
+            continue;
+        };
+        for number in isolated.iter().flatten() {
+            if let Some(isolation) = side.program.isolations().get(*number as usize) {
+                found.entry(&isolation.id).or_default().extend(unplaced.iter().copied());
+            }
+        }
+    }
+    let finding = |(isolation, workloads): (&'s str, BTreeSet<Name<'s>>)| Finding::NoAddress {
+        isolation,
+        workloads: workloads.into_iter().collect(),
+    };
+    found.into_iter().map(finding).collect()
+}
