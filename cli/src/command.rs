@@ -4,9 +4,11 @@ mod check;
 mod completions;
 mod diff;
 mod explain;
+mod fmt;
 mod graph;
 mod man;
 mod render;
+mod schema;
 mod simulate;
 mod test;
 
@@ -38,6 +40,8 @@ enum Command {
     Diff(diff::Diff),
     Graph(graph::GraphCommand),
     Render(render::Render),
+    Fmt(fmt::Fmt),
+    Schema(schema::Schema),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -52,6 +56,8 @@ pub(crate) fn run() -> Exit {
         Command::Diff(diff) => diff.run(),
         Command::Graph(graph) => graph.run(),
         Command::Render(render) => render.run(),
+        Command::Fmt(fmt) => fmt.run(),
+        Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),
     };

@@ -173,7 +173,7 @@ fn expand(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// Reads a file, or as much of it as shows that it is too large.
-fn read(path: &Path) -> anyhow::Result<Source> {
+pub(crate) fn read(path: &Path) -> anyhow::Result<Source> {
     let limit = MAX_SOURCE_BYTES as u64 + 1;
     let mut bytes = Vec::new();
     if path == Path::new("-") {
