@@ -10,6 +10,7 @@ mod bootstrap;
 mod cluster;
 mod filter;
 mod listener;
+mod verifier;
 
 use std::ffi::OsString;
 use std::fs;
@@ -22,6 +23,7 @@ use serde_json::{Value, json};
 
 pub use access::Access;
 pub use filter::{Filter, facts};
+pub use verifier::Verifier;
 
 use crate::certificate::Authority;
 use crate::error::{Doing, Error, Result};

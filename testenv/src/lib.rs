@@ -20,6 +20,7 @@ pub mod requirement;
 pub mod run;
 pub mod service;
 pub mod shell;
+pub mod token;
 pub mod witness;
 pub mod world;
 

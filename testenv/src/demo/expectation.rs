@@ -5,9 +5,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use bookend_engine::{
-    Connection, End, Endpoint, Exchange, Location, NoTrace, Protocol, Request, Verdict, decide,
-};
+use bookend_engine::{Connection, End, Exchange, Head, NoTrace, Protocol, Request, Tokens, Verdict, decide};
 use bookend_lang::Compiled;
 use serde::Serialize;
 
@@ -86,10 +84,7 @@ impl Flow<'_> {
             let rule = SPOOFED.to_owned();
             return Expectation { reaches: false, layer: Layer::Kernel, end: End::Source.name(), rule };
         }
-        let end = |address: IpAddr| Endpoint {
-            identity: compiled.inventory.behind_address(address),
-            location: Location::of(address),
-        };
+        let end = |address: IpAddr| compiled.inventory.endpoint(address);
         let connection = Connection {
             source: end(self.source),
             destination: end(self.to.ip()),
@@ -110,8 +105,18 @@ impl Flow<'_> {
         };
         match self.request.filter(|_| packet.reaches && self.filtered()) {
             Some(request) => {
-                let target = request.target.as_bytes();
-                let request = Request::new(Some(request.method.as_bytes()), Some(target));
+                let (hosts, others): (Vec<_>, Vec<_>) =
+                    request.headers.iter().partition(|(name, _)| name.eq_ignore_ascii_case("host"));
+                let lines: Vec<_> =
+                    others.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+                let request = Request::new(Head {
+                    method: Some(request.method.as_bytes()),
+                    authority: hosts.first().map(|(_, host)| host.as_bytes()),
+                    path: Some(request.target.as_bytes()),
+                    headers: Some(&lines),
+                    // No proxy here verifies tokens.
+                    tokens: Tokens::Unknown,
+                });
                 // The destination's filter decides for both ends.
                 let verdict = judge(Exchange::Http(&request), Layer::Filter);
                 Expectation { end: End::Destination.name(), ..verdict }

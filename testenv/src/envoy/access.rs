@@ -26,6 +26,8 @@ pub struct Access {
     pub details: Option<String>,
     /// The id of the rule that decided; `None` without a filter.
     pub rule: Option<String>,
+    /// The verdict and the rule of what is only audited, where that differs.
+    pub audit: Option<String>,
 }
 
 pub(super) fn file(directory: &Path) -> PathBuf {
@@ -51,6 +53,7 @@ pub(super) fn configuration(directory: &Path) -> Value {
                 "code": "%RESPONSE_CODE%",
                 "details": "%RESPONSE_CODE_DETAILS%",
                 "rule": "%FILTER_STATE(wasm.bookend.rule:PLAIN)%",
+                "audit": "%FILTER_STATE(wasm.bookend.audit:PLAIN)%",
             } },
         },
     }])

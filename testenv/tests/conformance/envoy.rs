@@ -12,17 +12,21 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use bookend_engine::Verdict;
 use bookend_testenv::certificate::{Authority, Identity};
+use bookend_testenv::envoy::Verifier;
 use bookend_testenv::http;
 use bookend_testenv::namespace::{self, Namespace};
 use bookend_testenv::process::{Launch, Process};
 use bookend_testenv::requirement;
 use bookend_testenv::run::Run;
+use bookend_testenv::token::Signer;
+use bookend_testing::question::{Head, Tokens};
 use bookend_testing::vehicle::proxied;
 use bookend_testing::{Answer, Corpus, Judged, Question, Traffic, Vehicle, World};
 
 use crate::artifact::artifact;
-use crate::refusal;
-use client::Client;
+use crate::{ONE_TOKEN, audited, refusal};
+use client::{Client, Message};
+use configuration::{AUDIT_HEADER, RULE_HEADER};
 
 /// How long an Envoy may take to be ready, or to take a new filter configuration.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,6 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// the corpus. Requests come from the address that the case says, with the certificate that the case says; Envoy
 /// answers itself what the filter lets pass. A new policy is a new filter configuration for running Envoys.
 ///
+/// Tokens are signed here and verified by Envoy, in the way of Istio's `RequestAuthentication`.
+///
 /// Envoy leaves paths as they come here, which Istio's Envoys do not: what the filter makes of them is in question.
 pub(crate) struct Envoy {
     executable: PathBuf,
@@ -38,6 +44,8 @@ pub(crate) struct Envoy {
     run: Run,
     namespace: Namespace,
     authority: Authority,
+    signer: Signer,
+    verifier: Verifier,
     identities: BTreeMap<Vec<String>, Identity>,
     /// Where requests are sent to.
     endpoints: Vec<SocketAddr>,
@@ -56,11 +64,39 @@ struct Proxy {
 }
 
 impl Envoy {
-    /// Makes the namespace and an authority.
+    /// Envoys for every question of the corpus.
     ///
     /// # Errors
     /// When this is not root, or Envoy or the module are not there.
     pub(crate) fn new(corpus: &Corpus) -> anyhow::Result<Self> {
+        let questions: Vec<&Question> = corpus
+            .sections
+            .iter()
+            .flat_map(|section| &section.cases)
+            .flat_map(|case| &case.expectations)
+            .map(|expectation| &expectation.question)
+            .filter(|question| question.traffic != Traffic::Packet)
+            .collect();
+        let endpoints = questions.iter().map(|q| SocketAddr::new(q.destination.address, q.port)).collect();
+        let tokens = questions.iter().filter_map(|question| match &question.traffic {
+            Traffic::Request { tokens: Tokens::Verified(tokens), .. } => Some(tokens),
+            _ => None,
+        });
+        let issuers = tokens.flatten().map(|claims| issuer(claims).map(str::to_owned));
+        let signer = Signer::new()?;
+        let verifier = Verifier::new(signer.key_set(), issuers);
+        Self::at(endpoints, signer, verifier)
+    }
+
+    /// Makes the namespace and an authority, for Envoys that listen at `endpoints` and verify tokens.
+    ///
+    /// # Errors
+    /// When this is not root, or Envoy or the module are not there.
+    pub(crate) fn at(
+        mut endpoints: Vec<SocketAddr>,
+        signer: Signer,
+        verifier: Verifier,
+    ) -> anyhow::Result<Self> {
         requirement::root()?;
         let executable = requirement::envoy()?;
         let source = artifact("bookend_filter.wasm")?;
@@ -71,15 +107,6 @@ impl Envoy {
         namespace.ip("link set lo up\n")?;
         let module = run.directory().join("filter.wasm");
         std::fs::copy(&source, &module).with_context(|| format!("cannot copy `{}`", source.display()))?;
-        let questions = corpus
-            .sections
-            .iter()
-            .flat_map(|section| &section.cases)
-            .flat_map(|case| &case.expectations)
-            .map(|expectation| &expectation.question)
-            .filter(|question| question.traffic != Traffic::Packet);
-        let mut endpoints: Vec<_> =
-            questions.map(|q| SocketAddr::new(q.destination.address, q.port)).collect();
         endpoints.sort_unstable();
         endpoints.dedup();
         Ok(Self {
@@ -88,6 +115,8 @@ impl Envoy {
             run,
             namespace,
             authority: Authority::new()?,
+            signer,
+            verifier,
             identities: BTreeMap::new(),
             endpoints,
             addresses: Vec::new(),
@@ -137,7 +166,7 @@ impl Envoy {
         std::fs::write(directory.join("key.pem"), &identity.key)?;
         std::fs::write(directory.join("authority.pem"), self.authority.certificate())?;
         let ours: Vec<_> = self.endpoints.iter().filter(|e| own.contains(&e.ip())).copied().collect();
-        let bootstrap = configuration::bootstrap(&workload, &ours, admin, &directory);
+        let bootstrap = configuration::bootstrap(&workload, &ours, admin, &directory, &self.verifier);
         std::fs::write(directory.join("bootstrap.json"), bootstrap.to_string())?;
         configuration::write_filter(&directory, 1, &self.module, world)?;
         let flags = ["--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"];
@@ -156,6 +185,24 @@ impl Envoy {
         let live = || get(&self.namespace, admin, "/ready").is_ok_and(|answer| answer.trim() == "LIVE");
         process.await_ready(PATIENCE, live)?;
         Ok(Proxy { process, directory, admin, version: 1, world: Arc::clone(world) })
+    }
+
+    /// The headers that carry tokens, or why they cannot be carried.
+    #[expect(clippy::type_complexity, reason = "a header is two byte strings, as everywhere here")]
+    fn carried(&self, tokens: &Tokens) -> anyhow::Result<Result<Vec<(Vec<u8>, Vec<u8>)>, &'static str>> {
+        let Tokens::Verified(tokens) = tokens else {
+            return Ok(Err("what Envoy says of tokens can be read"));
+        };
+        let mut headers: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        for claims in tokens {
+            let name =
+                self.verifier.header(issuer(claims)).context("an issuer that the corpus does not name")?;
+            if headers.iter().any(|(other, _)| *other == name.as_bytes()) {
+                return Ok(Err(ONE_TOKEN));
+            }
+            headers.push((name.into_bytes(), self.signer.sign(claims)?.into_bytes()));
+        }
+        Ok(Ok(headers))
     }
 
     fn identity(&mut self, names: &[String]) -> anyhow::Result<Option<Identity>> {
@@ -227,10 +274,10 @@ impl Vehicle for Envoy {
 
     fn judge(&mut self, question: &Question) -> anyhow::Result<Judged> {
         let world = Arc::clone(self.world.as_ref().context("no world was entered")?);
-        let (peer, method, path) = match &question.traffic {
+        let (peer, head, tokens) = match &question.traffic {
             Traffic::Packet => return Ok(Judged::NotApplicable("packets are the kernel's business")),
             Traffic::Stream(_) => return Ok(Judged::NotApplicable("the module judges no streams")),
-            Traffic::Request { peer, method, path } => (peer, method, path),
+            Traffic::Request { peer, head, tokens } => (peer, head, tokens),
         };
         if let Err(reason) = proxied(&world, question) {
             return Ok(Judged::NotApplicable(reason));
@@ -238,8 +285,12 @@ impl Vehicle for Envoy {
         let Some(address) = peer.address else {
             return Ok(Judged::NotApplicable("Envoy always knows the direct address"));
         };
-        let Some(method) = method else {
-            return Ok(Judged::NotApplicable("HTTP/1 has no request without a method"));
+        if let Err(reason) = sendable(head) {
+            return Ok(Judged::NotApplicable(reason));
+        }
+        let carried = match self.carried(tokens)? {
+            Ok(carried) => carried,
+            Err(reason) => return Ok(Judged::NotApplicable(reason)),
         };
         if address.to_canonical() != address {
             return Ok(Judged::NotApplicable("Envoy shows no IPv4-mapped addresses"));
@@ -252,19 +303,51 @@ impl Vehicle for Envoy {
             to: SocketAddr::new(question.destination.address, question.port),
             identity: identity.as_ref(),
         };
-        let response = self.namespace.run(|| client.ask(method, path.as_deref()))??;
-        match response {
-            None => Ok(Judged::Refused("Envoy closes the connection")),
-            Some(response) => match response.status {
-                200 => {
-                    let rule = response.header("x-bookend-rule").context("no rule was attached")?;
-                    Ok(Answer::new(Verdict::Allow, rule).into())
-                }
-                403 => Ok(refusal(&response.body)?.into()),
-                // 404 is for a target that is no path: there is a route for every path.
-                400 | 404 => Ok(Judged::Refused("Envoy refuses the request itself")),
-                other => bail!("status {other}: {}", response.text()),
-            },
+        let text = |(name, value): &(Vec<u8>, Vec<u8>)| (name.clone(), value.clone());
+        let headers: Vec<_> = head.headers.iter().map(text).chain(carried).collect();
+        let message = Message {
+            method: head.method.as_deref().unwrap_or_default(),
+            path: head.path.as_deref(),
+            authority: head.authority.as_deref(),
+            headers: headers.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).collect(),
+        };
+        let Some(response) = self.namespace.run(|| client.ask(&message))?? else {
+            return Ok(Judged::Refused("Envoy closes the connection"));
+        };
+        let attached = |name| response.header(name).filter(|value| *value != "-");
+        let answer = match response.status {
+            200 => Answer::new(Verdict::Allow, attached(RULE_HEADER).context("no rule was attached")?),
+            403 => refusal(&response.body)?,
+            401 => return Ok(Judged::NotApplicable("Envoy takes no such token")),
+            // 404 is for a target that is no path: there is a route for every path.
+            400 | 404 => return Ok(Judged::Refused("Envoy refuses the request itself")),
+            other => bail!("status {other}: {}", response.text()),
+        };
+        Ok(answer.with(audited(attached(AUDIT_HEADER))?).into())
+    }
+}
+
+/// Whether a line of HTTP/1 can say it, and Envoy hand it on unchanged.
+fn sendable(head: &Head) -> Result<(), &'static str> {
+    if head.method.is_none() {
+        return Err("HTTP/1 has no request without a method");
+    }
+    if head.path.is_none() && head.authority.is_none() {
+        return Err("HTTP/1 has no request without a target");
+    }
+    let values = head.headers.iter().map(|(_, value)| value).chain(&head.authority);
+    for value in values {
+        if value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+            return Err("no line of HTTP/1 holds this");
+        }
+        if value.trim_ascii() != value {
+            return Err("Envoy trims what headers say");
         }
     }
+    Ok(())
+}
+
+/// The issuer that claims name.
+fn issuer(claims: &serde_json::Value) -> Option<&str> {
+    claims.get("iss")?.as_str()
 }

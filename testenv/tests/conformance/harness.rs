@@ -7,11 +7,12 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use bookend_engine::{OwnWorkload, Verdict};
 use bookend_harness::{Ending, Exchange, Instance, Module, Plugin, Properties, Value};
+use bookend_testing::question::Tokens;
 use bookend_testing::vehicle::proxied;
 use bookend_testing::{Answer, Judged, Question, Traffic, Vehicle, World};
 
 use crate::artifact::artifact;
-use crate::refusal;
+use crate::{ONE_TOKEN, audited, refusal};
 
 /// `bookend_filter.wasm` in `bookend-harness`, with the attributes that Envoy would offer.
 pub(crate) struct Harness {
@@ -46,10 +47,10 @@ impl Vehicle for Harness {
 
     fn judge(&mut self, question: &Question) -> anyhow::Result<Judged> {
         let world = self.world.as_ref().context("no world was entered")?;
-        let (peer, method, path) = match &question.traffic {
+        let (peer, head, tokens) = match &question.traffic {
             Traffic::Packet => return Ok(Judged::NotApplicable("packets are the kernel's business")),
             Traffic::Stream(_) => return Ok(Judged::NotApplicable("the module judges no streams")),
-            Traffic::Request { peer, method, path } => (peer, method, path),
+            Traffic::Request { peer, head, tokens } => (peer, head, tokens),
         };
         let own = match proxied(world, question) {
             Ok(own) => own,
@@ -74,11 +75,19 @@ impl Vehicle for Harness {
         if let Some(address) = peer.address {
             properties.set(["filter_state", "bookend.peer_address"], address.to_string());
         }
-        let headers = [(":method", method), (":path", path)]
+        match tokens {
+            Tokens::Verified(tokens) if !properties.set_verified_tokens(tokens) => {
+                return Ok(Judged::NotApplicable(ONE_TOKEN));
+            }
+            Tokens::Verified(_) => {}
+            Tokens::Unreadable => properties.set(["metadata"], b"\xff".as_slice()),
+        }
+        let pseudo = [(":method", &head.method), (":authority", &head.authority), (":path", &head.path)]
             .into_iter()
-            .filter_map(|(name, value)| Some((name.as_bytes().to_vec(), value.clone()?)))
-            .chain([(b":authority".to_vec(), question.destination.name.clone().into_bytes())]);
-        let exchange = Exchange { headers: headers.collect(), properties, end_of_stream: true };
+            .filter_map(|(name, value)| Some((name.as_bytes().to_vec(), value.clone()?)));
+        // Envoy's names are in lower case, whatever was sent.
+        let others = head.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone()));
+        let exchange = Exchange { headers: pseudo.chain(others).collect(), properties, end_of_stream: true };
         let outcome = instance.http_request(&exchange)?;
         let rule = outcome.written.get(b"bookend.rule".as_slice()).context("no rule was attached")?;
         let rule = String::from_utf8_lossy(rule).into_owned();
@@ -93,7 +102,9 @@ impl Vehicle for Harness {
             }
             other => bail!("the request ended as {other:?}"),
         };
-        Ok(answer.into())
+        let audit =
+            outcome.written.get(b"bookend.audit".as_slice()).map(|text| String::from_utf8_lossy(text));
+        Ok(answer.with(audited(audit.as_deref())?).into())
     }
 }
 

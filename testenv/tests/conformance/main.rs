@@ -7,9 +7,15 @@ mod artifact;
 mod envoy;
 mod harness;
 mod kernel;
+mod token;
 
+use anyhow::Context;
 use bookend_engine::Verdict;
+use bookend_testing::answer::Audit;
 use bookend_testing::{Answer, Corpus, Vehicle, run};
+
+/// Why a vehicle is not asked about two tokens of one issuer.
+const ONE_TOKEN: &str = "Envoy keeps one token of an issuer";
 
 #[track_caller]
 fn check(mut vehicle: impl Vehicle) {
@@ -25,6 +31,18 @@ fn refusal(body: &[u8]) -> anyhow::Result<Answer> {
         Some(id) => Ok(Answer::new(Verdict::Deny, id)),
         None => anyhow::bail!("`{text}` is no refusal of the filter"),
     }
+}
+
+/// What the filter attached of what is only audited, if it attached something.
+fn audited(attached: Option<&str>) -> anyhow::Result<Audit> {
+    let Some(text) = attached else { return Ok(Audit::Silent) };
+    let (verdict, id) = text.split_once(' ').with_context(|| format!("`{text}` is no audit"))?;
+    let verdict = match verdict {
+        "allow" => Verdict::Allow,
+        "deny" => Verdict::Deny,
+        other => anyhow::bail!("`{other}` is no verdict"),
+    };
+    Ok(Audit::Would(verdict, id.to_owned()))
 }
 
 #[test]

@@ -30,15 +30,33 @@ pub(super) struct Client<'c> {
     pub(super) identity: Option<&'c Identity>,
 }
 
+/// A request of HTTP/1, byte for byte.
+pub(super) struct Message<'m> {
+    pub(super) method: &'m [u8],
+    /// A request without a path is for its authority as a whole, as CONNECT is.
+    pub(super) path: Option<&'m [u8]>,
+    pub(super) authority: Option<&'m [u8]>,
+    pub(super) headers: Vec<(&'m [u8], &'m [u8])>,
+}
+
+impl Message<'_> {
+    fn bytes(&self) -> anyhow::Result<Vec<u8>> {
+        let target = self.path.or(self.authority).context("a request without a target")?;
+        let mut bytes = [self.method, b" ", target, b" HTTP/1.1\r\n"].concat();
+        let host = self.authority.map(|authority| (b"host".as_slice(), authority));
+        let close = (b"connection".as_slice(), b"close".as_slice());
+        for (name, value) in host.into_iter().chain(self.headers.iter().copied()).chain([close]) {
+            bytes.extend([name, b": ", value, b"\r\n"].concat());
+        }
+        bytes.extend(b"\r\n");
+        Ok(bytes)
+    }
+}
+
 impl Client<'_> {
-    /// Sends one request and reads the answer; nothing if the connection is closed instead. A request without a path
-    /// is for the destination as a whole, as CONNECT is.
-    pub(super) fn ask(&self, method: &[u8], path: Option<&[u8]>) -> anyhow::Result<Option<Response>> {
-        let authority = self.to.to_string();
-        let target = path.unwrap_or(authority.as_bytes());
-        let length = if path.is_some() { "content-length: 0\r\n" } else { "" };
-        let rest = format!(" HTTP/1.1\r\nhost: {authority}\r\n{length}connection: close\r\n\r\n");
-        let request = [method, b" ", target, rest.as_bytes()].concat();
+    /// Sends one request and reads the answer; nothing if the connection is closed instead.
+    pub(super) fn ask(&self, message: &Message<'_>) -> anyhow::Result<Option<Response>> {
+        let request = message.bytes()?;
         let stream = self.connect().with_context(|| format!("cannot connect to {}", self.to))?;
         let answer = match self.identity {
             None => exchange(stream, &request)?,

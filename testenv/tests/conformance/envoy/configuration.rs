@@ -4,11 +4,17 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use bookend_engine::Workload;
-use bookend_testenv::envoy::facts;
+use bookend_testenv::envoy::{Verifier, facts};
 use bookend_testing::World;
 use serde_json::{Value, json};
 
 const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+
+/// The response header that names the rule.
+pub(super) const RULE_HEADER: &str = "x-bookend-rule";
+
+/// The response header that tells what is only audited.
+pub(super) const AUDIT_HEADER: &str = "x-bookend-audit";
 
 /// The bootstrap of the proxy of `workload`, which listens at `endpoints`.
 pub(super) fn bootstrap(
@@ -16,6 +22,7 @@ pub(super) fn bootstrap(
     endpoints: &[SocketAddr],
     admin: SocketAddr,
     directory: &Path,
+    verifier: &Verifier,
 ) -> Value {
     let identity = &workload.identity;
     let (first, rest) = endpoints.split_first().map_or((admin, &[][..]), |(first, rest)| (*first, rest));
@@ -47,11 +54,11 @@ pub(super) fn bootstrap(
                 {
                     "filter_chain_match": { "transport_protocol": "tls" },
                     "transport_socket": tls(directory),
-                    "filters": [manager(directory)],
+                    "filters": [manager(directory, verifier)],
                 },
                 {
                     "filter_chain_match": { "transport_protocol": "raw_buffer" },
-                    "filters": [manager(directory)],
+                    "filters": [manager(directory, verifier)],
                 },
             ],
         }] },
@@ -81,7 +88,7 @@ fn tls(directory: &Path) -> Value {
 }
 
 /// Requests reach the filter as they are sent, and whatever it lets pass is answered with the rule it names.
-fn manager(directory: &Path) -> Value {
+fn manager(directory: &Path, verifier: &Verifier) -> Value {
     json!({
         "name": "envoy.filters.network.http_connection_manager",
         "typed_config": {
@@ -97,6 +104,7 @@ fn manager(directory: &Path) -> Value {
             "http_protocol_options": { "allow_absolute_url": false, "allow_custom_methods": true },
             "http_filters": [
                 facts(),
+                verifier.filter(),
                 {
                     "name": "bookend",
                     "config_discovery": {
@@ -118,11 +126,15 @@ fn manager(directory: &Path) -> Value {
                     },
                 },
             ],
+            // What the filter attached, told with what it refuses and with what it lets pass.
+            "local_reply_config": { "mappers": [{
+                "filter": { "status_code_filter": { "comparison": {
+                    "op": "EQ", "value": { "default_value": 403, "runtime_key": "bookend.refused" },
+                } } },
+                "headers_to_add": attached(),
+            }] },
             "route_config": {
-                "response_headers_to_add": [{ "header": {
-                    "key": "x-bookend-rule",
-                    "value": "%FILTER_STATE(wasm.bookend.rule:PLAIN)%",
-                } }],
+                "response_headers_to_add": attached(),
                 "virtual_hosts": [{
                     "name": "all",
                     "domains": ["*"],
@@ -134,6 +146,15 @@ fn manager(directory: &Path) -> Value {
             },
         },
     })
+}
+
+/// Headers that tell the rule and the audit; `-` where there is none.
+fn attached() -> Value {
+    let header = |key: &str, value: &str| json!({ "header": { "key": key, "value": value } });
+    json!([
+        header(RULE_HEADER, "%FILTER_STATE(wasm.bookend.rule:PLAIN)%"),
+        header(AUDIT_HEADER, "%FILTER_STATE(wasm.bookend.audit:PLAIN)%"),
+    ])
 }
 
 /// Writes the filter's configuration where Envoy watches for it, in one step.
