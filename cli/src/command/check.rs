@@ -1,6 +1,12 @@
 //! `bookend check`
 
+mod advice;
+mod trail;
+
+use std::path::{Path, PathBuf};
+
 use anyhow::anyhow;
+use bookend_analysis::{Side, unused};
 use bookend_lang::{Code, Compiled, Diagnostic, Source, compile};
 use serde::Serialize;
 
@@ -26,6 +32,9 @@ Examples:
   Check what a cluster runs:
     kubectl get deployments,services,namespaces -A -o yaml | bookend check -f policy.yaml -i -
 
+  Which rules allow more than their traffic needs?
+    bookend check -f policy.yaml -i inventory.yaml --audit-trail events.jsonl
+
   Learn more about a code:
     bookend check --explain B1105
 
@@ -39,6 +48,10 @@ pub(crate) struct Check {
     #[arg(long, value_name = "CODE", conflicts_with_all = ["files", "inventory"])]
     explain: Option<String>,
 
+    /// Warn of allow rules that are wider than this traffic: what `bookend-enforcer --allow-events` wrote
+    #[arg(long, value_name = "FILE", conflicts_with = "explain")]
+    audit_trail: Option<PathBuf>,
+
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
@@ -49,16 +62,23 @@ impl Check {
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
         match (&self.explain, &self.files) {
             (Some(code), _) => explain(code, self.output),
-            (None, Some(files)) => check(&files.read()?, self.output),
+            (None, Some(files)) => check(&files.read()?, self.audit_trail.as_deref(), self.output),
             (None, None) => Ok(Exit::Usage),
         }
     }
 }
 
-fn check(sources: &[Source], format: Format) -> anyhow::Result<Exit> {
+fn check(sources: &[Source], audit_trail: Option<&Path>, format: Format) -> anyhow::Result<Exit> {
     let (compiled, diagnostics) = match compile(sources) {
         Ok(mut compiled) => {
-            let warnings = std::mem::take(&mut compiled.warnings);
+            let mut warnings = std::mem::take(&mut compiled.warnings);
+            warnings.extend(advice::advice(&compiled));
+            if let Some(path) = audit_trail {
+                let side = Side { program: &compiled.program, inventory: &compiled.inventory };
+                let unused = unused(side, &trail::read(path)?);
+                warnings.extend(unused.iter().filter_map(|unused| advice::wider(unused, &compiled)));
+            }
+            warnings.sort_by_key(|warning| (warning.span, warning.code));
             (Some(compiled), warnings)
         }
         Err(refused) => (None, refused.diagnostics),

@@ -1,0 +1,154 @@
+//! What is found about whole policies, as diagnostics.
+
+use bookend_analysis::{Finding, Name, Side, Unused, survey};
+use bookend_engine::{PortMatch, Protocol};
+use bookend_lang::{Code, Compiled, Diagnostic, Span};
+
+/// How many names a message lists.
+const MAX_NAMES: usize = 4;
+
+/// Everything that is found about what was compiled.
+pub(super) fn advice(compiled: &Compiled) -> Vec<Diagnostic> {
+    let side = Side { program: &compiled.program, inventory: &compiled.inventory };
+    if compiled.inventory.workloads().is_empty() {
+        // Without any workloads there is nobody whose traffic could be judged.
+        return Vec::new();
+    }
+    survey(side).iter().filter_map(|finding| diagnostic(finding, compiled)).collect()
+}
+
+fn diagnostic(finding: &Finding<'_>, compiled: &Compiled) -> Option<Diagnostic> {
+    let place = |id: &str| compiled.places.get(id).copied();
+    let first = |id: &&str, why: &str| place(id).map(|span| (span, why.to_owned()));
+    let (code, span, message, cure, related) = match finding {
+        Finding::Duplicate { rule, of } => (
+            Code::Duplicate,
+            place(rule)?,
+            format!("`{rule}` says exactly what `{of}` says"),
+            "remove one of them".to_owned(),
+            first(of, "the one that decides"),
+        ),
+        Finding::Unreachable { rule, by } => (
+            Code::Unreachable,
+            place(rule)?,
+            format!("`{rule}` never decides: {} before it", decide(by.iter().copied())),
+            "remove it, or narrow what comes before it".to_owned(),
+            by.iter().find_map(|id| first(id, "this decides first")),
+        ),
+        Finding::Moot { rule, by } if by.is_empty() => (
+            Code::Moot,
+            place(rule)?,
+            "requests that do not meet the conditions are allowed as well: no isolation denies them"
+                .to_owned(),
+            "isolate the destinations with `isolate`, or write a deny rule".to_owned(),
+            None,
+        ),
+        Finding::Moot { rule, by } => (
+            Code::Moot,
+            place(rule)?,
+            format!("requests that do not meet the conditions are allowed as well, by {}", list(by.iter())),
+            "narrow the rule without conditions, or drop the conditions".to_owned(),
+            by.iter().find_map(|id| first(id, "allows the connection whatever the request")),
+        ),
+        Finding::NoDns { isolation, workloads } => (
+            Code::NoDns,
+            place(isolation)?,
+            format!("{} cannot ask anybody for names", names(workloads)),
+            "allow UDP and TCP 53 to the cluster's DNS".to_owned(),
+            None,
+        ),
+        Finding::UnverifiedTokens { rule, destination } => (
+            Code::UnverifiedTokens,
+            place(rule)?,
+            format!("the proxy of `{destination}` verifies no tokens, so the condition is in doubt there"),
+            "let the proxy verify tokens and say `jwt: true` in the inventory, or narrow `to`".to_owned(),
+            None,
+        ),
+        Finding::NoSuchPort { rule, port } => (
+            Code::NoSuchPort,
+            place(rule)?,
+            format!("no destination is known to have a port named `{port}`"),
+            "check the name against the ports of the destinations, or write the number".to_owned(),
+            None,
+        ),
+        Finding::Indistinct { rule, meant, other } => (
+            Code::Indistinct,
+            place(rule)?,
+            format!(
+                "a proxy cannot tell `{meant}`, which the rule means, from `{other}`, which it does not mean"
+            ),
+            "give them service accounts of their own, or give their addresses to the inventory".to_owned(),
+            None,
+        ),
+        Finding::NoAddress { isolation, workloads } => (
+            Code::NoAddress,
+            place(isolation)?,
+            format!(
+                "the inventory has no address of {}, so packets are not held to this isolation",
+                names(workloads)
+            ),
+            "add `instances` with `addresses` to the inventory".to_owned(),
+            None,
+        ),
+    };
+    Some(Diagnostic { code, span, message, cure, related })
+}
+
+/// A rule that is wider than the trail of its traffic.
+pub(super) fn wider(unused: &Unused<'_>, compiled: &Compiled) -> Option<Diagnostic> {
+    let span: Span = *compiled.places.get(&unused.rule.id)?;
+    let mut parts = Vec::new();
+    for (field, positions) in [("from", &unused.from), ("to", &unused.to), ("ports", &unused.ports)] {
+        parts.extend(positions.iter().map(|position| format!("`{field}[{position}]`")));
+    }
+    let used: Vec<String> =
+        unused.used_ports.iter().map(|(protocol, port)| used_port(*protocol, *port)).collect();
+    let never =
+        if parts.is_empty() { String::new() } else { format!("; it never used {}", parts.join(", ")) };
+    let wide = unused.rule.ports.alternatives().is_none_or(|list| list.iter().any(is_range));
+    if parts.is_empty() && !wide {
+        return None;
+    }
+    let connections = if unused.seen == 1 { "connection" } else { "different connections" };
+    Some(Diagnostic {
+        code: Code::WiderThanTraffic,
+        span,
+        message: format!(
+            "the trail has {} {connections} of this rule, all to {}{never}",
+            unused.seen,
+            used.join(", ")
+        ),
+        cure: "narrow the rule to what is used, if the trail is long enough".to_owned(),
+        related: None,
+    })
+}
+
+fn is_range(port: &PortMatch) -> bool {
+    matches!(port, PortMatch::Range(range) if range.first() < range.last())
+}
+
+fn used_port(protocol: Protocol, port: u16) -> String {
+    if protocol.has_ports() { format!("{} {port}", protocol.name()) } else { protocol.name().to_owned() }
+}
+
+fn decide<'s>(ids: impl Iterator<Item = &'s str>) -> String {
+    let ids: Vec<_> = ids.collect();
+    format!("{} {}", list(ids.iter()), if ids.len() == 1 { "decides" } else { "decide" })
+}
+
+fn list<'s>(ids: impl Iterator<Item = &'s &'s str>) -> String {
+    let ids: Vec<String> = ids.map(|id| format!("`{id}`")).collect();
+    let shown: Vec<String> = ids.iter().take(MAX_NAMES).cloned().collect();
+    match ids.len().saturating_sub(MAX_NAMES) {
+        0 => shown.join(" and "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+fn names(workloads: &[Name<'_>]) -> String {
+    let listed: Vec<String> = workloads.iter().take(MAX_NAMES).map(|name| format!("`{name}`")).collect();
+    match workloads.len().saturating_sub(MAX_NAMES) {
+        0 => listed.join(", "),
+        more => format!("{} and {more} more", listed.join(", ")),
+    }
+}
