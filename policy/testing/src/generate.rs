@@ -6,11 +6,20 @@
 //! [`paths`] is a complete universe of requests: for any choice of conditions there is a request on which exactly
 //! these hold. That is what the projection theorem needs in its second direction, from the packet to a request.
 
+//!
+//! [`rich_scenario`] gives that up for conditions on everything there is.
+
 mod document;
+mod http;
+mod peer;
+mod port;
 mod scenario;
 
 pub use document::Policy;
-pub use scenario::{Pair, Scenario, pair, scenario, single_rule};
+pub use http::request;
+pub use scenario::{
+    Pair, Scenario, Sight, at_the_proxy, audited_policy, pair, rich_scenario, scenario, sight, single_rule,
+};
 
 /// How many HTTP conditions a scenario has at most.
 pub const CONDITIONS: u32 = 6;

@@ -257,13 +257,7 @@ impl<'q> Facts<'q> {
 
     /// S12, S44, S45, S46.
     fn has_port(&self, port: &Value) -> Truth {
-        let protocol = match text(port, "protocol") {
-            "UDP" => Protocol::Udp,
-            "SCTP" => Protocol::Sctp,
-            "ICMP" => Protocol::Icmp,
-            "ICMPv6" => Protocol::Icmpv6,
-            _ => Protocol::Tcp,
-        };
+        let protocol = protocol(port);
         if protocol != self.protocol {
             return No;
         }
@@ -276,13 +270,10 @@ impl<'q> Facts<'q> {
         match wanted {
             None => Yes,
             Some(Value::String(name)) => Truth::agreed(self.destination.candidates.iter().map(|c| match c {
-                Candidate::Workload(workload) => Truth::is(workload.ports.iter().any(|p| {
-                    let same = text(p, "protocol") == text(port, "protocol")
-                        || [text(p, "protocol"), text(port, "protocol")]
-                            .iter()
-                            .all(|n| matches!(*n, "" | "TCP"));
-                    same && text(p, "name") == name && p.get("port").and_then(Value::as_u64) == Some(own)
-                })),
+                Candidate::Workload(workload) => workload.ports.as_ref().map_or(Doubt, |ports| {
+                    let wanted = (name.as_str(), own, protocol);
+                    Truth::is(ports.iter().any(|port| named(port) == Some(wanted)))
+                }),
                 Candidate::Outside => No,
                 Candidate::Anybody | Candidate::Account(..) => Doubt,
             })),
@@ -297,6 +288,22 @@ impl<'q> Facts<'q> {
     fn verifies_tokens(&self) -> bool {
         matches!(self.destination.candidates.first(), Some(Candidate::Workload(workload)) if workload.jwt)
     }
+}
+
+/// The protocol of a port (S12).
+fn protocol(port: &Value) -> Protocol {
+    match text(port, "protocol") {
+        "UDP" => Protocol::Udp,
+        "SCTP" => Protocol::Sctp,
+        "ICMP" => Protocol::Icmp,
+        "ICMPv6" => Protocol::Icmpv6,
+        _ => Protocol::Tcp,
+    }
+}
+
+/// Name, number and protocol of a named port.
+fn named(port: &Value) -> Option<(&str, u64, Protocol)> {
+    Some((port.get("name")?.as_str()?, port.get("port")?.as_u64()?, protocol(port)))
 }
 
 fn spiffe_id(documents: &Documents, namespace: &str, account: &str) -> String {

@@ -62,7 +62,8 @@ pub(super) struct Workload {
     pub(super) labels: Value,
     pub(super) proxied: bool,
     pub(super) jwt: bool,
-    pub(super) ports: Vec<Value>,
+    /// Named ports, where they are known.
+    pub(super) ports: Option<Vec<Value>>,
     pub(super) addresses: Vec<IpAddr>,
 }
 
@@ -204,7 +205,7 @@ impl Documents {
                 labels: workload.get("labels").unwrap_or(&Value::Null).clone(),
                 proxied: flag(workload, "proxy"),
                 jwt: flag(workload, "jwt"),
-                ports: list(workload, "ports").to_vec(),
+                ports: workload.get("ports").and_then(Value::as_array).cloned(),
                 addresses: addresses.collect::<anyhow::Result<_>>()?,
             });
         }
