@@ -7,7 +7,7 @@
 )]
 
 use bookend_engine::{
-    Connection, Endpoint, Exchange, Inventory, NoTrace, Protocol, Request, Verdict, decide,
+    Connection, Endpoint, Exchange, Head, Inventory, NoTrace, Protocol, Request, Tokens, Verdict, decide,
 };
 use bookend_lang::{Compiled, Source, compile};
 
@@ -42,7 +42,15 @@ fn check(from: &str, to: &str, port: u16, request: Option<(&str, &str)>, verdict
         protocol: Protocol::Tcp,
         port,
     };
-    let request = request.map(|(method, path)| Request::new(Some(method.as_bytes()), Some(path.as_bytes())));
+    let request = request.map(|(method, path)| {
+        Request::new(Head {
+            method: Some(method.as_bytes()),
+            authority: None,
+            path: Some(path.as_bytes()),
+            headers: None,
+            tokens: Tokens::Unknown,
+        })
+    });
     let exchange = request.as_ref().map_or(Exchange::Packet, Exchange::Http);
     let judgement = decide(&compiled.program, &connection, exchange, &mut NoTrace);
     assert_eq!((judgement.verdict(), judgement.deciding().1.cause.id()), (verdict, id));
