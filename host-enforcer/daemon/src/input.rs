@@ -1,6 +1,6 @@
 //! Policy and inventory files, read and turned into a plan, or refused as a whole.
 
-use bookend_lang::{Diagnostic, MAX_SOURCE_BYTES, Source, compile};
+use bookend_lang::{Compiler, Diagnostic, MAX_SOURCE_BYTES, Source};
 use bookend_plan::Plan;
 use serde::Serialize;
 use std::io::Read;
@@ -106,15 +106,16 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The plan that `sources` ask for on the host whose interfaces they name, to replace `current`.
+/// The plan that `sources` ask for on the host whose interfaces they name, to replace `current`. `compiler` remembers what
+/// it read before, so that a change costs what changed.
 ///
 /// # Errors
 /// Everything that is wrong, tables that are too small included; nothing of it may be applied.
-pub fn plan(sources: &[Source], current: &Plan) -> Result<Planned, Vec<Complaint>> {
+pub fn plan(compiler: &mut Compiler, sources: &[Source], current: &Plan) -> Result<Planned, Vec<Complaint>> {
     let complaints = |diagnostics: &[Diagnostic]| -> Vec<Complaint> {
         diagnostics.iter().map(|diagnostic| Complaint::of_diagnostic(diagnostic, sources)).collect()
     };
-    let compiled = compile(sources).map_err(|refused| complaints(&refused.diagnostics))?;
+    let compiled = compiler.compile(sources).map_err(|refused| complaints(&refused.diagnostics))?;
     if compiled.program.rules().is_empty() && compiled.program.isolations().is_empty() {
         // An emptied file is far more often an accident than a wish to open everything.
         return Err(vec![Complaint::plain(
@@ -157,7 +158,7 @@ mod tests {
             Source::new("policy.yaml", policy.as_bytes()),
             Source::new("inventory.yaml", inventory.as_bytes()),
         ];
-        let complaints = plan(&sources, &Plan::default()).unwrap_err();
+        let complaints = plan(&mut Compiler::default(), &sources, &Plan::default()).unwrap_err();
         assert!(complaints[0].text.contains("kernel table `interfaces`, which holds"), "{complaints:?}");
     }
 }

@@ -12,7 +12,7 @@ use crate::names::Names;
 use crate::requirement;
 use crate::watch::Watch;
 use bookend_abi::table::Config;
-use bookend_lang::Source;
+use bookend_lang::{Compiler, Source};
 use bookend_plan::Plan;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd};
@@ -37,6 +37,7 @@ struct Enforcer {
     journal: Journal,
     names: Names,
     names_path: PathBuf,
+    compiler: Compiler,
     /// What was read last, good or bad; read again, it is no news.
     last: Option<Vec<Source>>,
     /// Interfaces that cannot be policed and have been complained about.
@@ -79,7 +80,11 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
     let journal = Journal::new(journal_target(options.events.as_deref())?);
 
     let sources = input.read();
-    let first = sources.as_ref().map_err(Clone::clone).and_then(|sources| plan(sources, &Plan::default()));
+    let mut compiler = Compiler::default();
+    let first = sources
+        .as_ref()
+        .map_err(Clone::clone)
+        .and_then(|sources| plan(&mut compiler, sources, &Plan::default()));
     let pinned = Pinned::open(pins)?.map(|pinned| pinned.attached()).transpose()?.unwrap_or_default();
     if let (Err(complaints), true) = (&first, pinned.is_empty()) {
         complain(complaints);
@@ -102,6 +107,7 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
         journal,
         names: Names::load(&names_path),
         names_path,
+        compiler,
         last: sources.ok(),
         failed: Vec::new(),
         ready_file: options.ready_file,
@@ -223,7 +229,7 @@ impl Enforcer {
         if self.last.as_ref() == Some(&sources) {
             return;
         }
-        match plan(&sources, self.enforcement.plan()) {
+        match plan(&mut self.compiler, &sources, self.enforcement.plan()) {
             Ok(planned) => self.put_in_force(planned),
             Err(complaints) => self.refuse(&complaints),
         }
