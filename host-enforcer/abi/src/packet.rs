@@ -87,6 +87,12 @@ pub struct Packet {
     pub source_port: u16,
     /// Destination port, host byte order.
     pub destination_port: u16,
+    /// For ICMP and ICMPv6, type × 256 + code of the message that opens what this one belongs to: its own, or that of the
+    /// request which it answers.
+    pub opening: u16,
+    /// The protocol in the key of a verdict: [`protocol`](Self::protocol), or
+    /// [`OTHER_PROTOCOL`](crate::table::OTHER_PROTOCOL).
+    pub class: u8,
     /// IP protocol number; 0 for ARP.
     pub protocol: u8,
     /// See [`Kind`].
@@ -173,7 +179,8 @@ fn parse_payload<F: Frame + ?Sized>(
     hop_limit: u8,
     packet: &mut Packet,
 ) -> Result<(), Reason> {
-    use crate::table::{ICMP, ICMPV6, SCTP, TCP, UDP};
+    use crate::table::{ICMP, ICMPV6, OTHER_PROTOCOL, SCTP, TCP, UDP};
+    packet.class = packet.protocol;
     match packet.protocol {
         TCP => transport::parse_tcp(frame, payload, packet),
         SCTP => transport::parse_sctp(frame, payload, packet),
@@ -181,6 +188,7 @@ fn parse_payload<F: Frame + ?Sized>(
         ICMP => icmp::parse_v4(frame, payload, packet),
         ICMPV6 => icmp::parse_v6(frame, payload, hop_limit, packet),
         _ => {
+            packet.class = OTHER_PROTOCOL;
             packet.kind = Kind::Datagram;
             Ok(())
         }

@@ -3,10 +3,10 @@
 
 mod world;
 
-use bookend_abi::packet::{INIT, Kind, Packet, SYN};
+use bookend_abi::packet::{Kind, Packet, SYN};
 use bookend_abi::plain::PlainTables;
 use bookend_abi::table::{ALLOW, NO_RULE};
-use bookend_abi::{FROM_WORKLOAD, TO_WORKLOAD, address, decide};
+use bookend_abi::{FROM_WORKLOAD, TO_WORKLOAD, address, craft, decide, parse};
 use bookend_engine::{
     Connection, Decision, End, Endpoint, Exchange, Inventory, NoTrace, Program, Protocol, Verdict,
     WorkloadIdentity, decide_end, rehearse_end,
@@ -43,29 +43,23 @@ fn engine_protocol(protocol: u8) -> Protocol {
     }
 }
 
-fn first_packet(source: IpAddr, destination: IpAddr, protocol: u8, port: u16) -> Packet {
-    let kind = match (protocol, port) {
-        (6, _) => Kind::Tcp,
-        (132, _) => Kind::Sctp,
-        (1, 0x0800) | (58, 0x8000) => Kind::EchoRequest,
-        (1, 0x0d00) => Kind::TimestampRequest,
-        (1 | 58, _) => Kind::Message,
-        _ => Kind::Datagram,
+/// The packet that opens a connection to `port`, or for ICMP with this type and code; `None` if there is no such packet.
+fn first_packet(source: IpAddr, destination: IpAddr, protocol: u8, port: u16) -> Option<Packet> {
+    const EPHEMERAL: u16 = 40_000;
+    let payload = match protocol {
+        6 => craft::tcp(EPHEMERAL, port, SYN),
+        17 => craft::udp(EPHEMERAL, port, b""),
+        132 => craft::sctp_init(EPHEMERAL, port),
+        1 | 58 => {
+            let [kind, code] = port.to_be_bytes();
+            craft::icmp_with_code(kind, code, [0; 4], &[0; 12])
+        }
+        _ => vec![0; 12],
     };
-    Packet {
-        source: address::from_ip(source),
-        destination: address::from_ip(destination),
-        source_port: 40_000,
-        destination_port: if engine_protocol(protocol) == Protocol::Other { 0 } else { port },
-        protocol,
-        detail: match protocol {
-            6 => SYN,
-            132 => INIT,
-            _ => 0,
-        },
-        kind,
-        ..Packet::default()
-    }
+    let frame = craft::frame(source, destination, protocol, &payload);
+    let mut packet = Packet::default();
+    parse(frame.as_slice(), &mut packet).ok()?;
+    (packet.kind != Kind::IcmpError && packet.opens()).then_some(packet)
 }
 
 /// A plan in force.
@@ -101,12 +95,12 @@ fn check<'i>(
     (source, destination, protocol, port): (IpAddr, IpAddr, u8, u16),
 ) -> Result<(), TestCaseError> {
     let Kernel { plan, indexes, tables } = kernel;
-    let packet = first_packet(source, destination, protocol, port);
+    let Some(packet) = first_packet(source, destination, protocol, port) else { return Ok(()) };
     let connection = Connection {
         source: endpoint(source),
         destination: endpoint(destination),
         protocol: engine_protocol(protocol),
-        port: packet.destination_port,
+        port: if engine_protocol(protocol) == Protocol::Other { 0 } else { port },
     };
     for (end, local, direction) in
         [(End::Source, source, FROM_WORKLOAD), (End::Destination, destination, TO_WORKLOAD)]

@@ -3,7 +3,7 @@
 use super::{Outcome, Tables, anti_spoof, ends, policy};
 use crate::event::FROM_WORKLOAD;
 use crate::packet::{self, Kind, Packet};
-use crate::table::{ALLOW, Config, DENY, FlowKey, FlowValue, ICMPV6, Interface, NO_RULE, OwnedKey};
+use crate::table::{ALLOW, Config, DENY, FlowKey, FlowValue, ICMP, ICMPV6, Interface, NO_RULE, OwnedKey};
 use crate::{Reason, flow};
 
 /// A packet of a connection, or one that would open it.
@@ -61,8 +61,10 @@ pub(super) fn packet<T: Tables>(
     } else {
         (interface.ingress, local_port)
     };
-    let port = opening_message(packet).unwrap_or(port);
-    let mut outcome = policy::judge(tables, handle, remote, packet.protocol, port);
+    let port = if matches!(packet.class, ICMP | ICMPV6) { packet.opening } else { port };
+    // What the verifier knows of the packet by now, above all its kind, must not multiply what it follows from here.
+    let packet = core::hint::black_box(packet);
+    let mut outcome = policy::judge(tables, handle, remote, packet, port);
     let allow_events = config.flags & Config::ALLOW_EVENTS != 0;
     if outcome.verdict != ALLOW {
         // A SYN against the direction of a live connection is another connection, and not this one's business.
@@ -117,18 +119,6 @@ fn flow_key(direction: u8, ifindex: u32, packet: &Packet) -> FlowKey {
         remote: *remote,
         local_port,
         remote_port,
-    }
-}
-
-/// Type and code of the ICMP message that opened what `packet` belongs to; `None` if that is not ICMP.
-#[inline(always)]
-const fn opening_message(packet: &Packet) -> Option<u16> {
-    match packet.kind {
-        Kind::EchoRequest | Kind::EchoReply if packet.protocol == ICMPV6 => Some(128 << 8),
-        Kind::EchoRequest | Kind::EchoReply => Some(8 << 8),
-        Kind::TimestampRequest | Kind::TimestampReply => Some(13 << 8),
-        Kind::Message => Some(packet.destination_port),
-        _ => None,
     }
 }
 

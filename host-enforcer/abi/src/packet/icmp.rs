@@ -14,15 +14,16 @@ pub(super) fn parse_v4<F: Frame + ?Sized>(
     let [kind, code, _, _, i0, i1, _, _] = payload.load::<8, F>(frame, 0)?;
     packet.destination_port = u16::from_be_bytes([kind, code]);
     match kind {
-        8 => exchange(packet, Kind::EchoRequest, code, [i0, i1]),
-        0 => exchange(packet, Kind::EchoReply, code, [i0, i1]),
-        13 => exchange(packet, Kind::TimestampRequest, code, [i0, i1]),
-        14 => exchange(packet, Kind::TimestampReply, code, [i0, i1]),
+        8 => exchange(packet, Kind::EchoRequest, 8, code, [i0, i1]),
+        0 => exchange(packet, Kind::EchoReply, 8, code, [i0, i1]),
+        13 => exchange(packet, Kind::TimestampRequest, 13, code, [i0, i1]),
+        14 => exchange(packet, Kind::TimestampReply, 13, code, [i0, i1]),
         // Destination unreachable (with it: fragmentation needed), time exceeded, parameter problem.
         3 | 11 | 12 => error_v4(frame, payload, packet),
         // Source quench, redirect: errors that nobody needs and that do harm (RFC 6633; RFC 1812, 5.3.7).
         4 | 5 => Err(Reason::ICMP_FORBIDDEN),
         _ => {
+            packet.opening = packet.destination_port;
             packet.kind = Kind::Message;
             Ok(())
         }
@@ -39,8 +40,8 @@ pub(super) fn parse_v6<F: Frame + ?Sized>(
     let [kind, code, _, _, i0, i1, _, _] = payload.load::<8, F>(frame, 0)?;
     packet.destination_port = u16::from_be_bytes([kind, code]);
     match kind {
-        128 => exchange(packet, Kind::EchoRequest, code, [i0, i1]),
-        129 => exchange(packet, Kind::EchoReply, code, [i0, i1]),
+        128 => exchange(packet, Kind::EchoRequest, 128, code, [i0, i1]),
+        129 => exchange(packet, Kind::EchoReply, 128, code, [i0, i1]),
         // Destination unreachable, packet too big, time exceeded, parameter problem.
         1..=4 => error_v6(frame, payload, packet),
         // Multicast listener queries, reports and leaves; neighbor discovery.
@@ -61,17 +62,25 @@ pub(super) fn parse_v6<F: Frame + ?Sized>(
         // Errors that nobody knows (RFC 4443, 2.1).
         0..=127 => Err(Reason::ICMP_FORBIDDEN),
         _ => {
+            packet.opening = packet.destination_port;
             packet.kind = Kind::Message;
             Ok(())
         }
     }
 }
 
-/// A request or its reply. Neither has another code than 0: with one, the exchange would be let pass by the verdict on
+/// A request, or the reply to one of type `request`. Neither has another code than 0: with one, the exchange would be let pass by the verdict on
 /// something else.
 #[inline(always)]
-fn exchange(packet: &mut Packet, kind: Kind, code: u8, identifier: [u8; 2]) -> Result<(), Reason> {
+fn exchange(
+    packet: &mut Packet,
+    kind: Kind,
+    request: u8,
+    code: u8,
+    identifier: [u8; 2],
+) -> Result<(), Reason> {
     packet.source_port = u16::from_be_bytes(identifier);
+    packet.opening = u16::from_be_bytes([request, 0]);
     packet.kind = kind;
     if code == 0 { Ok(()) } else { Err(Reason::ICMP_FORBIDDEN) }
 }
