@@ -19,6 +19,7 @@ use bookend_testenv::process::{Launch, Process};
 use bookend_testenv::requirement;
 use bookend_testenv::run::Run;
 use bookend_testenv::token::Signer;
+use bookend_testing::answer::Audit;
 use bookend_testing::question::{Head, Tokens};
 use bookend_testing::vehicle::proxied;
 use bookend_testing::{Answer, Corpus, Judged, Question, Traffic, Vehicle, World};
@@ -315,15 +316,30 @@ impl Vehicle for Envoy {
             return Ok(Judged::Refused("Envoy closes the connection"));
         };
         let attached = |name| response.header(name).filter(|value| *value != "-");
-        let answer = match response.status {
-            200 => Answer::new(Verdict::Allow, attached(RULE_HEADER).context("no rule was attached")?),
-            403 => refusal(&response.body)?,
-            401 => return Ok(Judged::NotApplicable("Envoy takes no such token")),
+        let rule = attached(RULE_HEADER);
+        let answer = match (response.status, response.header("grpc-status")) {
+            // Envoy answers gRPC in its own way: all is well, but for the status of the call. To a refusal the filter
+            // gives the status 7; the route's own answer has no status of a call, which becomes 2.
+            (200, Some("7")) => refusal(response.header("grpc-message").unwrap_or_default().as_bytes())?,
+            (200, None | Some("2")) => Answer::new(Verdict::Allow, rule.context("no rule was attached")?),
+            (403, None) if message.method == b"HEAD" => {
+                Answer::new(Verdict::Deny, rule.context("no rule was attached")?)
+            }
+            (403, None) => refusal(&response.body)?,
+            (401, _) => return Ok(Judged::NotApplicable("Envoy takes no such token")),
             // 404 is for a target that is no path: there is a route for every path.
-            400 | 404 => return Ok(Judged::Refused("Envoy refuses the request itself")),
-            other => bail!("status {other}: {}", response.text()),
+            (400 | 404, _) => return Ok(Judged::Refused("Envoy refuses the request itself")),
+            (other, call) => bail!("status {other}, of the call {call:?}: {}", response.text()),
         };
-        Ok(answer.with(audited(attached(AUDIT_HEADER))?).into())
+        let audit = match rule {
+            Some(rule) => {
+                anyhow::ensure!(rule == answer.id, "the answer says `{}`, the log `{rule}`", answer.id);
+                audited(attached(AUDIT_HEADER))?
+            }
+            // Envoy adds no headers of ours to its answers to gRPC.
+            None => Audit::Unseen,
+        };
+        Ok(answer.with(audit).into())
     }
 }
 

@@ -131,7 +131,8 @@ fn a_token_counts_only_where_envoy_verified_it() {
     // Envoy answers these itself.
     let strangers = Signer::new().unwrap().sign(&admin(GOOD)).unwrap();
     let other = scene.signer.sign(&json!({ "iss": "https://other.test" })).unwrap();
-    for bad in [&unsigned(&admin(GOOD)), &tampered(&good, &admin(BANNED)), &strangers, &other] {
+    let users = scene.signer.sign(&json!({ "iss": GOOD })).unwrap();
+    for bad in [&unsigned(&admin(GOOD)), &tampered(&users, &admin(GOOD)), &strangers, &other] {
         let refused = Judged::NotApplicable("Envoy takes no such token");
         assert_eq!(scene.judged(&[(&header, bad)]), refused, "{bad}");
     }
@@ -151,7 +152,8 @@ fn a_token_that_failed_is_none_where_envoy_tolerates_it() {
     let mut scene = Scene::new(true);
     let (good, header) = (scene.good(), scene.header(GOOD));
     let strangers = Signer::new().unwrap().sign(&admin(GOOD)).unwrap();
-    for bad in [&unsigned(&admin(GOOD)), &tampered(&good, &admin(GOOD)), &strangers] {
+    let users = scene.signer.sign(&json!({ "iss": GOOD })).unwrap();
+    for bad in [&unsigned(&admin(GOOD)), &tampered(&users, &admin(GOOD)), &strangers] {
         assert_eq!(scene.judged(&[(&header, bad)]), denied("default/p/isolate[0]"), "{bad}");
     }
     assert_eq!(scene.judged(&[(&header, &good)]), Answer::new(Verdict::Allow, "default/p/admins").into());
