@@ -119,7 +119,7 @@ fn degree(graph: &Graph, node: usize) -> usize {
 
 fn width_of(graph: &Graph, node: usize) -> f64 {
     let label = graph.nodes.get(node).map_or(0, |node| node.label.chars().count().min(MAX_LABEL));
-    (label as f64 * CHARACTER + 28.0).max(MIN_WIDTH)
+    (label as f64 * CHARACTER + 36.0).max(MIN_WIDTH)
 }
 
 /// The column of each box: one to the right of everybody who talks to it, once circles are cut.

@@ -311,30 +311,26 @@ fn node(party: &Party<'_>, group: usize, documents: &Documents) -> Node {
     Node { group, label: short(&names), members: names, kind, proxied: identity.proxied }
 }
 
-/// `a, b, c (7)`, or what the names have in common.
+/// `a, b ×7`: what the names are called without the numbers at their end, and how many they are.
 fn short(names: &[String]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => one.clone(),
-        several => {
-            let listed: Vec<&str> = several.iter().take(MAX_NAMES).map(String::as_str).collect();
-            let common = common_start(several);
-            if several.len() > 2 && common.len() >= 3 {
-                format!("{}… ×{}", common.trim_end_matches(['-', '.']), several.len())
-            } else if several.len() > MAX_NAMES {
-                format!("{}, … ×{}", listed.join(", "), several.len())
-            } else {
-                listed.join(", ")
-            }
+    if let [one] = names {
+        return one.clone();
+    }
+    let unnumbered = |name: &'_ String| match name.rsplit_once('-') {
+        Some((start, end)) if !start.is_empty() && end.bytes().all(|byte| byte.is_ascii_digit()) => {
+            start.to_owned()
         }
+        _ => name.clone(),
+    };
+    let bases: BTreeSet<String> = names.iter().map(unnumbered).collect();
+    let mut listed: Vec<&str> = bases.iter().take(MAX_NAMES).map(String::as_str).collect();
+    if bases.len() > MAX_NAMES {
+        listed.push("…");
     }
-}
-
-fn common_start(names: &[String]) -> &str {
-    let Some((first, rest)) = names.split_first() else { return "" };
-    let mut length = first.len();
-    for name in rest {
-        length = first.bytes().zip(name.bytes()).take(length).take_while(|(a, b)| a == b).count();
+    let listed = listed.join(", ");
+    if bases.len() == names.len() && names.len() <= MAX_NAMES {
+        listed
+    } else {
+        format!("{listed} ×{}", names.len())
     }
-    first.get(..length).unwrap_or_default()
 }

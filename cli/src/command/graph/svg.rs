@@ -129,7 +129,7 @@ fn one_box(svg: &mut String, node: &Node, area: Area) {
     let _ = writeln!(
         svg,
         "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text></g>",
-        x + width / 2.0,
+        x + width / 2.0 + if node.proxied { 4.0 } else { 0.0 },
         y + height / 2.0 + 4.5,
         escape(&shortened(&node.label))
     );
