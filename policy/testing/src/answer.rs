@@ -42,10 +42,14 @@ impl Answer {
         Self { verdict, id: id.into(), audit: Audit::Silent }
     }
 
-    /// The same with this audit beside it.
+    /// The same with this audit beside it, unless it says nothing else.
     #[must_use]
     pub fn with(self, audit: impl Into<Audit>) -> Self {
-        Self { audit: audit.into(), ..self }
+        let audit = match audit.into() {
+            Audit::Would(verdict, id) if verdict == self.verdict && id == self.id => Audit::Silent,
+            other => other,
+        };
+        Self { audit, ..self }
     }
 
     /// Whether this is the answer that was `expected`, as far as the vehicle can tell.

@@ -192,23 +192,32 @@ impl<'q> Facts<'q> {
                 None => self.tier(end, others, rehearsal),
             };
         };
-        let matches = self.matches(rule, end);
-        // Whether doubt is openness: some request may meet the condition, some may not (S5).
-        let open = self.open();
-        match (rule.action, matches) {
-            (Action::Deny, Yes) => Ruling::new(Verdict::Deny, &rule.id),
-            (Action::Deny, Doubt) if !open => Ruling::new(Verdict::Deny, &rule.id),
+        let stays = || self.rules(end, rest, tiers, others, rehearsal);
+        let leaves = || self.tier(end, others, rehearsal);
+        // What requests may make of the rule: where something is open to them, it may hold and it may not (S5).
+        let outcomes = match self.open() {
+            true => vec![self.matches(rule, end, No), self.matches(rule, end, Yes)],
+            false => vec![self.matches(rule, end, Doubt)],
+        };
+        let decided = outcomes.into_iter().map(|matches| match (rule.action, matches) {
+            (Action::Deny, Yes | Doubt) => Ruling::new(Verdict::Deny, &rule.id),
             (Action::Allow, Yes) => Ruling::new(Verdict::Allow, &rule.id),
-            (Action::Allow, Doubt) if open => Ruling::new(Verdict::Allow, &rule.id),
-            (Action::Pass, Yes) => self.tier(end, others, rehearsal),
-            (Action::Pass, Doubt) => {
-                let stays = self.rules(end, rest, tiers, others, rehearsal);
-                let leaves = self.tier(end, others, rehearsal);
-                let wanted = if open { Verdict::Allow } else { Verdict::Deny };
-                if stays.verdict != wanted && leaves.verdict == wanted { leaves } else { stays }
-            }
-            _ => self.rules(end, rest, tiers, others, rehearsal),
-        }
+            (Action::Pass, Yes) => leaves(),
+            // The more restrictive of both (S35).
+            (Action::Pass, Doubt) => match (stays(), leaves()) {
+                (stays, leaves) if stays.verdict == Verdict::Allow && leaves.verdict == Verdict::Deny => {
+                    leaves
+                }
+                (stays, _) => stays,
+            },
+            _ => stays(),
+        });
+        // Some request can have the best of them.
+        let allows = |ruling: &Ruling| ruling.verdict == Verdict::Allow;
+        let mut all: Vec<Ruling> = decided.collect();
+        let best = all.iter().position(|ruling| allows(ruling) && ruling.id == rule.id);
+        let best = best.or_else(|| all.iter().position(allows)).unwrap_or_default();
+        all.swap_remove(best)
     }
 
     fn isolated(&self, end: End, isolation: &Isolation) -> Truth {
@@ -229,13 +238,14 @@ impl<'q> Facts<'q> {
         *self.traffic == Traffic::Packet && self.proxied && self.protocol == Protocol::Tcp
     }
 
-    fn matches(&self, rule: &Rule, end: End) -> Truth {
+    /// Whether a rule matches, if what cannot be told at the packet layer is taken to be `open`.
+    fn matches(&self, rule: &Rule, end: End, open: Truth) -> Truth {
         let (body, own) = (&rule.body, rule.namespace.as_deref());
         let source = if end == End::Source { self.judged(end) } else { &self.source };
         let peers =
             [("from", source), ("to", &self.destination)].map(|(field, party)| match list(body, field) {
                 [] => Yes,
-                peers => party.among(peers, own, self.documents),
+                peers => party.among(peers, own, self.documents, open),
             });
         let any_port = |field| Truth::any(list(body, field).iter().map(|port| self.has_port(port)));
         let ports = if body.get("ports").is_some() { any_port("ports") } else { Yes };
@@ -244,10 +254,10 @@ impl<'q> Facts<'q> {
             _ if self.protocol != Protocol::Tcp => No,
             _ if !self.proxied => Doubt,
             conditions => match self.traffic {
-                Traffic::Packet => Doubt,
+                Traffic::Packet => open,
                 Traffic::Stream(_) => No,
                 Traffic::Request { head, tokens, .. } => {
-                    let request = Request { head, tokens, facts: self };
+                    let request = Request { head, tokens, facts: self, source };
                     Truth::any(conditions.iter().map(|condition| request.meets(condition)))
                 }
             },

@@ -10,6 +10,8 @@ pub struct Report {
     pub vehicle: &'static str,
     /// How many questions it answered, rightly or not.
     pub ran: usize,
+    /// How many never reached it, because what stands before it refused them, by reason. All were to be denied.
+    pub refused: BTreeMap<&'static str, usize>,
     /// How many it did not answer, by reason.
     pub not_applicable: BTreeMap<&'static str, usize>,
     /// Where it was wrong.
@@ -42,11 +44,18 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let skipped: usize = self.not_applicable.values().sum();
-        let wrong = self.differences.len();
-        writeln!(f, "{}: {} answered, {wrong} wrong, {skipped} not applicable", self.vehicle, self.ran)?;
-        for (reason, count) in &self.not_applicable {
-            writeln!(f, "  {count:4} × {reason}")?;
+        let Self { vehicle, ran, refused, not_applicable, differences } = self;
+        let sum = |counts: &BTreeMap<_, usize>| counts.values().sum::<usize>();
+        let (before, skipped) = (sum(refused), sum(not_applicable));
+        let (asked, wrong) = (ran + before + skipped, differences.len());
+        writeln!(
+            f,
+            "{vehicle}: asked {asked}, answered {ran} ({wrong} wrong), refused before it {before}, not applicable {skipped}"
+        )?;
+        for (what, counts) in [("refused", refused), ("not applicable", not_applicable)] {
+            for (reason, count) in counts {
+                writeln!(f, "  {count:4} × {what}: {reason}")?;
+            }
         }
         for Difference { case, question, expected, observed } in &self.differences {
             writeln!(f, "  {case}\n    {question}\n      expected {expected}\n      observed {observed}")?;

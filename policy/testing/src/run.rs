@@ -56,7 +56,7 @@ fn note(
     let observed = match judged {
         Ok(Judged::NotApplicable(reason)) => return *report.not_applicable.entry(reason).or_default() += 1,
         Ok(Judged::Refused(reason)) if expected.verdict == Verdict::Deny => {
-            return *report.not_applicable.entry(reason).or_default() += 1;
+            return *report.refused.entry(reason).or_default() += 1;
         }
         Ok(Judged::Refused(reason)) => reason.to_owned(),
         Ok(Judged::Answer(answer)) if answer.is(expected) => return report.ran += 1,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use bookend_abi::plain::PlainTables;
-use bookend_abi::table::Counter;
+use bookend_abi::table::{ALLOW, Counter, NO_RULE};
 use bookend_abi::{FROM_WORKLOAD, Reason, TO_WORKLOAD};
 use bookend_enforcer::kernel::Trial;
 use bookend_engine::Verdict;
@@ -94,7 +94,15 @@ impl Kernel {
             }
             other => other.name().context("a reason without a name")?,
         };
-        Ok(Answer::new(verdict, id))
+        let audit = match result.event.filter(|event| event.audit_rule != NO_RULE) {
+            None => None,
+            Some(event) => {
+                let verdict = if event.audit_verdict == ALLOW { Verdict::Allow } else { Verdict::Deny };
+                let rule = host.plan.rule(event.audit_rule).context("an audited rule that nobody knows")?;
+                Some((verdict, rule.to_owned()))
+            }
+        };
+        Ok(Answer::new(verdict, id).with(audit))
     }
 
     fn opening(&mut self, host: &Host, question: &Question) -> anyhow::Result<Answer> {

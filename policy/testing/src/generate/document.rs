@@ -93,6 +93,7 @@ impl Policy {
         for isolation in &mut self.isolate {
             isolation.as_object_mut().map(|isolation| isolation.remove("mode"));
         }
+        self.isolate = unique(self.isolate);
         self
     }
 
@@ -164,6 +165,15 @@ fn rule(action: impl Strategy<Value = &'static str> + 'static, style: Style) -> 
         Style::Rich => http::condition().prop_map(Condition::Written).boxed(),
     };
     let conditions = option::weighted(if rich { 0.6 } else { 0.4 }, vec(condition, 1..3));
+    let conditions = conditions.prop_map(|list| {
+        list.map(|mut list| {
+            list.dedup_by(|one, other| match (one, other) {
+                (Condition::Written(one), Condition::Written(other)) => one == other,
+                _ => false,
+            });
+            list
+        })
+    });
     (action, rest(), from, to, conditions)
         .prop_flat_map(|(action, rest, from, to, http)| {
             // HTTP conditions beside ports of other protocols are refused.

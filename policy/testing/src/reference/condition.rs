@@ -1,11 +1,12 @@
 //! Conditions on requests (S30–S34, S49–S57).
 
-use core::net::Ipv6Addr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use serde_json::Value;
 
 use super::document::{list, text};
 use super::path::{Segments, canonical, folded, matches, query};
+use super::peer::Party;
 use super::text::entry;
 use super::truth::Truth::{self, Doubt, No, Yes};
 use super::{Facts, when};
@@ -17,6 +18,8 @@ pub(super) struct Request<'r> {
     pub(super) head: &'r Head,
     pub(super) tokens: &'r Tokens,
     pub(super) facts: &'r Facts<'r>,
+    /// Whom it is taken to come from.
+    pub(super) source: &'r Party<'r>,
 }
 
 impl Request<'_> {
@@ -76,7 +79,10 @@ impl Request<'_> {
             Some(end) => host.len() > end.len() && host.ends_with(end),
             None => host == wanted,
         };
-        Truth::is(matches && (wanted_port.is_empty() || port == wanted_port.parse().ok()))
+        match (wanted_port, port) {
+            ("80" | "443", None) if matches => Doubt,
+            _ => Truth::is(matches && (wanted_port.is_empty() || port == wanted_port.parse().ok())),
+        }
     }
 
     /// The host and the port of the request, unless servers may read them differently.
@@ -88,11 +94,14 @@ impl Request<'_> {
         }
         let (host, port) = split_port(&authority);
         let sound = match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
-            Some(literal) => literal.parse::<Ipv6Addr>().is_ok(),
-            None => host.split('.').all(|label| {
+            Some(literal) => literal.parse::<Ipv6Addr>().is_ok_and(|v6| v6.to_ipv4_mapped().is_none()),
+            None => {
                 let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-                !label.is_empty() && label.chars().all(allowed)
-            }),
+                let label = |label: &str| !label.is_empty() && label.chars().all(allowed);
+                let last = host.rsplit('.').next().unwrap_or_default();
+                let number = last.starts_with("0x") || last.bytes().all(|byte| byte.is_ascii_digit());
+                host.split('.').all(label) && (!number || host.parse::<Ipv4Addr>().is_ok())
+            }
         };
         let port = match authority.len() > host.len() {
             true if port.starts_with('0') || !port.bytes().all(|byte| byte.is_ascii_digit()) => return None,
@@ -104,20 +113,25 @@ impl Request<'_> {
 
     /// The values of a header, in all their readings; nothing where another name may be meant as this one (S51).
     pub(super) fn header(&self, name: &str) -> Option<Vec<Vec<u8>>> {
-        let underscored = |name: &[u8]| name.to_ascii_lowercase().into_iter().map(dash).collect::<Vec<_>>();
+        let variable =
+            |name: &[u8]| name.to_ascii_lowercase().into_iter().map(folded_byte).collect::<Vec<_>>();
         let (mut lines, mut alias) = (Vec::new(), false);
         for (given, value) in &self.head.headers {
             if given.eq_ignore_ascii_case(name.as_bytes()) {
                 lines.push(value.clone());
             } else {
-                alias |= underscored(given) == underscored(name.as_bytes());
+                alias |= variable(given) == variable(name.as_bytes());
             }
         }
-        if lines.len() > 1 {
-            let joined = [b",".as_slice(), b", "].map(|comma| lines.join(comma));
-            lines.extend(joined);
+        let mut readings = lines.clone();
+        for line in &lines {
+            let elements = line.split(|byte| *byte == b',');
+            readings.extend(elements.chain([line.as_slice()]).map(|text| text.trim_ascii().to_vec()));
         }
-        (!alias).then_some(lines)
+        if lines.len() > 1 {
+            readings.extend([b",".as_slice(), b", "].map(|comma| lines.join(comma)));
+        }
+        (!alias).then_some(readings)
     }
 
     fn has_header(&self, wanted: &Value) -> Truth {
@@ -154,7 +168,7 @@ impl Request<'_> {
                 .filter_map(|kind| value.strip_prefix(kind.as_bytes()))
                 .any(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
         };
-        let grpc = matches!(content.as_deref(), Some([value]) if is_grpc(value));
+        let grpc = content.is_some_and(|values| !values.is_empty() && values.iter().all(is_grpc));
         match (right, grpc && self.head.method.as_deref() == Some(b"POST")) {
             (false, _) => No,
             (true, certain) => {
@@ -184,17 +198,30 @@ impl Request<'_> {
                 let values = list(wanted, field);
                 match values {
                     [] => {}
-                    [Value::Object(_)] => parts.push(has_claim(token.get(claim), &values[0])),
+                    [form @ Value::Object(_)] => parts.push(has_claim(token.get(claim), form)),
                     _ => parts.push(has_claim(token.get(claim), &listed(values))),
                 }
             }
             parts.extend(list(wanted, "claims").iter().map(|entry| {
-                let mut keys = list(entry, "claim").iter().filter_map(Value::as_str);
-                has_claim(keys.try_fold(token, |value, key| value.get(key)), entry)
+                let keys: Vec<&str> = list(entry, "claim").iter().filter_map(Value::as_str).collect();
+                claim(token, &keys).map_or(Doubt, |claim| has_claim(claim, entry))
             }));
             Truth::all(parts)
         };
         Truth::any(tokens.iter().map(one))
+    }
+}
+
+/// What a token says under these keys, if that can be told: nothing can be told of `null`, and of what is inside another
+/// value than an object.
+pub(super) fn claim<'t>(token: &'t Value, keys: &[&str]) -> Option<Option<&'t Value>> {
+    match (token, keys) {
+        (Value::Null, _) => None,
+        (_, []) => Some(Some(token)),
+        (Value::Object(claims), [key, rest @ ..]) => {
+            claims.get(*key).map_or(Some(None), |inner| claim(inner, rest))
+        }
+        _ => None,
     }
 }
 
@@ -230,8 +257,9 @@ pub(super) fn whole(number: f64) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0).then_some(number as i64)
 }
 
-fn dash(byte: u8) -> u8 {
-    if byte == b'_' { b'-' } else { byte }
+/// CGI writes every other character as `_`.
+fn folded_byte(byte: u8) -> u8 {
+    if byte.is_ascii_alphanumeric() { byte } else { b'_' }
 }
 
 /// What stands before the port, and the port.

@@ -71,6 +71,7 @@ pub(super) fn matches(pattern: &str, path: &str) -> Option<Segments> {
 
 /// The parameters of the query, unless servers may read it differently.
 pub(super) fn query(target: Option<&[u8]>) -> Option<Vec<(String, String)>> {
+    canonical(target)?;
     let target = target?;
     if target.contains(&b'#') {
         return None;
@@ -83,7 +84,8 @@ pub(super) fn query(target: Option<&[u8]>) -> Option<Vec<(String, String)>> {
     let pairs = query.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
         let middle = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
         let (name, value) = pair.split_at(middle);
-        Some((decode(name, true)?, decode(value.get(1..).unwrap_or_default(), true)?))
+        let name = decode(name, true).filter(|name| name.bytes().all(|byte| matches!(byte, b' '..=b'~')))?;
+        Some((name, decode(value.get(1..).unwrap_or_default(), true)?))
     });
     pairs.collect()
 }

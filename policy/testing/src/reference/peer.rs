@@ -53,12 +53,27 @@ impl Party<'_> {
     }
 
     /// Whether one of `peers` means this party; `own` is the namespace of the policy that says so.
-    pub(super) fn among(&self, peers: &[Value], own: Option<&str>, documents: &Documents) -> Truth {
-        let any = |candidate| Truth::any(peers.iter().map(|peer| self.is(candidate, peer, own, documents)));
+    /// A principal that cannot be told is taken to be `open`.
+    pub(super) fn among(
+        &self,
+        peers: &[Value],
+        own: Option<&str>,
+        documents: &Documents,
+        open: Truth,
+    ) -> Truth {
+        let any =
+            |candidate| Truth::any(peers.iter().map(|peer| self.is(candidate, peer, own, documents, open)));
         Truth::agreed(self.candidates.iter().map(any))
     }
 
-    fn is(&self, candidate: &Candidate<'_>, peer: &Value, own: Option<&str>, documents: &Documents) -> Truth {
+    fn is(
+        &self,
+        candidate: &Candidate<'_>,
+        peer: &Value,
+        own: Option<&str>,
+        documents: &Documents,
+        open: Truth,
+    ) -> Truth {
         let block = |value: &Value| within(value, self.address);
         let mut parts = Vec::new();
         if let Some(workloads) = peer.get("workloads") {
@@ -77,7 +92,7 @@ impl Party<'_> {
         }
         if let patterns @ [_, ..] = list(peer, "principals") {
             parts.push(match &self.principals {
-                None => Doubt,
+                None => open,
                 Some(names) => Truth::agreed(names.iter().map(|name| {
                     Truth::any(patterns.iter().map(|p| Truth::is(is_principal(name, p.as_str()))))
                 })),
@@ -88,7 +103,7 @@ impl Party<'_> {
             parts.push(Truth::any(entities.iter().map(entity)));
         }
         let not = list(peer, "not");
-        parts.extend(not.iter().map(|inner| self.is(candidate, inner, own, documents).not()));
+        parts.extend(not.iter().map(|inner| self.is(candidate, inner, own, documents, open.not()).not()));
         Truth::all(parts)
     }
 

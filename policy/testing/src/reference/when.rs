@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::condition::{Request, whole};
+use super::condition::{Request, claim, whole};
 use super::path::Segments;
 use super::peer::{Candidate, Party};
 use super::text::plain;
@@ -74,6 +74,13 @@ fn equal(left: &Value, right: &Value) -> Truth {
         (Value::Text(a), Value::Text(b)) => Truth::is(a == b),
         (Value::Number(a), Value::Number(b)) => Truth::is(a == b),
         (Value::Flag(a), Value::Flag(b)) => Truth::is(a == b),
+        // As S54 compares them.
+        (Value::Text(text), Value::Number(number)) | (Value::Number(number), Value::Text(text)) => {
+            Truth::is(*text == number.to_string())
+        }
+        (Value::Text(text), Value::Flag(flag)) | (Value::Flag(flag), Value::Text(text)) => {
+            Truth::is(*text == flag.to_string())
+        }
         _ => Doubt,
     }
 }
@@ -273,16 +280,19 @@ impl<'p> Parser<'p> {
                 None => vec![Value::Unknown],
                 Some([]) => vec![Value::Absent],
                 Some(tokens) => {
-                    let claim = |token| keys.iter().try_fold(token, |value: &Json, key| value.get(*key));
-                    tokens.iter().map(|token| claim(token).map_or(Value::Absent, dynamic)).collect()
+                    let said = |token| match claim(token, keys) {
+                        None => Value::Unknown,
+                        Some(claim) => claim.map_or(Value::Absent, dynamic),
+                    };
+                    tokens.iter().map(said).collect()
                 }
             },
-            ["source", "principal"] => match &facts.source.principals {
+            ["source", "principal"] => match &request.source.principals {
                 None => vec![Value::Unknown],
                 Some(names) => names.iter().map(|name| text(name.clone().into())).collect(),
             },
             ["destination", "port"] => vec![Value::Number(facts.port.into())],
-            ["source", rest @ ..] => party(&facts.source, rest),
+            ["source", rest @ ..] => party(request.source, rest),
             ["destination", rest @ ..] => party(&facts.destination, rest),
             _ => vec![Value::Unknown],
         }
