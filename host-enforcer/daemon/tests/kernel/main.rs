@@ -7,6 +7,7 @@
     reason = "all of this is tests: what goes wrong here fails one"
 )]
 
+mod audit;
 mod enforcer;
 mod guard;
 mod namespace;
