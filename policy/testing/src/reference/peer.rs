@@ -93,8 +93,8 @@ impl Party<'_> {
         if let patterns @ [_, ..] = list(peer, "principals") {
             parts.push(match &self.principals {
                 None => open,
-                Some(names) => Truth::agreed(names.iter().map(|name| {
-                    Truth::any(patterns.iter().map(|p| Truth::is(is_principal(name, p.as_str()))))
+                Some(names) => Truth::any(patterns.iter().map(|pattern| {
+                    Truth::agreed(names.iter().map(|name| Truth::is(is_principal(name, pattern.as_str()))))
                 })),
             });
         }
