@@ -230,10 +230,7 @@ impl Index<'_> {
             members.sort_unstable();
             members.dedup();
         }
-        let pick = |list: &[Vec<(ClauseId, Truth)>]| {
-            firsts.iter().filter_map(|first| list.get(*first as usize).cloned()).collect()
-        };
-        self.held = pick(&self.held);
+        self.held = firsts.iter().filter_map(|first| self.held.get(*first as usize).cloned()).collect();
         self.isolated =
             firsts.iter().filter_map(|first| self.isolated.get(*first as usize).cloned()).collect();
     }
