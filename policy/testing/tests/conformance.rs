@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a corpus that cannot be read is a failed test")]
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 
 use bookend_lang::{Source, compile};
 use bookend_testing::vehicle::{Decision, Proxy, Tables};
@@ -11,7 +12,8 @@ use bookend_testing::{Corpus, Reference, Vehicle, run};
 #[track_caller]
 fn check(mut vehicle: impl Vehicle) {
     let report = run(&Corpus::load().unwrap(), &mut vehicle);
-    println!("{report}");
+    // Not by `println!`, which is shown only where a test fails.
+    std::io::stderr().write_all(report.to_string().as_bytes()).unwrap();
     assert!(report.verdict().is_ok(), "{report}");
 }
 

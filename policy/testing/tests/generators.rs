@@ -1,7 +1,5 @@
 //! What is made up is accepted.
 
-#![expect(clippy::unwrap_used, reason = "a generator that breaks is a failed test")]
-
 use std::collections::BTreeMap;
 
 use bookend_testing::generate::{audited_policy, rich_scenario, scenario, single_rule};

@@ -86,6 +86,10 @@ fn questions(
     questions
 }
 
+fn or_fail<T>(result: anyhow::Result<T>) -> Result<T, TestCaseError> {
+    result.map_err(|error| TestCaseError::fail(format!("{error:#}")))
+}
+
 /// Whether both vehicles give the same answer wherever both have one.
 fn agree(
     one: &mut impl Vehicle,
@@ -93,15 +97,15 @@ fn agree(
     scenario: &Scenario,
     asked: &[Asked],
 ) -> Result<(), TestCaseError> {
-    let world = Arc::new(scenario.world().unwrap());
-    one.enter(&world).unwrap();
-    other.enter(&world).unwrap();
+    let world = Arc::new(or_fail(scenario.world())?);
+    or_fail(one.enter(&world))?;
+    or_fail(other.enter(&world))?;
     for (pair, requests) in asked {
         for question in questions(pair, requests, &world) {
             if one.name() == vehicle::Proxy::default().name() && !unmistakable(&world, &question) {
                 continue;
             }
-            let (left, right) = (one.judge(&question).unwrap(), other.judge(&question).unwrap());
+            let (left, right) = (or_fail(one.judge(&question))?, or_fail(other.judge(&question))?);
             if let (Judged::Answer(left), Judged::Answer(right)) = (left, right) {
                 let texts = scenario.texts(0).join("\n");
                 prop_assert_eq!(left, right, "{:?}\n{}\n{}", question.seen(), question, texts);
