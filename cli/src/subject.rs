@@ -36,8 +36,9 @@ impl<'c> Party<'c> {
 
     /// Its name, and its address where only that tells it from others of the name.
     pub(crate) fn label(&self) -> String {
-        match self.addresses.first() {
-            Some(address) if self.one_of_several => format!("{} at {address}", self.name),
+        match (self.addresses.first(), &self.principal) {
+            (Some(address), _) if self.one_of_several => format!("{} at {address}", self.name),
+            (_, Some(principal)) if *principal != self.name => format!("{} as {principal}", self.name),
             _ => self.name.clone(),
         }
     }

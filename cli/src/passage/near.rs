@@ -68,7 +68,11 @@ pub(super) fn near(
         ];
         let written = written.into_iter().filter(|written| *written).count();
         let missed = missed(rule, *first, connection, exchange);
-        let close = !missed.is_empty() && missed.len() < written && missed.len() <= MAX_MISSED;
+        // All parts of `http` together are one condition.
+        let mut fields: Vec<_> =
+            missed.iter().map(|miss| miss.field.split('.').next().unwrap_or_default()).collect();
+        fields.dedup();
+        let close = !missed.is_empty() && fields.len() < written && fields.len() <= MAX_MISSED;
         if close && found.iter().all(|near| near.id != *id) {
             let at = documents.place(id);
             found.push(Near { id: id.clone(), at, action: rule.action.name(), missed });
