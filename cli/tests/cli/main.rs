@@ -4,8 +4,13 @@
 mod check;
 mod explain;
 mod files;
+mod fmt;
+mod json;
+mod model;
+mod pages;
 mod render;
 mod simulate;
+mod test;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
