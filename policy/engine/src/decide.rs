@@ -137,7 +137,7 @@ pub fn rehearse<'p, T: Trace>(
     let rules = Tried::rules::<T>(program, connection, exchange);
     let mut at = |end| run(program, Rehearsal::Yes, &rules, end, connection, exchange, trace);
     let rehearsed = Judgement { source: at(End::Source), destination: at(End::Destination) };
-    (rehearsed.deciding() != judgement.deciding()).then_some(rehearsed)
+    (rehearsed.deciding().1 != judgement.deciding().1).then_some(rehearsed)
 }
 
 /// Judges a connection as if what is only audited were enforced, at one end (S36). `None` where that says nothing else

@@ -104,10 +104,11 @@ impl Enforcement {
         port: u16,
         exchange: Exchange<'_>,
     ) -> Ruling<'e> {
+        let located = local.and_then(|address| self.own_at(address));
         let connection = Connection {
             source: self.inventory.peer_endpoint(peer),
             destination: Endpoint {
-                identity: Identity::Workload(&self.own),
+                identity: Identity::Workload(located.as_ref().unwrap_or(&self.own)),
                 location: local.map_or(Location::Unknown, Location::of),
                 principal: Principal::Derived { trust_domain: self.inventory.trust_domain() },
             },
@@ -124,30 +125,91 @@ impl Enforcement {
             permit: judgement.permit(),
         }
     }
+
+    /// The own workload, where its address tells what its account and labels do not: which of several it is.
+    fn own_at(&self, address: IpAddr) -> Option<WorkloadIdentity> {
+        if self.own.ports.is_some() {
+            return None;
+        }
+        let known = &self.inventory.at(address)?.identity;
+        let same = known.namespace == self.own.namespace
+            && known.service_account == self.own.service_account
+            && self.own.may_be(known);
+        same.then(|| WorkloadIdentity { jwt: known.jwt, ports: known.ports.clone(), ..self.own.clone() })
+    }
+}
+
+impl WorkloadIdentity {
+    /// Whether somebody running, with these labels, may be the workload of a manifest: one that is running may have more labels.
+    fn may_be(&self, known: &Self) -> bool {
+        known.labels.iter().all(|(key, value)| self.labels.get(key) == Some(value))
+    }
 }
 
 impl OwnWorkload {
-    /// The identity of the proxy's own workload: what it knows of itself, and from the inventory what only that knows. The
-    /// inventory's workloads have the labels of their manifests; a running one may have more.
+    /// The identity of the proxy's own workload: what it knows of itself, and from the inventory what only that knows.
     fn identity(self, inventory: &Inventory) -> WorkloadIdentity {
         let Self { namespace, service_account, labels } = self;
-        let mut known = inventory
-            .under(&namespace, &service_account)
-            .map(|workload| &workload.identity)
-            .filter(|known| known.labels.iter().all(|(key, value)| labels.get(key) == Some(value)));
-        let first = known.next();
-        let (jwt, ports) = match first {
-            Some(first) => {
-                let (mut jwt, mut ports) = (first.jwt, first.ports.clone());
-                for other in known {
-                    jwt &= other.jwt;
-                    ports = ports.filter(|ports| other.ports.as_ref() == Some(ports));
-                }
-                (jwt, ports)
-            }
-            None => (false, None),
-        };
         let namespace_labels = inventory.namespaces().get(&namespace).cloned();
-        WorkloadIdentity { namespace, service_account, labels, proxied: true, jwt, ports, namespace_labels }
+        let own = WorkloadIdentity {
+            namespace,
+            service_account,
+            labels,
+            proxied: true,
+            jwt: false,
+            ports: None,
+            namespace_labels,
+        };
+        let mut known = inventory
+            .under(&own.namespace, &own.service_account)
+            .map(|workload| &workload.identity)
+            .filter(|known| own.may_be(known));
+        let Some(first) = known.next() else { return own };
+        let (mut jwt, mut ports) = (first.jwt, first.ports.clone());
+        for other in known {
+            // What differs between those it may be is known only where an address tells.
+            if (other.jwt, &other.ports) != (jwt, &ports) {
+                (jwt, ports) = (false, None);
+                break;
+            }
+        }
+        WorkloadIdentity { jwt, ports, ..own }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Instance, NamedPort, Workload};
+    use alloc::{string::ToString, vec};
+
+    #[test]
+    fn the_address_tells_which_of_several_workloads_a_proxy_serves() {
+        let workload = |name: &str, port, address: &str| {
+            let ports = vec![NamedPort { name: "http".to_string(), protocol: Protocol::Tcp, port }];
+            let identity =
+                WorkloadIdentity { ports: Some(ports), jwt: port == 1, ..WorkloadIdentity::default() };
+            let addresses = vec![address.parse().unwrap()];
+            Workload {
+                name: name.to_string(),
+                identity,
+                instances: vec![Instance { addresses, interface: None }],
+            }
+        };
+        let inventory = Inventory::default()
+            .with_workloads(vec![workload("a", 1, "10.0.0.1"), workload("b", 2, "10.0.0.2")]);
+        let configuration = Configuration { revision: String::new(), program: Program::default(), inventory };
+        let empty = String::new;
+        let own = OwnWorkload { namespace: empty(), service_account: empty(), labels: Labels::new() };
+        let enforcement = Enforcement::new(configuration, own);
+        assert_eq!((enforcement.own.jwt, &enforcement.own.ports), (false, &None));
+        let at = |address: &str| enforcement.own_at(address.parse().unwrap());
+        assert!(
+            at("10.0.0.1").is_some_and(|own| own.jwt && own.ports.is_some_and(|ports| ports[0].port == 1))
+        );
+        assert!(
+            at("10.0.0.2").is_some_and(|own| !own.jwt && own.ports.is_some_and(|ports| ports[0].port == 2))
+        );
+        assert_eq!(at("10.0.0.3"), None);
     }
 }

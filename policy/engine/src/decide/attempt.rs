@@ -43,6 +43,11 @@ pub(super) fn attempt(
         .and_then(|()| course.http(rule, connection, exchange));
     match (steps, course.open, course.doubt) {
         (Err(missed), _, _) => missed,
+        // Every request will find it not matching, or in doubt and then the stricter of both ways: none is let
+        // through that would not be let through without it.
+        (Ok(()), true, Some(condition)) if rule.action == Action::Pass => {
+            Outcome::Missed(condition, Truth::Unknown)
+        }
         (Ok(()), true, _) if rule.action != Action::Allow => Outcome::LeftToTheRequest,
         (Ok(()), _, None) => Outcome::Decided,
         (Ok(()), _, Some(condition)) => Outcome::DecidedInDoubt(condition),

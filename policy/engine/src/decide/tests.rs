@@ -131,6 +131,16 @@ fn a_pass_that_a_request_will_decide_takes_the_laxer_of_both_ways() {
 }
 
 #[test]
+fn a_pass_that_is_in_doubt_whatever_the_request_is_lets_nothing_through() {
+    use Action::*;
+    let ports = Clause::only(PortMatch::named(Protocol::Tcp, "http"));
+    let pass = Rule { ports, ..conditional(rule("pass", 1, 0, Pass)) };
+    let rules = vec![pass, rule("next", 2, 0, Allow)];
+    let decided = at_destination(rules, vec![isolation("isolation", 1)], outside());
+    assert_eq!(decided, (Verdict::Deny, "isolation".into()));
+}
+
+#[test]
 fn what_is_audited_is_rehearsed_and_not_enforced() {
     let deny = Rule { mode: Mode::Audit, ..rule("deny", 1, 0, Action::Deny) };
     let program = Program::new(vec![deny, rule("allow", 1, 1, Action::Allow)], vec![]);
