@@ -9,6 +9,7 @@ use core::cell::OnceCell;
 use serde_json::Value;
 
 use crate::{CanonicalPath, Host, HostDoubt, PathDoubt};
+use query::Query;
 pub(crate) use reading::Reading;
 
 /// The name and the value of one header line.
@@ -40,19 +41,20 @@ pub enum Tokens {
     Verified(Vec<Value>),
 }
 
-/// An HTTP request. Its path is canonicalized at once; everything else is read when it is asked for, and its host then kept.
+/// An HTTP request. Its path is canonicalized at once; everything else is read when it is asked for, and its host and its query then kept.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
     head: Head<'a>,
     path: Result<CanonicalPath, PathDoubt>,
     host: OnceCell<Result<Host, HostDoubt>>,
+    query: OnceCell<Option<Query>>,
 }
 
 impl<'a> Request<'a> {
     /// The request with this head.
     pub fn new(head: Head<'a>) -> Self {
         let path = head.path.ok_or(PathDoubt::Absent).and_then(CanonicalPath::new);
-        Self { head, path, host: OnceCell::new() }
+        Self { head, path, host: OnceCell::new(), query: OnceCell::new() }
     }
 
     /// The method, or `None` when it is absent or not UTF-8.
@@ -89,11 +91,12 @@ impl<'a> Request<'a> {
 
     /// What the query parameter `name` says. The query of a path in doubt is in doubt: who reads the one differently may
     /// find the other's start somewhere else.
-    pub(crate) fn parameter(&self, name: &str) -> Reading<'a> {
-        match (&self.path, self.head.path) {
-            (Ok(_), Some(target)) => query::read(target, name),
-            _ => Reading::Doubt,
-        }
+    pub(crate) fn parameter(&self, name: &str) -> Reading<'_> {
+        let query = self.query.get_or_init(|| {
+            self.path.as_ref().ok()?;
+            Query::new(self.head.path?)
+        });
+        query.as_ref().map_or(Reading::Doubt, |query| query.parameter(name))
     }
 
     /// What is known of its tokens.

@@ -118,9 +118,11 @@ impl TextPattern {
 
     /// Whether the pattern holds for a text: in doubt where it has bytes that are never compared (S49).
     pub fn holds(&self, text: &[u8]) -> Truth {
-        if !is_plain(text) {
-            return Truth::Unknown;
-        }
+        if is_plain(text) { self.compare(text) } else { Truth::Unknown }
+    }
+
+    /// Whether the pattern holds for a text that is plain.
+    fn compare(&self, text: &[u8]) -> Truth {
         match self {
             Self::Exact(whole) => text == whole.as_bytes(),
             Self::Prefix(start) => text.starts_with(start.as_bytes()),
@@ -148,7 +150,11 @@ impl TextMatch {
 
     /// Whether one of them holds for a text.
     pub fn holds(&self, text: &[u8]) -> Truth {
-        Truth::any(&self.0, |pattern| pattern.holds(text))
+        // Looked at once and not for each pattern: there may be a thousand, and somebody outside says how long the text is.
+        if !is_plain(text) {
+            return Truth::Unknown;
+        }
+        Truth::any(&self.0, |pattern| pattern.compare(text))
     }
 }
 

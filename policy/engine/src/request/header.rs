@@ -2,7 +2,12 @@
 
 use alloc::{borrow::Cow, vec::Vec};
 
-use super::{HeaderLine, Reading};
+use super::{HeaderLine, Reading, reading::trimmed};
+
+/// What lines are joined by (RFC 9110, 5.3).
+const JOINTS: [&[u8]; 2] = [b",", b", "];
+/// What lines of cookies are joined by, by those who know them as well (RFC 9113, 8.2.3).
+const COOKIE_JOINTS: [&[u8]; 3] = [b",", b", ", b"; "];
 
 /// What the header `name`, which is in lower case, says among these lines.
 ///
@@ -24,10 +29,7 @@ pub(super) fn read<'a>(lines: &[HeaderLine<'a>], name: &str) -> Reading<'a> {
         return Reading::One(Cow::Borrowed(only));
     }
     // White space around a value is not part of it (RFC 9110, 5.5), but not everybody removes it.
-    let lines = values.iter().flat_map(|value| [*value, trimmed(value)]);
-    let elements = values.iter().flat_map(|value| value.split(|byte| *byte == b',')).map(trimmed);
-    let joined = [&b","[..], b", "].map(|comma| values.join(comma)).into_iter().filter(|_| values.len() > 1);
-    Reading::of(lines.chain(elements).map(Cow::Borrowed).chain(joined.map(Cow::Owned)))
+    Reading::of_list(&values, if name == "cookie" { &COOKIE_JOINTS } else { &JOINTS })
 }
 
 /// Whether a server that puts headers into variables gives both names to one: CGI and WSGI write every other
@@ -38,13 +40,6 @@ fn alike(a: &[u8], b: &[u8]) -> bool {
 
 fn variable(byte: u8) -> u8 {
     if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'_' }
-}
-
-fn trimmed(value: &[u8]) -> &[u8] {
-    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let start = value.iter().position(|byte| !blank(byte)).unwrap_or(value.len());
-    let end = value.iter().rposition(|byte| !blank(byte)).map_or(start, |last| last + 1);
-    value.get(start..end).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -77,6 +72,13 @@ mod tests {
         check(&[("x-role", "b,a")], &several(&["a", "b", "b,a"]));
         check(&[("x-role", "a, ")], &several(&["", "a", "a,", "a, "]));
         check(&[("x-role", " a\t")], &several(&[" a\t", "a"]));
+    }
+
+    #[test]
+    fn cookies_in_several_lines_are_one_list() {
+        let lines: [HeaderLine<'_>; 2] = [(b"cookie", b"a=1"), (b"Cookie", b"b=2")];
+        let expected = several(&["a=1", "a=1, b=2", "a=1,b=2", "a=1; b=2", "b=2"]);
+        assert_eq!(read(&lines, "cookie"), expected);
     }
 
     #[test]

@@ -41,6 +41,16 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// What a value says that came in these `lines`, of which there is at least one and each of which may be a list: one takes
+    /// the first line, another the last, a third everything joined by one of `joints`, a fourth an element. White space around
+    /// a line counts or not.
+    pub(super) fn of_list(lines: &[&'a [u8]], joints: &[&[u8]]) -> Self {
+        let whole = lines.iter().flat_map(|line| [*line, trimmed(line)]);
+        let elements = lines.iter().flat_map(|line| line.split(|byte| *byte == b',')).map(trimmed);
+        let joined = joints.iter().filter(|_| lines.len() > 1).map(|joint| lines.join(*joint));
+        Self::of(whole.chain(elements).map(Cow::Borrowed).chain(joined.map(Cow::Owned)))
+    }
+
     /// Whether it is there.
     pub(crate) fn present(&self) -> Truth {
         match self {
@@ -59,4 +69,12 @@ impl<'a> Reading<'a> {
             Self::Several(texts) => Truth::agreed(texts.iter().map(|text| condition(text))),
         }
     }
+}
+
+/// A text without the white space around it.
+pub(super) fn trimmed(text: &[u8]) -> &[u8] {
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let start = text.iter().position(|byte| !blank(byte)).unwrap_or(text.len());
+    let end = text.iter().rposition(|byte| !blank(byte)).map_or(start, |last| last + 1);
+    text.get(start..end).unwrap_or_default()
 }

@@ -5,7 +5,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use serde_json::Value;
 
 use super::document::{list, text};
-use super::path::{Segments, canonical, folded, matches, query};
+use super::path::{Segments, alike, canonical, matches, query};
 use super::peer::Party;
 use super::text::entry;
 use super::truth::Truth::{self, Doubt, No, Yes};
@@ -123,15 +123,8 @@ impl Request<'_> {
                 alias |= variable(given) == variable(name.as_bytes());
             }
         }
-        let mut readings = lines.clone();
-        for line in &lines {
-            let elements = line.split(|byte| *byte == b',');
-            readings.extend(elements.chain([line.as_slice()]).map(|text| text.trim_ascii().to_vec()));
-        }
-        if lines.len() > 1 {
-            readings.extend([b",".as_slice(), b", "].map(|comma| lines.join(comma)));
-        }
-        (!alias).then_some(readings)
+        let joints: &[&[u8]] = if name == "cookie" { &[b",", b", ", b"; "] } else { &[b",", b", "] };
+        (!alias).then(|| listed(&lines, joints))
     }
 
     fn has_header(&self, wanted: &Value) -> Truth {
@@ -141,9 +134,11 @@ impl Request<'_> {
     /// The values of a query parameter; nothing where they cannot be told (S52).
     pub(super) fn parameter(&self, name: &str) -> Option<Vec<Vec<u8>>> {
         let parameters = query(self.head.path.as_deref())?;
-        let alias = |given: &str| given != name && folded(given) == folded(name);
+        let alias = |given: &str| given != name && alike(given, name);
         let same = parameters.iter().filter(|(given, _)| given == name);
-        let values = same.map(|(_, value)| value.clone().into_bytes()).collect();
+        let values: Vec<_> = same.map(|(_, value)| value.clone().into_bytes()).collect();
+        let list = values.len() > 1 || values.iter().any(|value| value.contains(&b','));
+        let values = if list { listed(&values, &[b",", b", "]) } else { values };
         (!parameters.iter().any(|(given, _)| alias(given))).then_some(values)
     }
 
@@ -210,6 +205,19 @@ impl Request<'_> {
         };
         Truth::any(tokens.iter().map(one))
     }
+}
+
+/// All readings of a value that came in these lines, each of which may be a list.
+fn listed(lines: &[Vec<u8>], joints: &[&[u8]]) -> Vec<Vec<u8>> {
+    let mut readings = lines.to_vec();
+    for line in lines {
+        let elements = line.split(|byte| *byte == b',');
+        readings.extend(elements.chain([line.as_slice()]).map(|text| text.trim_ascii().to_vec()));
+    }
+    if lines.len() > 1 {
+        readings.extend(joints.iter().map(|joint| lines.join(*joint)));
+    }
+    readings
 }
 
 /// What a token says under these keys, if that can be told: nothing can be told of `null`, and of what is inside another

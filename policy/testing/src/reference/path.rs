@@ -78,7 +78,8 @@ pub(super) fn query(target: Option<&[u8]>) -> Option<Vec<(String, String)>> {
     }
     let Some(start) = target.iter().position(|byte| *byte == b'?') else { return Some(Vec::new()) };
     let query = target.get(start + 1..)?;
-    if query.contains(&b';') {
+    // Some servers leave off what comes behind so many.
+    if query.contains(&b';') || query.iter().filter(|byte| **byte == b'&').count() >= 1000 {
         return None;
     }
     let pairs = query.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
@@ -90,9 +91,22 @@ pub(super) fn query(target: Option<&[u8]>) -> Option<Vec<(String, String)>> {
     pairs.collect()
 }
 
-/// A name as the most generous server takes it: without regard to case, with `_` for `.` and space, and without what
-/// `[` opens. (PHP.)
-pub(super) fn folded(name: &str) -> String {
-    let name = name.trim_start().split('[').next().unwrap_or_default();
-    name.to_ascii_lowercase().replace(['.', ' '], "_")
+/// Whether the most generous server takes one name for the other, for something in it, or for what it is in: without regard to case
+/// (ASP.NET), with `_` for `.` and others (PHP), with names in brackets (PHP, Rails, Express) or behind dots (Spring).
+pub(super) fn alike(given: &str, name: &str) -> bool {
+    let folded = |name: &str| -> String {
+        let fold = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+        name.trim().chars().map(fold).collect()
+    };
+    let names = |text: &str, dividers: &[char]| -> Vec<String> {
+        text.split(dividers).map(folded).filter(|part| !part.is_empty()).collect()
+    };
+    if folded(given) == folded(name) {
+        return true;
+    }
+    // Spring takes it where there is none without.
+    let given = given.strip_prefix('!').unwrap_or(given);
+    let (one, other) = (names(given, &['[', ']']), names(name, &['[', ']']));
+    let inside = one.iter().zip(&other).all(|(a, b)| a == b) && !one.is_empty() && !other.is_empty();
+    inside || names(given, &['[', ']', '.']) == names(name, &['[', ']', '.'])
 }
