@@ -61,7 +61,7 @@ pub enum RegexFault {
     )]
     BadClass,
     /// An escape that means nothing, or not the same everywhere.
-    #[error("a backslash stands before punctuation, or one of `dDwWsSt`")]
+    #[error("a backslash stands before punctuation other than `<` and `>`, or one of `dDwWsSt`")]
     BadEscape,
     /// `^` or `$`.
     #[error("the whole text is matched anyway; leave `^` and `$` out, or write a backslash before them")]
@@ -182,6 +182,8 @@ mod tests {
             (r"\", 0, BadEscape),
             (r"\x41", 0, BadEscape),
             (r"\pL", 0, BadEscape),
+            (r"\<a", 0, BadEscape),
+            (r"[\>]", 1, BadEscape),
             ("^a", 0, Anchor),
             ("a$", 1, Anchor),
             ("(?i)a", 2, Unsupported),

@@ -199,7 +199,8 @@ impl Parser<'_> {
             Some(b's') => Member::Many(spaces),
             Some(b'S') => Member::Many(PLAIN & !spaces),
             Some(b't') => Member::One(b'\t'),
-            Some(byte) if byte.is_ascii_punctuation() => Member::One(byte),
+            // `\<` and `\>` are the bounds of words to GNU and to Rust, and characters to RE2.
+            Some(byte) if byte.is_ascii_punctuation() && !matches!(byte, b'<' | b'>') => Member::One(byte),
             _ => {
                 let at = self.at.saturating_sub(1);
                 return Err(RegexError { at, fault: RegexFault::BadEscape });
