@@ -48,7 +48,15 @@ struct Parts {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Index {
     by_address: BTreeMap<IpAddr, usize>,
-    by_account: BTreeMap<String, BTreeMap<String, Vec<usize>>>,
+    by_account: BTreeMap<String, BTreeMap<String, Account>>,
+}
+
+/// The workloads that run under one account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Account {
+    all: Vec<usize>,
+    /// One of each identity, found once and not for every request.
+    distinct: Vec<usize>,
 }
 
 impl From<Parts> for Inventory {
@@ -90,11 +98,18 @@ impl Inventory {
                 None => index.by_account.entry(namespace.clone()).or_default(),
             };
             match accounts.get_mut(service_account) {
-                Some(positions) => positions.push(position),
+                Some(account) => account.all.push(position),
                 None => {
-                    accounts.insert(service_account.clone(), alloc::vec![position]);
+                    let account = Account { all: alloc::vec![position], distinct: Vec::new() };
+                    accounts.insert(service_account.clone(), account);
                 }
             }
+        }
+        let identity = |position: &usize| workloads.get(*position).map(|workload| &workload.identity);
+        for account in index.by_account.values_mut().flat_map(BTreeMap::values_mut) {
+            account.distinct.clone_from(&account.all);
+            account.distinct.sort_by(|a, b| identity(a).cmp(&identity(b)));
+            account.distinct.dedup_by(|a, b| identity(a) == identity(b));
         }
         Self { trust_domain, trust_addresses, namespaces, workloads, index }
     }
@@ -136,15 +151,18 @@ impl Inventory {
         namespace: &str,
         service_account: &str,
     ) -> impl Iterator<Item = &'i Workload> + use<'i> {
-        let accounts = self.index.by_account.get(namespace);
-        let positions = accounts.and_then(|accounts| accounts.get(service_account));
-        positions.into_iter().flatten().filter_map(|position| self.workloads.get(*position))
+        let positions = self.running_under(namespace, service_account).into_iter().flat_map(|a| &a.all);
+        positions.filter_map(|position| self.workloads.get(*position))
+    }
+
+    fn running_under(&self, namespace: &str, service_account: &str) -> Option<&Account> {
+        self.index.by_account.get(namespace)?.get(service_account)
     }
 
     /// The workload `name` in `namespace`, if any.
     pub fn workload(&self, namespace: &str, name: &str) -> Option<&Workload> {
         let accounts = self.index.by_account.get(namespace)?;
-        let mut positions = accounts.values().flatten();
+        let mut positions = accounts.values().flat_map(|account| &account.all);
         positions.find_map(|position| self.workloads.get(*position).filter(|workload| workload.name == name))
     }
 
@@ -179,9 +197,9 @@ impl Inventory {
         if let Some(exact) = address.and_then(|a| self.at(a)).filter(runs_under) {
             return Identity::Workload(&exact.identity);
         }
-        let mut candidates: Vec<_> = self.under(namespace, service_account).map(|w| &w.identity).collect();
-        candidates.sort_unstable();
-        candidates.dedup();
+        let distinct = self.running_under(namespace, service_account).into_iter().flat_map(|a| &a.distinct);
+        let candidates: Vec<_> =
+            distinct.filter_map(|position| self.workloads.get(*position).map(|w| &w.identity)).collect();
         match candidates.as_slice() {
             [] => Identity::Account {
                 namespace: String::from(namespace),
