@@ -32,6 +32,15 @@ fn brackets_stay_where_they_fit_and_have_no_comments_inside() {
 }
 
 #[test]
+fn a_list_that_is_not_indented_is_not_taken_for_its_first_entry() {
+    for list in ["- { b: c }", "- [b]", "- { b: c }\n- [d]"] {
+        let text = format!("apiVersion: x\nlist:\n{list}\nz: # f\n  q: {{ g: h }}\n");
+        let once = format(&Source::new("a", text.as_str())).unwrap();
+        assert_eq!(format(&Source::new("a", once.as_str())).unwrap(), once, "{text}");
+    }
+}
+
+#[test]
 fn what_could_be_lost_is_refused() {
     for text in ["%YAML 1.2\n---\na: b\n", "a: [\n"] {
         let refused = format(&Source::new("x", text)).unwrap_err();

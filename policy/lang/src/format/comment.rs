@@ -107,7 +107,13 @@ impl Parts<'_> {
 
 /// Whether a collection is written in brackets.
 pub(super) fn in_brackets(text: &str, node: &Node) -> bool {
-    !matches!(node.value, Value::Scalar(_))
+    let first = match &node.value {
+        Value::Scalar(_) => return false,
+        Value::Sequence(items) => items.first().map(|item| item.span.start),
+        Value::Mapping(entries) => entries.first().map(|entry| entry.key_span.start),
+    };
+    // A list that is not indented starts where its first entry does, and the bracket there is the entry's.
+    first != Some(node.span.start)
         && text.get(node.span.start..).is_some_and(|text| text.starts_with(['{', '[']))
 }
 
