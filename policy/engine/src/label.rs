@@ -1,7 +1,7 @@
 //! Label expressions, as Kubernetes `matchExpressions`.
 
 use alloc::string::String;
-use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde::{Deserialize, Serialize};
 
 use crate::{Clause, Labels};
 
@@ -10,14 +10,13 @@ use crate::{Clause, Labels};
 /// `NotIn` and `DoesNotExist` hold for a workload that lacks the key (Kubernetes, "Resources that support
 /// set-based requirements").
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "operator", deny_unknown_fields)]
+#[serde(try_from = "Written", into = "Written")]
 pub enum LabelExpression {
     /// The label has one of these values.
     In {
         /// The label's key.
         key: String,
         /// At least one value.
-        #[serde(deserialize_with = "some_values")]
         values: Clause<String>,
     },
     /// The label is absent or has none of these values.
@@ -25,7 +24,6 @@ pub enum LabelExpression {
         /// The label's key.
         key: String,
         /// At least one value.
-        #[serde(deserialize_with = "some_values")]
         values: Clause<String>,
     },
     /// The label is there, whatever its value.
@@ -40,6 +38,61 @@ pub enum LabelExpression {
     },
 }
 
+/// The serialized form of [`LabelExpression`], before it is checked.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    operator: Operator,
+    key: String,
+    #[serde(default, skip_serializing_if = "Clause::is_any")]
+    values: Clause<String>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+enum Operator {
+    In,
+    NotIn,
+    Exists,
+    DoesNotExist,
+}
+
+/// A label expression with values where there are none, or without where there must be some.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+enum ValuesError {
+    /// `NotIn` nothing would hold for everybody.
+    #[error("the label expression has no values")]
+    Missing,
+    #[error("the label expression takes no values")]
+    Unexpected,
+}
+
+impl TryFrom<Written> for LabelExpression {
+    type Error = ValuesError;
+
+    fn try_from(Written { operator, key, values }: Written) -> Result<Self, ValuesError> {
+        match (operator, values.is_any()) {
+            (Operator::In, false) => Ok(Self::In { key, values }),
+            (Operator::NotIn, false) => Ok(Self::NotIn { key, values }),
+            (Operator::Exists, true) => Ok(Self::Exists { key }),
+            (Operator::DoesNotExist, true) => Ok(Self::DoesNotExist { key }),
+            (Operator::In | Operator::NotIn, true) => Err(ValuesError::Missing),
+            (Operator::Exists | Operator::DoesNotExist, false) => Err(ValuesError::Unexpected),
+        }
+    }
+}
+
+impl From<LabelExpression> for Written {
+    fn from(expression: LabelExpression) -> Self {
+        let (operator, key, values) = match expression {
+            LabelExpression::In { key, values } => (Operator::In, key, values),
+            LabelExpression::NotIn { key, values } => (Operator::NotIn, key, values),
+            LabelExpression::Exists { key } => (Operator::Exists, key, Clause::Any),
+            LabelExpression::DoesNotExist { key } => (Operator::DoesNotExist, key, Clause::Any),
+        };
+        Self { operator, key, values }
+    }
+}
+
 impl LabelExpression {
     /// Whether `labels` satisfy the expression.
     pub fn holds(&self, labels: &Labels) -> bool {
@@ -50,12 +103,6 @@ impl LabelExpression {
             Self::DoesNotExist { key } => !labels.contains_key(key),
         }
     }
-}
-
-/// Reads values, which `In` and `NotIn` must have: `NotIn` nothing would hold for everybody.
-fn some_values<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Clause<String>, D::Error> {
-    let values = Clause::deserialize(deserializer)?;
-    if values.is_any() { Err(D::Error::custom("the label expression has no values")) } else { Ok(values) }
 }
 
 fn among(values: &Clause<String>, value: &str) -> bool {

@@ -23,6 +23,7 @@ mod host;
 mod http;
 mod index;
 mod inventory;
+mod json;
 mod label;
 mod path;
 mod peer;
