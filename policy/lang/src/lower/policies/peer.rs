@@ -1,5 +1,7 @@
 //! Peers: names resolved to addresses, and the namespaces filled in.
 
+use std::collections::BTreeMap;
+
 use super::super::Surroundings;
 use crate::{
     Code, Span,
@@ -55,14 +57,36 @@ impl Lowering<'_> {
             // A network without addresses, of which there is a warning already.
             let Ok(blocks) = Clause::one_of(blocks) else { return Some(vec![nobody()]) };
             own.blocks = match both(&own.blocks, &blocks) {
-                Some(blocks) => blocks,
-                None => return self.disjoint(document.span),
+                Ok(blocks) => blocks,
+                Err(nothing) => return self.nothing(nothing, document.span),
             };
         }
         let Some(entities) = entities? else { return Some(vec![own]) };
-        let alternatives: Vec<PeerMatch> =
-            entities.into_iter().filter_map(|entity| narrowed(&own, entity)).collect();
-        if alternatives.is_empty() { self.disjoint(document.span) } else { Some(alternatives) }
+        let mut alternatives = Vec::new();
+        for entity in entities {
+            match narrowed(&own, entity) {
+                Ok(alternative) => alternatives.push(alternative),
+                Err(Nothing::Disjoint) => {}
+                Err(Nothing::TooMany) => return self.nothing(Nothing::TooMany, document.span),
+            }
+        }
+        if alternatives.is_empty() {
+            self.nothing(Nothing::Disjoint, document.span)
+        } else {
+            Some(alternatives)
+        }
+    }
+
+    fn nothing<T>(&mut self, nothing: Nothing, span: Span) -> Option<T> {
+        match nothing {
+            Nothing::Disjoint => self.disjoint(span),
+            Nothing::TooMany => {
+                let message = format!("what the peer says divides into more than {MAX_SHARED} blocks");
+                let cure = "name fewer networks in one peer, or networks of fewer blocks";
+                self.report.add(Code::TooMany, span, message, cure);
+                None
+            }
+        }
     }
 
     fn disjoint<T>(&mut self, span: Span) -> Option<T> {
@@ -160,23 +184,63 @@ pub(super) fn selector(document: WorkloadsDocument, namespace: Option<&str>) -> 
     Selector { namespaces, labels, expressions, service_accounts }
 }
 
+/// The most blocks that two lists of blocks may have in common. Two Networks of the largest size, of which one lies in the
+/// other, have a tenth.
+const MAX_SHARED: usize = 100_000;
+
+/// Why two lists of blocks give none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Nothing {
+    /// No address is in both.
+    Disjoint,
+    /// There are more than [`MAX_SHARED`].
+    TooMany,
+}
+
 /// `own`, as far as it is an `entity` too. The selector of an entity is every workload, so it adds only that there is
-/// one. `None` where no address is both.
-fn narrowed(own: &PeerMatch, entity: PeerMatch) -> Option<PeerMatch> {
+/// one.
+fn narrowed(own: &PeerMatch, entity: PeerMatch) -> Result<PeerMatch, Nothing> {
     let mut both_of = own.clone();
     both_of.workloads = both_of.workloads.or(entity.workloads);
     both_of.blocks = both(&own.blocks, &entity.blocks)?;
     both_of.not.extend(entity.not);
-    Some(both_of)
+    Ok(both_of)
 }
 
-/// The addresses in both lists; `None` where there are none.
-fn both(a: &Clause<Block>, b: &Clause<Block>) -> Option<Clause<Block>> {
+/// The addresses in both lists.
+fn both(a: &Clause<Block>, b: &Clause<Block>) -> Result<Clause<Block>, Nothing> {
     let (Some(a_list), Some(b_list)) = (a.alternatives(), b.alternatives()) else {
-        return Some(if a.is_any() { b.clone() } else { a.clone() });
+        return Ok(if a.is_any() { b.clone() } else { a.clone() });
     };
-    let shared = a_list.iter().flat_map(|a| b_list.iter().filter_map(|b| shared(a, b))).collect();
-    Clause::one_of(shared).ok()
+    // By their first addresses, because the product of two lists may be a hundred million pairs.
+    let mut by_net: BTreeMap<IpNet, Vec<&Block>> = BTreeMap::new();
+    for block in b_list {
+        by_net.entry(cidr(block)).or_default().push(block);
+    }
+    let mut found = Vec::new();
+    for block in a_list {
+        let net = cidr(block);
+        let around = (0..net.prefix_len()).filter_map(|length| by_net.get(&wider(net, length)?));
+        let inside = by_net.range(net..).take_while(|(other, _)| net.contains(&other.addr())).map(|(_, b)| b);
+        for other in around.chain(inside).flatten() {
+            found.extend(shared(block, other));
+            if found.len() > MAX_SHARED {
+                return Err(Nothing::TooMany);
+            }
+        }
+    }
+    Clause::one_of(found).map_err(|_| Nothing::Disjoint)
+}
+
+/// A block without its exceptions.
+fn cidr(block: &Block) -> IpNet {
+    // There always is a first one.
+    block.nets().next().unwrap_or_default()
+}
+
+/// The block of this prefix length around `net`.
+fn wider(net: IpNet, length: u8) -> Option<IpNet> {
+    IpNet::new(net.addr(), length).ok().map(|net| net.trunc())
 }
 
 /// The addresses in both blocks: those of the smaller one, without what either excepts.
@@ -247,5 +311,33 @@ mod tests {
         let other = block("10.0.0.0/8", &["10.1.0.0/16", "10.9.0.0/16"]);
         let except = ["10.1.0.0/16", "10.2.3.0/24", "10.9.0.0/16"];
         assert_eq!(shared(&wide, &other), Some(block("10.0.0.0/8", &except)));
+    }
+
+    #[test]
+    fn lists_of_blocks_share_what_lies_in_both_however_it_nests() {
+        let list =
+            |cidrs: &[&str]| Clause::one_of(cidrs.iter().map(|net| block(net, &[])).collect()).unwrap();
+        let a = list(&["10.0.0.0/8", "192.0.2.0/24", "203.0.113.7/32", "2001:db8::/32", "198.51.100.0/24"]);
+        let b =
+            list(&["10.1.0.0/16", "10.0.0.0/8", "192.0.0.0/16", "203.0.113.0/24", "::/0", "198.51.101.0/24"]);
+        let expected = ["10.0.0.0/8", "10.1.0.0/16", "192.0.2.0/24", "203.0.113.7/32", "2001:db8::/32"];
+        assert_eq!(both(&a, &b), Ok(list(&expected)));
+        assert_eq!(both(&a, &list(&["172.16.0.0/12"])), Err(Nothing::Disjoint));
+        assert_eq!(both(&a, &Clause::Any), Ok(a.clone()));
+    }
+
+    #[test]
+    fn lists_that_share_too_much_are_refused_without_work() {
+        let hosts = |count: u32| -> Vec<Block> {
+            (0..count)
+                .map(|n| {
+                    Block::new(format!("10.0.{}.{}/32", n / 256, n % 256).parse().unwrap(), vec![]).unwrap()
+                })
+                .collect()
+        };
+        let many = Clause::one_of(hosts(10_000)).unwrap();
+        assert_eq!(both(&many, &many), Ok(many.clone()));
+        let whole: Vec<Block> = (0..20).map(|n| block("10.0.0.0/8", &[&format!("10.9.{n}.0/24")])).collect();
+        assert_eq!(both(&Clause::one_of(whole).unwrap(), &many), Err(Nothing::TooMany));
     }
 }
