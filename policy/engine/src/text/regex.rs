@@ -2,7 +2,7 @@
 //!
 //! Of our own because the crates for it are larger than the rest of the filter together, or need `std`.
 
-use alloc::string::String;
+use alloc::{string::String, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{is_plain, machine::Machine, syntax};
@@ -18,7 +18,8 @@ const MAX_LENGTH: usize = 256;
 #[serde(try_from = "String", into = "String")]
 pub struct Regex {
     text: String,
-    machine: Machine,
+    /// Up to 64 KiB, so copies of a rule share it.
+    machine: Arc<Machine>,
 }
 
 /// Why a regular expression is refused, and where.
@@ -85,7 +86,7 @@ impl Regex {
         }
         let machine = Machine::new(&syntax::parse(text)?)
             .map_err(|_| RegexError { at: 0, fault: RegexFault::TooLarge })?;
-        Ok(Self { text: String::from(text), machine })
+        Ok(Self { text: String::from(text), machine: Arc::new(machine) })
     }
 
     /// Whether the whole of a plain text matches (S49).
