@@ -23,7 +23,6 @@ mod host;
 mod http;
 mod index;
 mod inventory;
-mod json;
 mod label;
 mod path;
 mod peer;
