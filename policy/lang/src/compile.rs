@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Diagnostic, Source, Span,
-    document::{Service, TestSuite},
+    document::{Probe, Service, TestSuite},
 };
 use bookend_engine::{Block, Configuration, Inventory, Program};
 
@@ -28,6 +28,10 @@ pub struct Compiled {
     pub tiers: BTreeMap<u32, String>,
     /// The addresses of each Network, by its name (S42).
     pub networks: BTreeMap<String, Vec<Block>>,
+    /// The addresses of the cluster's nodes (S43); empty where nobody names any.
+    pub nodes: Vec<Block>,
+    /// What kubelets ask of workloads, by namespace, workload and port. No part of what is enforced.
+    pub probes: Vec<Probe>,
     /// The Services: further names of workloads.
     pub services: Vec<Service>,
     /// What somebody expects of the policies, by the name of the document.

@@ -11,6 +11,7 @@ mod network;
 mod peer;
 mod policy;
 mod port;
+mod probe;
 mod rule;
 mod selector;
 mod test;

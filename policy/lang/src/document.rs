@@ -2,6 +2,7 @@
 
 mod facts;
 mod policy;
+mod probe;
 mod test;
 
 pub use facts::Service;
@@ -13,7 +14,8 @@ pub(crate) use policy::{
     Entity, IsolateDocument, NamespacesDocument, NetworksDocument, PeerDocument, PolicyDocument,
     RuleDocument, WorkloadsDocument,
 };
-
+pub(crate) use probe::{PROXY_READINESS, ProbeDocument, Rewriting};
+pub use probe::{Probe, Purpose};
 pub(crate) use test::TestDocument;
 pub use test::{
     Expected, ExpectedAudit, Test, TestPort, TestProtocol, TestRequest, TestSuite, TestTraffic, Written,

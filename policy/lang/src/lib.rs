@@ -27,8 +27,8 @@ pub use compile::{Compiled, Compiler, Refused, compile};
 pub use decode::split_port;
 pub use diagnostic::{Diagnostic, Severity};
 pub use document::{
-    Expected, ExpectedAudit, Service, Test, TestPort, TestProtocol, TestRequest, TestSuite, TestTraffic,
-    Written,
+    Expected, ExpectedAudit, Probe, Purpose, Service, Test, TestPort, TestProtocol, TestRequest, TestSuite,
+    TestTraffic, Written,
 };
 pub use format::format;
 pub use schema::schema;

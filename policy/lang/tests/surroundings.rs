@@ -159,3 +159,67 @@ fn what_a_broken_document_would_have_said_is_not_missed_elsewhere() {
     assert_eq!(codes(&[&in_tier, &tier("t", "order: 5, namespaced: true")]), []);
     assert_eq!(codes(&[&in_tier, &tier("t", "order: 0, namespaced: true")]), [Code::OutOfRange]);
 }
+
+/// What is warned of, with the text that is underlined.
+fn warned(documents: &[&str]) -> Vec<(Code, String)> {
+    let text = documents.join("\n---\n");
+    let compiled = compile(&[Source::new("x", text.clone())])
+        .unwrap_or_else(|refused| unreachable!("{:?}", refused.diagnostics.first().map(|d| &d.message)));
+    let underlined = |start: usize, end: usize| text.get(start..end).unwrap_or("?").to_owned();
+    compiled.warnings.iter().map(|d| (d.code, underlined(d.span.start, d.span.end))).collect()
+}
+
+#[test]
+fn a_peer_that_selects_no_network_is_told_at_its_place() {
+    let partners = network("a", "cidrs: [203.0.113.0/24]")
+        .replace("metadata: {name: a}", "metadata: {name: a, labels: {zone: dmz}}");
+    for (networks, nobody) in [
+        ("{labels: {zone: dmz}}", false),
+        ("{labels: {zone: dmc}}", true),
+        ("{labels: {zome: dmz}}", true),
+        ("{matchExpressions: [{key: zone, operator: Exists}]}", false),
+        ("{matchExpressions: [{key: zone, operator: NotIn, values: [dmz]}]}", true),
+        ("{matchExpressions: [{key: zome, operator: DoesNotExist}]}", false),
+    ] {
+        let codes: Vec<Code> = warned(&[&partners, &policy(&format!("{{networks: {networks}}}"))])
+            .into_iter()
+            .map(|(code, underlined)| {
+                assert!(networks.contains(&underlined) || underlined == "networks", "{underlined}");
+                code
+            })
+            .collect();
+        let expected: &[Code] = if nobody { &[Code::NoNetwork] } else { &[] };
+        assert_eq!(codes, expected, "{networks}");
+    }
+}
+
+#[test]
+fn a_selector_that_selects_no_namespace_or_no_workload_is_told_at_its_place() {
+    let namespace = "{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {team: a}}}";
+    let empty = "{apiVersion: v1, kind: Namespace, metadata: {name: empty, labels: {team: b}}}";
+    let known = inventory("i", "workloads: [{name: w, namespace: shop, labels: {app: w}}]");
+    for (selector, nobody) in [
+        ("{namespace: shop}", false),
+        ("{namespace: shpo}", true),
+        ("{namespaces: {}}", false),
+        ("{namespaces: {labels: {team: a}}}", false),
+        ("{namespaces: {labels: {team: c}}}", true),
+        // There is such a namespace, but nobody is in it.
+        ("{namespaces: {labels: {team: b}}}", true),
+        ("{namespaces: {matchExpressions: [{key: team, operator: DoesNotExist}]}}", true),
+        ("{namespaces: {labels: {kubernetes.io/metadata.name: shop}}}", false),
+        ("{namespace: shop, labels: {app: w}}", false),
+        ("{namespace: shop, labels: {app: v}}", true),
+        ("{namespace: shop, serviceAccounts: [other]}", true),
+    ] {
+        let peer = policy(&format!("{{workloads: {selector}}}"));
+        let told = warned(&[namespace, empty, &known, &peer]);
+        let told: Vec<_> = told.into_iter().filter(|(code, _)| *code == Code::SelectsNothing).collect();
+        match nobody {
+            true => assert_eq!(told, [(Code::SelectsNothing, selector.to_owned())], "{selector}"),
+            false => assert_eq!(told, [], "{selector}"),
+        }
+    }
+    let alone = policy("{workloads: {labels: {app: v}}}");
+    assert_eq!(warned(&[&alone]), [], "without an inventory there is nothing to compare with");
+}

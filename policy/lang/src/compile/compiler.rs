@@ -5,7 +5,7 @@ use crate::{
     Code, Source,
     check::{self, Index},
     diagnostic::Report,
-    document::Document,
+    document::{Document, Probe},
     lower::{self, Facts, Surroundings, World},
 };
 
@@ -37,6 +37,8 @@ struct WorldState {
     /// Counts the changes.
     version: usize,
     surroundings: Surroundings,
+    /// Their places name units.
+    probes: Vec<Probe>,
     report: Report,
 }
 
@@ -87,6 +89,9 @@ impl Compiler {
         }
         self.compiled.warnings = diagnostics;
         self.compiled.tests = tests.into_iter().map(|suite| places.of_suite(suite)).collect();
+        let probes = self.world.probes.iter();
+        self.compiled.probes =
+            probes.map(|probe| Probe { place: places.of(probe.place), ..probe.clone() }).collect();
         let rules = self.policies.places();
         self.compiled.places =
             rules.into_iter().map(|(id, place)| (id.to_owned(), places.of(place.name))).collect();
@@ -110,15 +115,16 @@ impl Compiler {
             return;
         }
         let mut report = Report::default();
-        let World { inventory, surroundings, services } = facts.lower(&mut report);
+        let World { inventory, surroundings, services, probes } = facts.lower(&mut report);
         let version = self.world.version + 1;
-        self.world = WorldState { units: Some(units), version, surroundings, report };
+        self.world = WorldState { units: Some(units), version, surroundings, probes, report };
         self.compiled.inventory = inventory;
         let tiers = self.world.surroundings.tiers.iter();
         self.compiled.tiers = tiers.map(|(name, tier)| (tier.order, name.clone())).collect();
         let networks = self.world.surroundings.networks.iter();
         self.compiled.networks =
             networks.map(|(name, network)| (name.clone(), network.blocks.clone())).collect();
+        self.compiled.nodes = self.world.surroundings.nodes.clone();
         self.compiled.services = services;
     }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::{
     fields::{Fields, list, wrong_type},
-    port,
+    port, probe,
 };
 use crate::{
     Code, Span,
     diagnostic::Report,
+    document::ProbeDocument,
     yaml::{Node, Value},
 };
 use bookend_engine::{NamedPort, Protocol};
@@ -22,6 +23,8 @@ pub(super) struct Containers {
     pub(super) sidecar: bool,
     /// Their named ports.
     pub(super) ports: Vec<NamedPort>,
+    /// Their probes.
+    pub(super) probes: Vec<ProbeDocument>,
 }
 
 /// Reads the containers of a pod. Of those that run before the others only sidecars are still there when somebody
@@ -32,7 +35,7 @@ pub(super) fn containers(
     report: &mut Report,
 ) -> Option<Containers> {
     let mut names = Names::default();
-    let mut found = Containers { sidecar: false, ports: Vec::new() };
+    let mut found = Containers { sidecar: false, ports: Vec::new(), probes: Vec::new() };
     let mut sound = true;
     for (what, node) in [("containers", containers), ("initContainers", init)] {
         let Some(node) = node else { continue };
@@ -40,16 +43,28 @@ pub(super) fn containers(
             let mut container = Fields::of(container, "container", report)?;
             found.sidecar |= present(&mut container, "name").is_some_and(|node| is(node, "istio-proxy"));
             let stays = present(&mut container, "restartPolicy").is_some_and(|node| is(node, "Always"));
-            let Some(ports) = present(&mut container, "ports") else { continue };
             if what == "initContainers" && !stays {
                 continue;
             }
-            for port in sequence(ports, "ports", report)? {
+            let mut own = Vec::new();
+            let ports = match present(&mut container, "ports") {
+                Some(node) => sequence(node, "ports", report)?,
+                None => &[],
+            };
+            for port in ports {
                 let mut port = Fields::of(port, "container port", report)?;
                 // A port without a name is one that nothing can refer to.
                 let Some(name) = present(&mut port, "name") else { continue };
                 let number = port.required("containerPort", report);
-                sound &= names.add(name, number, present(&mut port, "protocol"), report);
+                let protocol = present(&mut port, "protocol");
+                match names.add(name, number, protocol, report) {
+                    Some(port) => own.push(port),
+                    None => sound = false,
+                }
+            }
+            match probe::probes(&mut container, &own, report) {
+                Some(probes) => found.probes.extend(probes),
+                None => sound = false,
             }
         }
     }
@@ -69,7 +84,7 @@ pub(super) fn named_ports(node: &Node, report: &mut Report) -> Option<Vec<NamedP
         let (name, number) = (port.required("name", report), port.required("port", report));
         let protocol = port.get("protocol");
         port.finish(report);
-        sound &= name.is_some_and(|name| names.add(name, number, protocol, report));
+        sound &= name.is_some_and(|name| names.add(name, number, protocol, report).is_some());
     }
     sound.then(|| names.into_ports())
 }
@@ -79,14 +94,14 @@ pub(super) fn named_ports(node: &Node, report: &mut Report) -> Option<Vec<NamedP
 struct Names(BTreeMap<(String, Protocol), (u16, Span)>);
 
 impl Names {
-    /// Adds a port; `false` when something about it is wrong, which is said.
-    fn add(
+    /// Adds a port, and gives its name and number; nothing when something about it is wrong, which is said.
+    fn add<'n>(
         &mut self,
-        name: &Node,
+        name: &'n Node,
         number: Option<&Node>,
         protocol: Option<&Node>,
         report: &mut Report,
-    ) -> bool {
+    ) -> Option<(&'n str, u16)> {
         let name_text = match &name.value {
             Value::Scalar(scalar) if scalar.kind() == "string" => {
                 port::port_name(&scalar.text, name.span, report).then_some(&scalar.text)
@@ -107,24 +122,24 @@ impl Names {
                 protocol.has_ports()
             }),
         };
-        let (Some(text), Some(number), Some(protocol)) = (name_text, number, protocol) else { return false };
+        let (text, number, protocol) = (name_text?, number?, protocol?);
         if let Some((other, first)) = self.0.get(&(text.clone(), protocol)) {
             if *other != number {
                 let message =
                     format!("`{text}` is port {number} here and port {other} elsewhere in the workload");
                 let related = (*first, "the other one");
                 report.add_related(Code::AmbiguousPort, name.span, message, "rename one of them", related);
-                return false;
+                return None;
             }
-            return true;
+            return Some((text, number));
         }
         if self.0.len() >= MAX_PORTS {
             let message = format!("the workload has more than {MAX_PORTS} named ports");
             report.add(Code::TooMany, name.span, message, "name only those that policies refer to");
-            return false;
+            return None;
         }
         self.0.insert((text.clone(), protocol), (number, name.span));
-        true
+        Some((text, number))
     }
 
     fn into_ports(self) -> Vec<NamedPort> {

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Code,
     diagnostic::Report,
-    document::{Injection, InventoryDocument, Kind, Spanned, WorkloadDocument},
+    document::{Injection, InventoryDocument, Kind, Rewriting, Spanned, WorkloadDocument},
     yaml::Node,
 };
 use bookend_engine::{Instance, Location};
@@ -92,6 +92,8 @@ fn workload(node: &Node, report: &mut Report) -> Option<WorkloadDocument> {
         injection: Injection::Never,
         ports: optional(ports)?,
         host_network: None,
+        probes: Vec::new(),
+        rewriting: Rewriting::default(),
         instances: instances?,
     })
 }

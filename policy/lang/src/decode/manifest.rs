@@ -13,7 +13,9 @@ use super::{
 use crate::{
     Code,
     diagnostic::Report,
-    document::{Injection, Kind, NamespaceDocument, NodeDocument, Service, Spanned, WorkloadDocument},
+    document::{
+        Injection, Kind, NamespaceDocument, NodeDocument, Rewriting, Service, Spanned, WorkloadDocument,
+    },
     yaml::{Node, Value},
 };
 use bookend_engine::{Instance, Labels};
@@ -116,8 +118,9 @@ fn workload(
         Some(node) => boolean(node, "hostNetwork", report)?.then_some(node.span),
     };
     let (containers, init) = (present(&mut spec, "containers"), present(&mut spec, "initContainers"));
-    let Containers { sidecar, ports } = container::containers(containers, init, report)?;
+    let Containers { sidecar, ports, probes } = container::containers(containers, init, report)?;
     let annotations = annotations(metadata.annotations, report)?;
+    let rewriting = rewriting(metadata.annotations, &annotations, report)?;
     let (proxied, injection) = proxy(sidecar, host_network.is_some(), &labels, &annotations);
     Some(WorkloadDocument {
         kind: Some(kind),
@@ -131,6 +134,8 @@ fn workload(
         // A pod has no other named ports than its containers' (S44).
         ports: Some(ports),
         host_network,
+        probes,
+        rewriting,
         // The address in the status of a pod that uses its node's network is the node's, and every such pod has it.
         instances: if host_network.is_some() { Vec::new() } else { instances },
     })
@@ -162,6 +167,30 @@ fn proxy(
         (Some(""), _) | (None, None | Some("" | "true")) => (None, Injection::ByNamespace),
         // Versions of Istio differ about other words.
         (Some(_), _) | (None, Some(_)) => (None, Injection::Never),
+    }
+}
+
+/// What the annotations say about where probes go (Istio, `rewriteAppHTTPProbe`).
+fn rewriting(
+    node: Option<&Node>,
+    annotations: &BTreeMap<&str, String>,
+    report: &mut Report,
+) -> Option<Rewriting> {
+    const PORT: &str = "status.sidecar.istio.io/port";
+    if annotations.get("sidecar.istio.io/rewriteAppHTTPProbers").is_some_and(|text| text == "false") {
+        return Some(Rewriting::Off);
+    }
+    match annotations.get(PORT).map(|text| text.parse()) {
+        None => Some(Rewriting::default()),
+        // The agent answers nobody then.
+        Some(Ok(0)) => Some(Rewriting::Off),
+        Some(Ok(port)) => Some(Rewriting::To(port)),
+        Some(Err(_)) => {
+            let span = node.map(|node| node.span).unwrap_or_else(|| crate::Span::whole(0));
+            let message = format!("the annotation `{PORT}` is not a port");
+            report.add(Code::BadPort, span, message, "write a number from 0 to 65535, in quotes");
+            None
+        }
     }
 }
 

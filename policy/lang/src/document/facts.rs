@@ -2,7 +2,7 @@
 
 use bookend_engine::{Block, Instance, Labels, NamedPort};
 
-use super::Spanned;
+use super::{ProbeDocument, Rewriting, Spanned};
 use crate::Span;
 
 /// `kind: Inventory`.
@@ -32,6 +32,9 @@ pub(crate) struct WorkloadDocument {
     pub(crate) ports: Option<Vec<NamedPort>>,
     /// Where it is said that its pods use the network of their node.
     pub(crate) host_network: Option<Span>,
+    pub(crate) probes: Vec<ProbeDocument>,
+    /// Where its probes go once a proxy was injected.
+    pub(crate) rewriting: Rewriting,
     pub(crate) instances: Vec<Spanned<Instance>>,
 }
 

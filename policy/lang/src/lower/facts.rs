@@ -8,8 +8,8 @@ use crate::{
     Code, Span,
     diagnostic::Report,
     document::{
-        Document, InventoryDocument, NamespaceDocument, NetworkDocument, NodeDocument, Service, Spanned,
-        TierDocument, WorkloadDocument,
+        Document, InventoryDocument, NamespaceDocument, NetworkDocument, NodeDocument, Probe, Service,
+        Spanned, TierDocument, WorkloadDocument,
     },
     lower::Surroundings,
 };
@@ -34,6 +34,8 @@ pub(crate) struct World {
     pub(crate) surroundings: Surroundings,
     /// By namespace and name.
     pub(crate) services: Vec<Service>,
+    /// By namespace, workload and port.
+    pub(crate) probes: Vec<Probe>,
 }
 
 impl<'d> Facts<'d> {
@@ -66,7 +68,7 @@ impl<'d> Facts<'d> {
         unique(self.nodes.iter().map(|n| (("", n.name.value.as_str()), n.name.span)), "node", report);
         let namespaces = namespace::namespaces(&self.namespaces, &self.workloads, report);
         let injection = namespace::injection(&self.namespaces);
-        let workloads = workloads::workloads(&self.workloads, &injection, report);
+        let (workloads, probes) = workloads::workloads(&self.workloads, &injection, report);
         let mut services: Vec<Service> = self.services.iter().map(|service| service.value.clone()).collect();
         services.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
         let default = Inventory::default();
@@ -75,6 +77,7 @@ impl<'d> Facts<'d> {
             inventory: Inventory::new(domain, trusts, namespaces, workloads),
             surroundings: surroundings::surroundings(self, report),
             services,
+            probes,
         }
     }
 }

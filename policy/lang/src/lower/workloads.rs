@@ -6,20 +6,29 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::{
     Code, Span,
     diagnostic::Report,
-    document::{Injection, Kind, Spanned, WorkloadDocument},
+    document::{
+        Injection, Kind, PROXY_READINESS, Probe, ProbeDocument, Purpose, Rewriting, Spanned, WorkloadDocument,
+    },
 };
 use bookend_engine::{Instance, Workload, WorkloadIdentity};
 
-/// Every workload, by namespace and name.
+/// Every workload, by namespace and name, and their probes.
 pub(super) fn workloads(
     documents: &[&WorkloadDocument],
     injection: &BTreeMap<&str, bool>,
     report: &mut Report,
-) -> Vec<Workload> {
+) -> (Vec<Workload>, Vec<Probe>) {
     let merged = merge(documents, report);
     refuse_shared_places(&merged, report);
     warn_of_host_network(&merged, report);
-    merged.into_iter().map(|workload| lower(workload, injection, report)).collect()
+    let mut probes = Vec::new();
+    let workloads =
+        merged.into_iter().map(|workload| lower(workload, injection, &mut probes, report)).collect();
+    probes.sort_unstable();
+    probes.dedup_by_key(|probe: &mut Probe| {
+        (probe.namespace.clone(), probe.workload.clone(), probe.port, probe.purpose)
+    });
+    (workloads, probes)
 }
 
 /// What all documents say of one workload.
@@ -101,6 +110,11 @@ fn join<'d>(
         joined.ports = joined.ports.take().or(more.ports);
         joined.injection = joined.injection.max(more.injection);
         joined.host_network = joined.host_network.or(more.host_network);
+        joined.probes.extend(more.probes);
+        // An inventory says nothing about it, and has the default.
+        if joined.rewriting == Rewriting::default() {
+            joined.rewriting = more.rewriting;
+        }
         join_instances(&mut joined.instances, more.instances, report);
     }
     Some(joined)
@@ -203,7 +217,12 @@ fn warn_of_host_network(workloads: &[Merged], report: &mut Report) {
     report.add(Code::HostNetwork, span, message, cure);
 }
 
-fn lower(merged: Merged, injection: &BTreeMap<&str, bool>, report: &mut Report) -> Workload {
+fn lower(
+    merged: Merged,
+    injection: &BTreeMap<&str, bool>,
+    probes: &mut Vec<Probe>,
+    report: &mut Report,
+) -> Workload {
     let Merged { shown, document } = merged;
     let WorkloadDocument {
         kind: _,
@@ -216,6 +235,8 @@ fn lower(merged: Merged, injection: &BTreeMap<&str, bool>, report: &mut Report) 
         injection: injected,
         ports,
         host_network,
+        probes: written,
+        rewriting,
         instances,
     } = document;
     let asked = injection.get(namespace.as_str()).copied();
@@ -237,6 +258,13 @@ fn lower(merged: Merged, injection: &BTreeMap<&str, bool>, report: &mut Report) 
         let related = (host_network, "its network is said here");
         report.add_related(Code::HostNetworkAddress, instance.span, message, cure, related);
     }
+    if host_network.is_none() {
+        // Who is asked at the address of its node is judged by nobody.
+        let injected = proxied && injected != Injection::Never;
+        probes.extend(asked_for(written, rewriting, injected, name.span).map(|(purpose, port, place)| {
+            Probe { namespace: namespace.clone(), workload: shown.clone(), port, purpose, place }
+        }));
+    }
     Workload {
         name: shown,
         identity: WorkloadIdentity {
@@ -250,4 +278,23 @@ fn lower(merged: Merged, injection: &BTreeMap<&str, bool>, report: &mut Report) 
         },
         instances: instances.into_iter().map(|instance| instance.value).collect(),
     }
+}
+
+/// What a kubelet asks for of a workload: what its manifest says, or, where Istio injects the proxy, what the injector makes
+/// of it. A manifest that has the proxy already has what was made of its probes, too.
+fn asked_for(
+    written: Vec<ProbeDocument>,
+    rewriting: Rewriting,
+    injected: bool,
+    workload: Span,
+) -> impl Iterator<Item = (Purpose, u16, Span)> {
+    let proxy = injected.then_some((Purpose::Readiness, PROXY_READINESS, workload));
+    let written = written.into_iter().map(move |probe| {
+        let port = match rewriting {
+            Rewriting::To(agent) if injected => agent,
+            _ => probe.port,
+        };
+        (probe.purpose, port, probe.place)
+    });
+    written.chain(proxy)
 }
