@@ -41,11 +41,12 @@ pub(super) fn containers(
         let Some(node) = node else { continue };
         for container in sequence(node, what, report)? {
             let mut container = Fields::of(container, "container", report)?;
-            found.sidecar |= present(&mut container, "name").is_some_and(|node| is(node, "istio-proxy"));
+            let proxy = present(&mut container, "name").is_some_and(|node| is(node, "istio-proxy"));
             let stays = present(&mut container, "restartPolicy").is_some_and(|node| is(node, "Always"));
             if what == "initContainers" && !stays {
                 continue;
             }
+            found.sidecar |= proxy;
             let mut own = Vec::new();
             let ports = match present(&mut container, "ports") {
                 Some(node) => sequence(node, "ports", report)?,

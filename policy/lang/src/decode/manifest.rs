@@ -77,18 +77,15 @@ pub(super) fn pod(mut fields: Fields<'_>, report: &mut Report) -> Option<Workloa
             matches!(&node.value, Value::Scalar(phase) if matches!(phase.text.as_str(), "Succeeded" | "Failed"))
         });
         let mut addresses = Vec::new();
-        match listed {
-            Some(nodes) => {
-                for node in nodes? {
-                    let mut entry = Fields::of(node, "podIPs", report)?;
-                    addresses.push(address(entry.required("ip", report)?, report)?);
-                }
-            }
-            None => {
-                if let Some(node) = single {
-                    addresses.push(address(node, report)?);
-                }
-            }
+        for node in listed.unwrap_or(Some(&[]))? {
+            let mut entry = Fields::of(node, "podIPs", report)?;
+            addresses.push(address(entry.required("ip", report)?, report)?);
+        }
+        // Kubernetes writes both, the single one first in the list; other writers may give only one of them.
+        if let Some(node) = single
+            && addresses.is_empty()
+        {
+            addresses.push(address(node, report)?);
         }
         if !addresses.is_empty() && !finished {
             instances.push(Spanned { value: Instance { addresses, interface: None }, span: status.span });

@@ -85,16 +85,31 @@ pub(super) fn surroundings(facts: &Facts<'_>, report: &mut Report) -> Surroundin
     }
 }
 
-/// Each block once, in an order that does not depend on that of the documents.
-fn set(mut blocks: Vec<Block>) -> Vec<Block> {
-    blocks.sort_by_cached_key(|block| block.nets().collect::<Vec<IpNet>>());
-    blocks.dedup();
-    blocks
+/// The same addresses in as few blocks as possible, because every rule that names them gets them all; in an order that does
+/// not depend on that of the documents.
+fn set(blocks: Vec<Block>) -> Vec<Block> {
+    let (plain, mut others): (Vec<_>, Vec<_>) =
+        blocks.into_iter().partition(|block| block.nets().count() == 1);
+    let nets: Vec<IpNet> = plain.iter().flat_map(Block::nets).collect();
+    let aggregated = IpNet::aggregate(&nets).into_iter();
+    others.extend(aggregated.filter_map(|net| Block::new(net, Vec::new()).ok()));
+    others.sort_by_cached_key(|block| block.nets().collect::<Vec<IpNet>>());
+    others.dedup();
+    others
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn neighbours_are_one_block() {
+        let blocks = ["10.0.0.1/32", "10.0.0.0/32", "10.0.0.2/31", "fd00::1/128", "10.0.0.1/32"];
+        let blocks = blocks.map(|net| Block::new(net.parse().unwrap(), Vec::new()).unwrap());
+        let nets: Vec<String> =
+            set(blocks.into()).iter().flat_map(Block::nets).map(|net| net.to_string()).collect();
+        assert_eq!(nets, ["10.0.0.0/30", "fd00::1/128"]);
+    }
 
     #[test]
     fn a_policy_that_names_no_tier_has_one_that_takes_namespaced_policies() {
