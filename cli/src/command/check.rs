@@ -3,6 +3,7 @@
 mod advice;
 mod trail;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
@@ -10,11 +11,15 @@ use bookend_analysis::{Side, unused};
 use bookend_lang::{Code, Compiled, Diagnostic, Source, compile};
 use serde::Serialize;
 
+use self::trail::Trail;
 use crate::answer::{Answer, policies};
 use crate::diagnostic;
 use crate::exit::Exit;
 use crate::output::{self, Format, Stream, count};
 use crate::sources::Files;
+
+/// What decides where nothing else does.
+const DEFAULT: &str = "default-allow";
 
 /// Read policies and inventory, and say everything that is wrong with them
 #[derive(Debug, clap::Args)]
@@ -48,7 +53,8 @@ pub(crate) struct Check {
     #[arg(long, value_name = "CODE", conflicts_with_all = ["files", "inventory"])]
     explain: Option<String>,
 
-    /// Warn of allow rules that are wider than this traffic: what `bookend-enforcer --allow-events` wrote
+    /// Warn of allow rules that are wider than this traffic: what `bookend-enforcer --allow-events` wrote, or Envoy's
+    /// access log with the filter's rule
     #[arg(long, value_name = "FILE", conflicts_with = "explain")]
     audit_trail: Option<PathBuf>,
 
@@ -75,7 +81,9 @@ fn check(sources: &[Source], audit_trail: Option<&Path>, format: Format) -> anyh
             warnings.extend(advice::advice(&compiled));
             if let Some(path) = audit_trail {
                 let side = Side { program: &compiled.program, inventory: &compiled.inventory };
-                let unused = unused(side, &trail::read(path)?);
+                let trail = trail::read(path)?;
+                tell(&trail, &compiled);
+                let unused = unused(side, &trail.events);
                 warnings.extend(unused.iter().filter_map(|unused| advice::wider(unused, &compiled)));
             }
             warnings.sort_by_key(|warning| (warning.span, warning.code));
@@ -92,6 +100,22 @@ fn check(sources: &[Source], audit_trail: Option<&Path>, format: Format) -> anyh
         }
     }
     Ok(if compiled.is_some() { Exit::Fine } else { Exit::Invalid })
+}
+
+/// Says what of a trail is left out of account.
+fn tell(trail: &Trail, compiled: &Compiled) {
+    let known: BTreeSet<&str> = compiled.places.keys().map(String::as_str).collect();
+    let is_known = |id: &str| known.contains(id) || id == DEFAULT;
+    if let Some((number, id)) = trail.strangers(is_known) {
+        let what = count(number, "line", "lines");
+        eprintln!(
+            "note: {what} of the trail are about rules that these documents do not have, such as `{id}`"
+        );
+    }
+    if trail.suppressed > 0 {
+        let what = count(usize::try_from(trail.suppressed).unwrap_or(usize::MAX), "verdict", "verdicts");
+        eprintln!("note: the journal left out {what}, so that rules may be used more than the trail shows");
+    }
 }
 
 fn summary(compiled: Option<&Compiled>, diagnostics: &[Diagnostic]) -> String {

@@ -72,4 +72,6 @@ fn every_field_that_programs_get_is_documented() {
     check("check", &root(), &["check", "-f", "examples/bookinfo", "-o", "json"]);
     check("check", &data("bad"), &["check", "-f", "duplicate-rule.yaml", "-o", "json"]);
     check("check", &root(), &["check", "--explain", "B1105", "-o", "json"]);
+    check("diff", &data("changed"), &["diff", "old", "new", "-i", "inventory.yaml", "-o", "json"]);
+    check("graph", &root(), &["graph", "-f", "examples/bookinfo", "-o", "json", "--denied"]);
 }

@@ -107,3 +107,37 @@ fn rules_wider_than_their_traffic_are_told() {
     let told = transcript(&data("advised"), &arguments);
     assert!(told.contains("B1513") && told.contains("it never used `ports[0]`"), "{told}");
 }
+
+#[test]
+fn an_access_log_is_a_trail_too() {
+    let arguments = ["check", "-f", "logged.yaml", "--audit-trail", "access.jsonl"];
+    insta::assert_snapshot!(transcript(&data("advised"), &arguments));
+}
+
+#[test]
+fn a_line_that_is_of_no_trail_is_named_by_its_number() {
+    let told = transcript(&data("advised"), &["check", "-f", "logged.yaml", "--audit-trail", "logged.yaml"]);
+    assert!(told.contains("error: line 1 of `logged.yaml` is no JSON"), "{told}");
+}
+
+#[test]
+fn isolation_that_cuts_off_probes_is_told() {
+    insta::assert_snapshot!(transcript(&data("probed"), &["check", "-f", "cart.yaml"]));
+}
+
+#[test]
+fn what_the_page_about_these_commands_shows_is_what_they_print() {
+    let page = std::fs::read_to_string(root().join("docs/tool.md")).unwrap();
+    let directory = Path::new(env!("CARGO_BIN_EXE_bookend")).parent().unwrap();
+    let path = format!("{}:{}", directory.display(), std::env::var("PATH").unwrap());
+    let blocks: Vec<_> = page.split("```console\n").skip(1).collect();
+    assert_eq!(blocks.len(), 3, "one for each command");
+    for block in blocks {
+        let (block, _) = block.split_once("```").unwrap();
+        let (command, expected) = block.split_once('\n').unwrap();
+        let command = command.strip_prefix("$ ").unwrap();
+        let output =
+            Command::new("sh").args(["-c", command]).current_dir(root()).env("PATH", &path).output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), expected, "{command}");
+    }
+}

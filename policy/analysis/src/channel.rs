@@ -150,13 +150,12 @@ impl<'s> Channel<'s> {
             let mut open = false;
             let mut ended = None;
             for rule in self.rules.iter().filter(|rule| rule.tier == current && enforced(rule)) {
-                let certain = match fare(rule, end, connection) {
-                    Fare::Never => continue,
-                    Fare::Sometimes => false,
-                    Fare::Always => true,
-                };
-                steps.push(Step::Rule { rule, certain });
-                if certain {
+                let fare = fare(rule, end, connection);
+                if fare == Fare::Never {
+                    continue;
+                }
+                steps.push(Step::Rule { rule, certain: fare != Fare::Sometimes });
+                if fare == Fare::Always {
                     ended = Some(rule.action == Action::Pass);
                     break;
                 }
@@ -196,10 +195,13 @@ impl<'s> Channel<'s> {
 }
 
 /// How often a rule decides at an end, if it is its turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Fare {
     Never,
     /// For some requests.
     Sometimes,
+    /// A pass rule that is in doubt whatever the request is: both ways are gone (S35).
+    InDoubt,
     Always,
 }
 
@@ -213,6 +215,9 @@ fn fare(rule: &Rule, end: End, connection: &Connection<'_>) -> Fare {
     };
     let matches = |fared: Option<Fared>| matches!(fared, Some(Fared::Decided | Fared::DecidedInDoubt(_)));
     match (ask(Exchange::Packet), ask(Exchange::Stream)) {
+        (Some(Fared::DecidedInDoubt(_)), Some(Fared::DecidedInDoubt(_))) if rule.action == Action::Pass => {
+            Fare::InDoubt
+        }
         (packet, stream) if matches(packet) && matches(stream) => Fare::Always,
         (packet, stream) if matches(packet) || matches(stream) => Fare::Sometimes,
         (Some(Fared::LeftToTheRequest), _) => Fare::Sometimes,

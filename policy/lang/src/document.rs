@@ -14,8 +14,8 @@ pub(crate) use policy::{
     Entity, IsolateDocument, NamespacesDocument, NetworksDocument, PeerDocument, PolicyDocument,
     RuleDocument, WorkloadsDocument,
 };
-pub(crate) use probe::{PROXY_READINESS, ProbeDocument, Rewriting};
 pub use probe::{Probe, Purpose};
+pub(crate) use probe::{ProbeDocument, Rewriting};
 pub(crate) use test::TestDocument;
 pub use test::{
     Expected, ExpectedAudit, Test, TestPort, TestProtocol, TestRequest, TestSuite, TestTraffic, Written,

@@ -1,8 +1,12 @@
 //! What is found about whole policies, as diagnostics.
 
-use bookend_analysis::{Finding, Name, Side, Unused, survey};
-use bookend_engine::{PortMatch, Protocol};
+use std::collections::BTreeMap;
+
+use bookend_analysis::{Finding, Name, Probe, Side, Unprobed, Unused, survey, unprobed};
+use bookend_engine::Protocol;
 use bookend_lang::{Code, Compiled, Diagnostic, Span};
+
+use crate::output::count;
 
 /// How many names a message lists.
 const MAX_NAMES: usize = 4;
@@ -14,7 +18,52 @@ pub(super) fn advice(compiled: &Compiled) -> Vec<Diagnostic> {
         // Without any workloads there is nobody whose traffic could be judged.
         return Vec::new();
     }
-    survey(side).iter().filter_map(|finding| diagnostic(finding, compiled)).collect()
+    let mut found: Vec<_> = survey(side).iter().filter_map(|finding| diagnostic(finding, compiled)).collect();
+    let probes: Vec<_> = compiled
+        .probes
+        .iter()
+        .map(|probe| Probe {
+            workload: Name { namespace: &probe.namespace, name: &probe.workload },
+            port: probe.port,
+        })
+        .collect();
+    let cut_off = unprobed(side, &probes, &compiled.nodes);
+    found.extend(cut_off.iter().filter_map(|unprobed| without_probes(unprobed, compiled)));
+    found
+}
+
+/// An isolation behind which kubelets take workloads for broken.
+fn without_probes(unprobed: &Unprobed<'_>, compiled: &Compiled) -> Option<Diagnostic> {
+    let span = compiled.places.get(unprobed.isolation).copied()?;
+    let mut ports: BTreeMap<Name<'_>, Vec<String>> = BTreeMap::new();
+    for probe in &unprobed.probes {
+        ports.entry(probe.workload).or_default().push(probe.port.to_string());
+    }
+    let shown: Vec<String> = ports
+        .iter()
+        .take(MAX_NAMES)
+        .map(|(workload, ports)| format!("`{workload}` at TCP {}", ports.join(", ")))
+        .collect();
+    let more = match ports.len().saturating_sub(MAX_NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let related = unprobed.probes.first().and_then(|first| {
+        let is_first = |probe: &&bookend_lang::Probe| {
+            (probe.namespace.as_str(), probe.workload.as_str(), probe.port)
+                == (first.workload.namespace, first.workload.name, first.port)
+        };
+        let probe = compiled.probes.iter().find(is_first)?;
+        Some((probe.place, format!("a {} probe of TCP {}", probe.purpose.name(), probe.port)))
+    });
+    let nodes = if compiled.nodes.is_empty() { ", and name `nodes` in an inventory" } else { "" };
+    Some(Diagnostic {
+        code: Code::NoProbes,
+        span,
+        message: format!("no node may probe {}{more}", shown.join(", ")),
+        cure: format!("allow these ports `from: [{{ entities: [node] }}]`{nodes}"),
+        related,
+    })
 }
 
 fn diagnostic(finding: &Finding<'_>, compiled: &Compiled) -> Option<Diagnostic> {
@@ -98,33 +147,33 @@ fn diagnostic(finding: &Finding<'_>, compiled: &Compiled) -> Option<Diagnostic> 
 pub(super) fn wider(unused: &Unused<'_>, compiled: &Compiled) -> Option<Diagnostic> {
     let span: Span = *compiled.places.get(&unused.rule.id)?;
     let mut parts = Vec::new();
-    for (field, positions) in [("from", &unused.from), ("to", &unused.to), ("ports", &unused.ports)] {
+    let lists =
+        [("from", &unused.from), ("to", &unused.to), ("ports", &unused.ports), ("http", &unused.http)];
+    for (field, positions) in lists {
         parts.extend(positions.iter().map(|position| format!("`{field}[{position}]`")));
     }
-    let used: Vec<String> =
-        unused.used_ports.iter().map(|(protocol, port)| used_port(*protocol, *port)).collect();
+    parts.extend(unused.methods.iter().map(|method| format!("`{method}`")));
     let never =
         if parts.is_empty() { String::new() } else { format!("; it never used {}", parts.join(", ")) };
-    let wide = unused.rule.ports.alternatives().is_none_or(|list| list.iter().any(is_range));
-    if parts.is_empty() && !wide {
-        return None;
-    }
-    let connections = if unused.seen == 1 { "connection" } else { "different connections" };
+    let seen = match (unused.connections, unused.requests) {
+        (connections, 0) => count(connections, "connection", "different connections"),
+        (0, requests) => count(requests, "request", "different requests"),
+        (connections, requests) => format!(
+            "{} and {}",
+            count(connections, "connection", "different connections"),
+            count(requests, "request", "different requests")
+        ),
+    };
+    let used: Vec<String> =
+        unused.used_ports.iter().map(|(protocol, port)| used_port(*protocol, *port)).collect();
+    let ports = if used.is_empty() { String::new() } else { format!(", all to {}", used.join(", ")) };
     Some(Diagnostic {
         code: Code::WiderThanTraffic,
         span,
-        message: format!(
-            "the trail has {} {connections} of this rule, all to {}{never}",
-            unused.seen,
-            used.join(", ")
-        ),
+        message: format!("the trail has {seen} of this rule{ports}{never}"),
         cure: "narrow the rule to what is used, if the trail is long enough".to_owned(),
         related: None,
     })
-}
-
-fn is_range(port: &PortMatch) -> bool {
-    matches!(port, PortMatch::Range(range) if range.first() < range.last())
 }
 
 fn used_port(protocol: Protocol, port: u16) -> String {

@@ -13,7 +13,7 @@ pub struct Probe {
     pub port: u16,
     /// What for.
     pub purpose: Purpose,
-    /// Where it is written; of a probe that no manifest writes, where the workload is.
+    /// Where it is written.
     pub place: Span,
 }
 
@@ -66,6 +66,3 @@ impl Default for Rewriting {
         Self::To(15020)
     }
 }
-
-/// Where the proxy itself is asked for its readiness once it was injected (Istio, "Ports used by Istio").
-pub(crate) const PROXY_READINESS: u16 = 15021;

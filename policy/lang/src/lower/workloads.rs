@@ -6,9 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::{
     Code, Span,
     diagnostic::Report,
-    document::{
-        Injection, Kind, PROXY_READINESS, Probe, ProbeDocument, Purpose, Rewriting, Spanned, WorkloadDocument,
-    },
+    document::{Injection, Kind, Probe, ProbeDocument, Purpose, Rewriting, Spanned, WorkloadDocument},
 };
 use bookend_engine::{Instance, Workload, WorkloadIdentity};
 
@@ -261,8 +259,12 @@ fn lower(
     if host_network.is_none() {
         // Who is asked at the address of its node is judged by nobody.
         let injected = proxied && injected != Injection::Never;
-        probes.extend(asked_for(written, rewriting, injected, name.span).map(|(purpose, port, place)| {
-            Probe { namespace: namespace.clone(), workload: shown.clone(), port, purpose, place }
+        probes.extend(asked_for(written, rewriting, injected).map(|(purpose, port, place)| Probe {
+            namespace: namespace.clone(),
+            workload: shown.clone(),
+            port,
+            purpose,
+            place,
         }));
     }
     Workload {
@@ -286,15 +288,12 @@ fn asked_for(
     written: Vec<ProbeDocument>,
     rewriting: Rewriting,
     injected: bool,
-    workload: Span,
 ) -> impl Iterator<Item = (Purpose, u16, Span)> {
-    let proxy = injected.then_some((Purpose::Readiness, PROXY_READINESS, workload));
-    let written = written.into_iter().map(move |probe| {
+    written.into_iter().map(move |probe| {
         let port = match rewriting {
             Rewriting::To(agent) if injected => agent,
             _ => probe.port,
         };
         (probe.purpose, port, probe.place)
-    });
-    written.chain(proxy)
+    })
 }
