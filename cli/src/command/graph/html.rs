@@ -7,11 +7,14 @@ use super::svg::{self, escape};
 
 const STYLE: &str = "\
 body{font:14px/1.5 system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;margin:0;color:#0f172a;background:#fff}\
-main{padding:0 24px 48px}.drawing{overflow:auto;border-bottom:1px solid #cbd5e1;max-height:80vh}\
+:root{color-scheme:light dark}main{padding:0 24px 48px}.drawing{overflow:auto;border-bottom:1px solid #cbd5e1;max-height:80vh}\
+.drawing svg{display:block;max-width:max(100%,900px);height:auto}\
 h2{font-size:16px;margin:28px 0 8px}input{font:inherit;padding:6px 10px;width:22em;max-width:100%;border:1px solid #94a3b8;border-radius:6px}\
 table{border-collapse:collapse;width:100%;margin-top:12px}th,td{text-align:left;vertical-align:top;padding:6px 14px 6px 0;\
 border-bottom:1px solid #e2e8f0}th{position:sticky;top:0;background:#fff}code{font:12px ui-monospace,Menlo,Consolas,monospace}\
-.allowed{color:#1d4ed8}.requests{color:#92400e}.denied{color:#b91c1c}ul{margin:0;padding-left:1.1em}";
+td:nth-child(3){min-width:5.5em}td.allowed{color:#1d4ed8}td.requests{color:#92400e}td.denied{color:#b91c1c}ul{margin:0;padding-left:1.1em}\
+@media(prefers-color-scheme:dark){body,th{background:#0f172a;color:#e2e8f0}th,td,.drawing{border-color:#334155}\
+td.allowed{color:#93c5fd}td.requests{color:#fbbf24}td.denied{color:#fca5a5}}";
 
 const FILTER: &str = "\
 const rows=[...document.querySelectorAll('tbody tr')];\

@@ -24,27 +24,35 @@ text{font:13px system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;fil
 .denied{stroke:#dc2626;stroke-dasharray:2 4}\
 .ports{font-size:11px;paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}\
 .allowed-text{fill:#1d4ed8}.requests-text{fill:#92400e}.denied-text{fill:#b91c1c}\
-g.e:hover .edge{stroke-width:3.4}";
+.ground{fill:#fff}.allowed-head{fill:#1d4ed8}.requests-head{fill:#b45309}.denied-head{fill:#dc2626}\
+g.e:hover .edge{stroke-width:3.4}\
+@media(prefers-color-scheme:dark){text{fill:#e2e8f0}.quiet,.lane-name{fill:#94a3b8}.ground{fill:#0f172a}.lane{fill:#1e293b}\
+.box{fill:#0f172a;stroke:#cbd5e1}.filter{fill:#2dd4bf}.outside{fill:#334155;stroke:#94a3b8}.all{fill:#312e81;stroke:#a5b4fc}\
+.allowed{stroke:#60a5fa}.requests{stroke:#f59e0b}.denied{stroke:#f87171}\
+.allowed-head{fill:#60a5fa}.requests-head{fill:#f59e0b}.denied-head{fill:#f87171}.ports{stroke:#0f172a}\
+.allowed-text{fill:#93c5fd}.requests-text{fill:#fbbf24}.denied-text{fill:#fca5a5}}";
 
 /// Draws a graph.
 pub(super) fn render(graph: &Graph) -> String {
     let layout = layout(graph, TOP);
-    let width = layout.width.max(940.0);
+    // The legend has one entry more where denied edges are drawn.
+    let width = layout.width.max(if graph.denied { 1180.0 } else { 1010.0 });
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{0:.0}\" \
          viewBox=\"0 0 {width:.0} {0:.0}\" role=\"img\">\n<title>Who can talk to whom</title>\n<style>{STYLE}</style>\n<defs>\n",
         layout.height
     );
-    for (line, colour) in Line::ALL.into_iter().zip(["#1d4ed8", "#b45309", "#dc2626"]) {
+    for line in Line::ALL {
         let _ = writeln!(
             svg,
             "<marker id=\"{}\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"8\" markerHeight=\"8\" \
-             markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path d=\"M0 0 10 5 0 10z\" fill=\"{colour}\"/></marker>",
+             markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path d=\"M0 0 10 5 0 10z\" class=\"{}-head\"/></marker>",
+            line.name(),
             line.name()
         );
     }
     svg.push_str("</defs>\n");
-    let _ = writeln!(svg, "<rect width=\"{width:.0}\" height=\"{:.0}\" fill=\"#fff\"/>", layout.height);
+    let _ = writeln!(svg, "<rect class=\"ground\" width=\"{width:.0}\" height=\"{:.0}\"/>", layout.height);
     heading(&mut svg, graph);
     for (lane, name) in layout.lanes.iter().zip(&graph.groups) {
         let Area { x, y, height, .. } = lane;
@@ -191,14 +199,25 @@ fn edges(svg: &mut String, graph: &Graph, layout: &Layout) {
             anchors.insert(*key, 5.0 + step * (place as f64 + 1.0));
         }
     }
+    // Edges between the same two boxes have their ports side by side, so that all can be read.
+    let mut between: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
+    for (number, edge) in graph.edges.iter().enumerate() {
+        between.entry((edge.from.min(edge.to), edge.from.max(edge.to))).or_default().push(number);
+    }
     for (number, edge) in graph.edges.iter().enumerate() {
         let (start, end) = sides(edge);
+        let beside = between.get(&(edge.from.min(edge.to), edge.from.max(edge.to)));
+        let beside = beside.map_or(&[][..], Vec::as_slice);
+        let place = beside.iter().position(|other| *other == number).unwrap_or_default();
+        let along = (place as f64 + 1.0) / (beside.len() as f64 + 1.0);
+        let along = if edge.from > edge.to { 1.0 - along } else { along };
+        let label = (graph.edges.len() <= MAX_LABELLED).then_some(along);
         let point = |side: Side, starts: bool| {
             let area = layout.boxes.get(side.0).copied().unwrap_or_default();
             let down = anchors.get(&(number, starts)).copied().unwrap_or(BOX_HEIGHT / 2.0);
             (if side.1 { area.x + area.width } else { area.x }, area.y + down)
         };
-        curve(svg, edge, point(start, true), point(end, false), (start.1, end.1), graph.edges.len());
+        curve(svg, edge, point(start, true), point(end, false), (start.1, end.1), label);
     }
 }
 
@@ -208,7 +227,7 @@ fn curve(
     (x1, y1): (f64, f64),
     (x2, y2): (f64, f64),
     (right1, right2): (bool, bool),
-    edges: usize,
+    label: Option<f64>,
 ) {
     let reach = if right1 == right2 {
         (30.0 + (y2 - y1).abs() * 0.15).min(70.0)
@@ -230,8 +249,13 @@ fn curve(
          marker-end=\"url(#{class})\" d=\"{path}\"/>",
         escape(&told)
     );
-    if edges <= MAX_LABELLED {
-        let (x, y) = ((x1 + 3.0 * cx1 + 3.0 * cx2 + x2) / 8.0, (y1 + y2) / 2.0);
+    if let Some(t) = label {
+        // The point of a cubic Bézier curve at `t`.
+        let at = |a: f64, b: f64, c: f64, d: f64| {
+            let u = 1.0 - t;
+            u * u * u * a + 3.0 * u * u * t * b + 3.0 * u * t * t * c + t * t * t * d
+        };
+        let (x, y) = (at(x1, cx1, cx2, x2), at(y1, y1, y2, y2));
         let _ = writeln!(
             svg,
             "<text class=\"ports {class}-text\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
