@@ -77,7 +77,7 @@ impl Enforcement {
             location: Location::Unknown,
             principal: Principal::Unknown,
         };
-        let program = program.filtered(
+        let program = program.retaining(
             |rule| rule.to.holds(|peer| peer.holds(&endpoint)) != Truth::No,
             |isolation| isolation.egress || isolation.workloads.selects(&own) != Truth::No,
         );

@@ -68,7 +68,12 @@ impl Index {
             };
             for pin in pins {
                 entries.extend(pin.keys.iter().map(|key| (*key, number)));
-                index.prefix_lengths.extend(&pin.prefix_lengths);
+                for length in &pin.prefix_lengths {
+                    // There are few, so that each finds its place soon.
+                    if let Err(place) = index.prefix_lengths.binary_search(length) {
+                        index.prefix_lengths.insert(place, *length);
+                    }
+                }
                 if let Some(filed) = index.by_kind.get_mut(pin.kind.position()) {
                     filed.all.push(number);
                     if swayed_by_doubt(position) {
@@ -77,8 +82,6 @@ impl Index {
                 }
             }
         }
-        index.prefix_lengths.sort_unstable();
-        index.prefix_lengths.dedup();
         entries.sort_unstable();
         entries.dedup();
         for (place, (key, number)) in (0_u32..).zip(&entries) {

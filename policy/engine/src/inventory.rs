@@ -107,9 +107,12 @@ impl Inventory {
         }
         let identity = |position: &usize| workloads.get(*position).map(|workload| &workload.identity);
         for account in index.by_account.values_mut().flat_map(BTreeMap::values_mut) {
-            account.distinct.clone_from(&account.all);
-            account.distinct.sort_by(|a, b| identity(a).cmp(&identity(b)));
-            account.distinct.dedup_by(|a, b| identity(a) == identity(b));
+            for position in &account.all {
+                let same = |known: &usize| identity(known).cmp(&identity(position));
+                if let Err(place) = account.distinct.binary_search_by(same) {
+                    account.distinct.insert(place, *position);
+                }
+            }
         }
         Self { trust_domain, trust_addresses, namespaces, workloads, index }
     }

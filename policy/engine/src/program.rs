@@ -184,16 +184,33 @@ impl From<Parts> for Program {
     }
 }
 
+/// Where something stands in the order of trial.
+type Place<'i> = (u32, i32, Action, &'i String);
+
+/// Things in the order of trial. Their places are sorted in place of them: places are smaller, and sorting is compiled once.
+fn in_order<T>(things: Vec<T>, place: fn(&T) -> Place<'_>) -> Vec<T> {
+    let mut order: Vec<(Place<'_>, usize)> =
+        things.iter().enumerate().map(|(at, thing)| (place(thing), at)).collect();
+    order.sort_unstable();
+    let order: Vec<usize> = order.into_iter().map(|(_, at)| at).collect();
+    let mut things: Vec<Option<T>> = things.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|at| things.get_mut(at)?.take()).collect()
+}
+
 impl Program {
     /// A program of these rules and isolations, in any order.
-    pub fn new(mut rules: Vec<Rule>, mut isolations: Vec<Isolation>) -> Self {
-        rules.sort_by(|a, b| {
-            (a.tier, a.priority, a.action, &a.id).cmp(&(b.tier, b.priority, b.action, &b.id))
-        });
-        isolations.sort_by(|a, b| (a.tier, &a.id).cmp(&(b.tier, &b.id)));
-        let rehearses = rules.iter().any(|rule| rule.mode == Mode::Audit)
-            || isolations.iter().any(|isolation| isolation.mode == Mode::Audit);
-        Self { rules, isolations, rehearses, indexes: None }
+    pub fn new(rules: Vec<Rule>, isolations: Vec<Isolation>) -> Self {
+        let rules = in_order(rules, |rule| (rule.tier, rule.priority, rule.action, &rule.id));
+        // Isolations of a tier are tried by id alone.
+        let isolations = in_order(isolations, |isolation| (isolation.tier, 0, Action::Deny, &isolation.id));
+        let mut program = Self { rules, isolations, rehearses: false, indexes: None };
+        program.rehearses = program.has_audits();
+        program
+    }
+
+    fn has_audits(&self) -> bool {
+        self.rules.iter().any(|rule| rule.mode == Mode::Audit)
+            || self.isolations.iter().any(|isolation| isolation.mode == Mode::Audit)
     }
 
     /// The same program, made fast at many questions: what a decision costs does then hardly depend on how many rules there are.
@@ -235,7 +252,21 @@ impl Program {
         self.rehearses
     }
 
-    /// The program without the rules and isolations that `keep` refuses.
+    /// The program without the rules and isolations that are refused; it is no longer [`indexed`](Self::indexed).
+    #[must_use]
+    pub fn retaining(
+        mut self,
+        rule: impl FnMut(&Rule) -> bool,
+        isolation: impl FnMut(&Isolation) -> bool,
+    ) -> Self {
+        self.rules.retain(rule);
+        self.isolations.retain(isolation);
+        self.rehearses = self.has_audits();
+        self.indexes = None;
+        self
+    }
+
+    /// The program without the rules and isolations that are refused.
     #[must_use]
     pub fn filtered(
         &self,

@@ -25,18 +25,21 @@ pub(crate) enum Reading<'a> {
 impl<'a> Reading<'a> {
     /// One of these, depending on who reads it; absent when there are none.
     pub(crate) fn of(texts: impl IntoIterator<Item = Cow<'a, [u8]>>) -> Self {
-        let mut texts: Vec<_> = texts.into_iter().take(MAX_READINGS + 1).collect();
-        if texts.len() > MAX_READINGS {
-            return Self::Unclear;
+        let mut different: Vec<Cow<'a, [u8]>> = Vec::new();
+        for (number, text) in texts.into_iter().enumerate() {
+            if number >= MAX_READINGS {
+                return Self::Unclear;
+            }
+            if let Err(place) = different.binary_search(&text) {
+                different.insert(place, text);
+            }
         }
-        texts.sort_unstable();
-        texts.dedup();
-        match texts.pop() {
+        match different.pop() {
             None => Self::Absent,
-            Some(only) if texts.is_empty() => Self::One(only),
+            Some(only) if different.is_empty() => Self::One(only),
             Some(last) => {
-                texts.push(last);
-                Self::Several(texts)
+                different.push(last);
+                Self::Several(different)
             }
         }
     }
