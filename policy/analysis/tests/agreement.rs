@@ -60,7 +60,10 @@ spec:
 fn world(text: &str) -> Compiled {
     let sources = [Source::new("world.yaml", text)];
     compile(&sources).unwrap_or_else(|refused| {
-        panic!("{}", refused.diagnostics.iter().map(|d| d.line(&sources).to_string()).collect::<String>())
+        unreachable!(
+            "{}",
+            refused.diagnostics.iter().map(|d| d.line(&sources).to_string()).collect::<String>()
+        )
     })
 }
 

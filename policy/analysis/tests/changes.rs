@@ -31,7 +31,10 @@ fn compiled(texts: &[&str]) -> Compiled {
     let sources: Vec<_> =
         texts.iter().enumerate().map(|(n, text)| Source::new(format!("{n}.yaml"), *text)).collect();
     compile(&sources).unwrap_or_else(|refused| {
-        panic!("{}", refused.diagnostics.iter().map(|d| d.line(&sources).to_string()).collect::<String>())
+        unreachable!(
+            "{}",
+            refused.diagnostics.iter().map(|d| d.line(&sources).to_string()).collect::<String>()
+        )
     })
 }
 

@@ -28,7 +28,10 @@ fn compiled(pod: &str, policy: &str, inventory: &str) -> Compiled {
     );
     let sources = [Source::new("documents.yaml", documents)];
     compile(&sources).unwrap_or_else(|refused| {
-        panic!("{}", refused.diagnostics.iter().map(|d| d.line(&sources).to_string()).collect::<String>())
+        unreachable!(
+            "{}",
+            refused.diagnostics.iter().map(|d| d.line(&sources).to_string()).collect::<String>()
+        )
     })
 }
 

@@ -271,3 +271,12 @@ fn no_warning_about_a_world_of_the_corpus_is_false() {
     println!("{kinds:?}");
     assert!(kinds.len() >= 4, "the corpus gives reason to warn: {kinds:?}");
 }
+
+#[test]
+fn no_warning_about_rules_without_effect_is_false() {
+    let world = World::compile(&[include_str!("../../../cli/tests/advised/documents.yaml")]).unwrap();
+    let kinds = hold(&world, &[], "advised");
+    for kind in ["duplicate", "unreachable", "moot", "indistinct", "no address", "no such port"] {
+        assert!(kinds.contains_key(kind), "{kind} is not in {kinds:?}");
+    }
+}

@@ -33,10 +33,10 @@ pub(super) fn probes(
         for mechanism in ["httpGet", "tcpSocket", "grpc"] {
             let Some(node) = present(&mut probe, mechanism) else { continue };
             let mut action = Fields::of(node, mechanism, report)?;
-            if let Some(host) = present(&mut action, "host") {
-                if !string(host, "host", report)?.value.is_empty() {
-                    continue;
-                }
+            if let Some(host) = present(&mut action, "host")
+                && !string(host, "host", report)?.value.is_empty()
+            {
+                continue;
             }
             let port = action.required("port", report)?;
             let number = match mechanism {
