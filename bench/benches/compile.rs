@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use bookend_bench::{Estate, Notation};
+use bookend_bench::{Estate, Notation, report, running};
 use bookend_lang::{Compiler, Source, compile};
 
 /// What the product promises to compile in 5 s and 1 GiB.
@@ -87,24 +87,4 @@ fn edit(mut sources: Vec<Source>) {
     let start = running();
     compiler.compile(&sources).unwrap_or_else(|refused| panic!("{:?}", refused.diagnostics.first()));
     report("nothing edited", running() - start);
-}
-
-fn report(title: &str, time: Duration) {
-    println!("{title}: {:.3} s, peak {} MiB", time.as_secs_f64(), peak_kib() / 1024);
-}
-
-/// How long this thread has run: unlike the time of day, not longer on a machine that is busy with other things
-/// (`schedstat`, proc(5)).
-fn running() -> Duration {
-    let text =
-        std::fs::read_to_string("/proc/thread-self/schedstat").expect("a Linux with scheduler statistics");
-    let nanoseconds = text.split(' ').next().expect("a first number");
-    Duration::from_nanos(nanoseconds.parse().expect("a number of nanoseconds"))
-}
-
-/// The most memory this process had resident at any time, in KiB, its input included (`VmHWM`, proc(5)).
-fn peak_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("a Linux with /proc");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line `VmHWM`");
-    line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
 }

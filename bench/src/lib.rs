@@ -1,10 +1,12 @@
 //! Policies of any size, for benchmarks.
 
 mod estate;
+mod measure;
 
 use bookend_lang::{Compiled, Source, compile};
 
 pub use estate::{Estate, Notation};
+pub use measure::{report, running};
 
 /// A policy of `rules` rules toward one service, each with its own path, and two workloads.
 ///

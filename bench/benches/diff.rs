@@ -1,24 +1,31 @@
-//! Measures comparing two programs: `cargo run --release --example scale -- <workloads>`.
+//! What it costs to look at a whole estate: to compare two programs, to tell who reaches whom, and to look for rules without
+//! effect. Each measurement is a process of its own, because peak memory is a process's.
 //!
 //! Namespaces of fifty workloads, all isolated in both directions and each with labels of its own; a rule for each
 //! workload to the next one, every other one with HTTP conditions, and one in each namespace for everybody in it to ask
-//! a workload of another namespace for names. Four edits of it:
+//! one of its workloads. Four edits of it are compared with it:
 //! * `nothing`: every rule gets another name;
 //! * `rule`: one rule allows one port more;
 //! * `namespace`: one namespace is isolated no more;
 //! * `everything`: nobody is isolated any more.
-#![expect(clippy::unwrap_used, reason = "a measurement that cannot go on stops")]
 
-use std::net::IpAddr;
-use std::time::Instant;
+use std::{
+    net::IpAddr,
+    process::{Command, ExitCode},
+};
 
 use bookend_analysis::{Side, diff, reach, survey};
+use bookend_bench::{report, running};
 use bookend_engine::{
     Action, Clause, DEFAULT_TIER, Ends, HttpMatch, Instance, Inventory, Isolation, Labels, Mode,
     NamespaceMatch, Namespaces, PeerMatch, PortMatch, Program, Protocol, Rule, Selector, Workload,
     WorkloadIdentity,
 };
 
+/// What the product promises to compare in 10 s.
+const PROMISED: usize = 5_000;
+
+/// How many workloads a namespace has.
 const NAMESPACE: usize = 50;
 
 fn inventory(workloads: usize) -> Inventory {
@@ -32,12 +39,18 @@ fn inventory(workloads: usize) -> Inventory {
             ..WorkloadIdentity::default()
         },
         instances: vec![Instance {
-            addresses: vec![IpAddr::from((0x0a00_0001 + u32::try_from(number).unwrap()).to_be_bytes())],
+            addresses: vec![IpAddr::from(
+                (0x0a00_0001 + u32::try_from(number).expect("fewer workloads than addresses")).to_be_bytes(),
+            )],
             interface: None,
         }],
     });
     let all = workloads.collect();
     Inventory::new("cluster.local".to_owned(), true, Namespaces::new(), all)
+}
+
+fn ports(last: u16) -> PortMatch {
+    PortMatch::range(Protocol::Tcp, 8080, last).expect("a range of ports")
 }
 
 fn peer(number: usize) -> Clause<PeerMatch> {
@@ -58,7 +71,7 @@ fn rule(number: usize, home: usize, from: Clause<PeerMatch>, to: Clause<PeerMatc
         namespace: Some(format!("n{home}")),
         from,
         to,
-        ports: Clause::only(PortMatch::range(Protocol::Tcp, 8080, 8080).unwrap()),
+        ports: Clause::only(ports(8080)),
         not_ports: Vec::new(),
         http: if http { Clause::only(get) } else { Clause::Any },
     }
@@ -88,37 +101,50 @@ fn program(workloads: usize) -> (Vec<Rule>, Vec<Isolation>) {
     (rules, isolations)
 }
 
-fn measure(name: &str, inventory: &Inventory, old: &Program, new: &Program) {
-    let start = Instant::now();
-    let found = diff(Side { program: old, inventory }, Side { program: new, inventory });
-    let seconds = start.elapsed().as_secs_f64();
-    println!(
-        "{name:>12}: {seconds:>7.2} s, {} classes, {} changes",
-        found.ground.parties().len(),
-        found.changes.len()
-    );
+const SCENARIOS: [&str; 7] = ["tenth", "nothing", "rule", "namespace", "everything", "reach", "survey"];
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    if let Some(scenario) = arguments.next() {
+        run(&scenario);
+        return ExitCode::SUCCESS;
+    }
+    for scenario in SCENARIOS {
+        let own = std::env::current_exe().expect("the path of this program");
+        let status = Command::new(own).arg(scenario).status().expect("this program starts again");
+        if !status.success() {
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
 }
 
-fn main() {
-    let workloads = std::env::args().nth(1).map_or(5_000, |argument| argument.parse().unwrap());
+fn run(scenario: &str) {
+    let workloads = if scenario == "tenth" { PROMISED / 10 } else { PROMISED };
     let inventory = inventory(workloads);
     let (rules, isolations) = program(workloads);
-    println!("{workloads} workloads, {} rules", rules.len());
     let old = Program::new(rules.clone(), isolations.clone());
-
-    let renamed = rules.iter().map(|rule| Rule { id: format!("{}x", rule.id), ..rule.clone() }).collect();
-    measure("nothing", &inventory, &old, &Program::new(renamed, isolations.clone()));
-    let mut edited = rules.clone();
-    edited.first_mut().unwrap().ports = Clause::only(PortMatch::range(Protocol::Tcp, 8080, 8081).unwrap());
-    measure("rule", &inventory, &old, &Program::new(edited, isolations.clone()));
-    measure("namespace", &inventory, &old, &Program::new(rules.clone(), isolations[1..].to_vec()));
-    measure("everything", &inventory, &old, &Program::new(rules, Vec::new()));
-
-    let side = Side { program: &old, inventory: &inventory };
-    let start = Instant::now();
-    let passages = reach(side).passages.len();
-    println!("{:>12}: {:>7.2} s, {passages} passages", "reach", start.elapsed().as_secs_f64());
-    let start = Instant::now();
-    let findings = survey(side).len();
-    println!("{:>12}: {:>7.2} s, {findings} findings", "survey", start.elapsed().as_secs_f64());
+    let new = match scenario {
+        "nothing" => {
+            let renamed = rules.into_iter().map(|rule| Rule { id: format!("{}x", rule.id), ..rule });
+            Program::new(renamed.collect(), isolations)
+        }
+        "rule" | "tenth" => {
+            let mut edited = rules;
+            edited.first_mut().expect("a first rule").ports = Clause::only(ports(8081));
+            Program::new(edited, isolations)
+        }
+        "namespace" => Program::new(rules, isolations.into_iter().skip(1).collect()),
+        "everything" => Program::new(rules, Vec::new()),
+        "reach" | "survey" => Program::default(),
+        other => panic!("there is no scenario `{other}`: {SCENARIOS:?}"),
+    };
+    let side = |program| Side { program, inventory: &inventory };
+    let start = running();
+    let (what, found) = match scenario {
+        "reach" => ("passages", reach(side(&old)).passages.len()),
+        "survey" => ("findings", survey(side(&old)).len()),
+        _ => ("changes", diff(side(&old), side(&new)).changes.len()),
+    };
+    report(&format!("{workloads} workloads, {scenario}: {found} {what}"), running() - start);
 }
