@@ -120,7 +120,7 @@ impl Trail {
     }
 
     /// How many events name a rule that there is not, and one such name.
-    pub(super) fn strangers<'t>(&'t self, is_known: impl Fn(&str) -> bool) -> Option<(usize, &'t str)> {
+    pub(super) fn strangers(&self, is_known: impl Fn(&str) -> bool) -> Option<(usize, &str)> {
         let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
         for event in self.events.iter().filter(|event| !is_known(&event.rule)) {
             *counted.entry(&event.rule).or_default() += 1;
