@@ -1,5 +1,9 @@
 //! `PolicyTest` documents: what is read, and what is refused.
-#![expect(clippy::unwrap_used, reason = "functions shared by tests fail as tests do")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "functions shared by tests fail as tests do"
+)]
 
 use bookend_lang::{
     Code, ExpectedAudit, Source, Test, TestPort, TestProtocol, TestTraffic, compile, split_port,
