@@ -1,7 +1,8 @@
 //! Questions and answers as JSON.
 
 use bookend_engine::{
-    Connection, Endpoint, Exchange, Explanation, Identity, Inventory, Location, Protocol, Request, decide,
+    Connection, Endpoint, Exchange, Explanation, Head, Identity, Inventory, Judgement, Location, NoTrace,
+    Protocol, Request, Tokens, decide, rehearse,
 };
 use bookend_lang::{Compiled, Diagnostic, Source, compile};
 use serde::Deserialize;
@@ -31,8 +32,23 @@ struct Asked {
     from: String,
     to: String,
     port: u16,
+    /// The request on it; left out, the connection itself is judged.
+    request: Option<Asking>,
+}
+
+/// A request.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asking {
     method: Option<String>,
+    host: Option<String>,
     path: Option<String>,
+    /// Names and values, in order.
+    #[serde(default)]
+    headers: Vec<(String, String)>,
+    /// The claims of each token that the proxy verified.
+    #[serde(default)]
+    tokens: Vec<Value>,
 }
 
 /// Answers a question: `{"diagnostics": […], "verdict": …}`, or `{"error": "…"}` when it cannot be read.
@@ -75,41 +91,59 @@ fn diagnostics(list: &[Diagnostic]) -> Vec<Value> {
         .collect()
 }
 
-fn judge(compiled: &Compiled, asked: &Asked) -> Result<Value, String> {
+fn judge<'a>(compiled: &Compiled, asked: &'a Asked) -> Result<Value, String> {
     let connection = Connection {
         source: endpoint(&compiled.inventory, &asked.from)?,
         destination: endpoint(&compiled.inventory, &asked.to)?,
         protocol: Protocol::Tcp,
         port: asked.port,
     };
-    let request = (asked.method.is_some() || asked.path.is_some()).then(|| {
-        let bytes = |text: &Option<String>| text.as_ref().map(|text| text.clone().into_bytes());
-        (bytes(&asked.method), bytes(&asked.path))
+    let headers: Vec<(&[u8], &[u8])> =
+        asked.request.iter().flat_map(|request| &request.headers).map(bytes).collect();
+    let request = asked.request.as_ref().map(|request| {
+        let bytes = |text: &'a Option<String>| text.as_deref().map(str::as_bytes);
+        Request::new(Head {
+            method: bytes(&request.method),
+            authority: bytes(&request.host),
+            path: bytes(&request.path),
+            headers: Some(&headers),
+            tokens: Tokens::Verified(request.tokens.clone()),
+        })
     });
-    let request = request.as_ref().map(|(method, path)| Request::new(method.as_deref(), path.as_deref()));
     let exchange = request.as_ref().map_or(Exchange::Packet, Exchange::Http);
     let mut explanation = Explanation::default();
     let judgement = decide(&compiled.program, &connection, exchange, &mut explanation);
+    let audit = rehearse(&compiled.program, &connection, exchange, &judgement, &mut NoTrace);
+    let mut verdict = verdict(&judgement);
+    if let Some(fields) = verdict.as_object_mut() {
+        fields.insert("steps".to_owned(), explanation.steps.len().into());
+        fields.insert("audit".to_owned(), audit.as_ref().map(self::verdict).unwrap_or_default());
+    }
+    Ok(verdict)
+}
+
+fn bytes((name, value): &(String, String)) -> (&[u8], &[u8]) {
+    (name.as_bytes(), value.as_bytes())
+}
+
+fn verdict(judgement: &Judgement<'_>) -> Value {
     let (end, decision) = judgement.deciding();
-    Ok(json!({
-        "verdict": judgement.verdict().name(),
-        "by": decision.cause.id(),
-        "at": end.name(),
-        "steps": explanation.steps.len(),
-    }))
+    json!({ "verdict": judgement.verdict().name(), "by": decision.cause.id(), "at": end.name() })
 }
 
 fn endpoint<'a>(inventory: &'a Inventory, name: &str) -> Result<Endpoint<'a>, String> {
     if let Ok(address) = name.parse() {
-        return Ok(Endpoint { identity: inventory.behind_address(address), location: Location::of(address) });
+        return Ok(inventory.endpoint(address));
     }
     let (namespace, name) = name.split_once('/').unwrap_or(("default", name));
     let workload = inventory
         .workload(namespace, name)
         .ok_or_else(|| format!("there is no workload `{name}` in namespace `{namespace}`"))?;
     let address = workload.instances.iter().flat_map(|instance| &instance.addresses).next();
+    let identity = Identity::Workload(&workload.identity);
     Ok(Endpoint {
-        identity: Identity::Workload(&workload.identity),
+        principal: inventory.principal_of(&identity),
+        identity,
         location: address.map_or(Location::Elsewhere, |address| Location::of(*address)),
     })
 }
@@ -131,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_verdict_in_the_page_names_the_rule() {
-        let asked = |method| json!({ "from": "reviews-v2", "to": "ratings-v1", "port": 9080, "method": method, "path": "/ratings/1" });
+        let asked = |method| json!({ "from": "reviews-v2", "to": "ratings-v1", "port": 9080, "request": { "method": method, "path": "/ratings/1" } });
         assert_eq!(ask(asked("GET"))["verdict"]["by"], "default/bookinfo/reviews-read-ratings");
         assert_eq!(ask(asked("POST"))["verdict"]["verdict"], "deny");
     }

@@ -10,7 +10,7 @@ use bookend_testenv::world::topology::{Proxy, WORKLOADS};
 fn the_inventory_says_where_the_world_put_everybody() {
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let inventory = Documents::bookinfo(checkout).compiled().unwrap().inventory;
-    assert_eq!(inventory.workloads.len(), WORKLOADS.len());
+    assert_eq!(inventory.workloads().len(), WORKLOADS.len());
     for workload in WORKLOADS {
         let listed = inventory.workload(workload.namespace, workload.pod).unwrap();
         let identity = &listed.identity;
