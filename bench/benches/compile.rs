@@ -1,12 +1,9 @@
 //! What it costs to compile an estate: time and peak memory, on one core. Each measurement is a process of its own, because peak
 //! memory is a process's.
 
-use std::{
-    process::{Command, ExitCode},
-    time::Duration,
-};
+use std::{process::ExitCode, time::Duration};
 
-use bookend_bench::{Estate, Notation, report, running};
+use bookend_bench::{Estate, Notation, report, running, scenarios};
 use bookend_lang::{Compiler, Source, compile};
 
 /// What the product promises to compile in 5 s and 1 GiB.
@@ -15,19 +12,7 @@ const PROMISED: Estate = Estate { workloads: 100_000, rules: 10_000 };
 const SCENARIOS: [&str; 4] = ["yaml", "json", "tenth", "edit"];
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
-    if let Some(scenario) = arguments.next() {
-        run(&scenario);
-        return ExitCode::SUCCESS;
-    }
-    for scenario in SCENARIOS {
-        let own = std::env::current_exe().expect("the path of this program");
-        let status = Command::new(own).arg(scenario).status().expect("this program starts again");
-        if !status.success() {
-            return ExitCode::FAILURE;
-        }
-    }
-    ExitCode::SUCCESS
+    scenarios(&SCENARIOS, run)
 }
 
 fn run(scenario: &str) {

@@ -9,13 +9,10 @@
 //! * `namespace`: one namespace is isolated no more;
 //! * `everything`: nobody is isolated any more.
 
-use std::{
-    net::IpAddr,
-    process::{Command, ExitCode},
-};
+use std::{net::IpAddr, process::ExitCode};
 
 use bookend_analysis::{Side, diff, reach, survey};
-use bookend_bench::{report, running};
+use bookend_bench::{report, running, scenarios};
 use bookend_engine::{
     Action, Clause, DEFAULT_TIER, Ends, HttpMatch, Instance, Inventory, Isolation, Labels, Mode,
     NamespaceMatch, Namespaces, PeerMatch, PortMatch, Program, Protocol, Rule, Selector, Workload,
@@ -104,19 +101,7 @@ fn program(workloads: usize) -> (Vec<Rule>, Vec<Isolation>) {
 const SCENARIOS: [&str; 7] = ["tenth", "nothing", "rule", "namespace", "everything", "reach", "survey"];
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
-    if let Some(scenario) = arguments.next() {
-        run(&scenario);
-        return ExitCode::SUCCESS;
-    }
-    for scenario in SCENARIOS {
-        let own = std::env::current_exe().expect("the path of this program");
-        let status = Command::new(own).arg(scenario).status().expect("this program starts again");
-        if !status.success() {
-            return ExitCode::FAILURE;
-        }
-    }
-    ExitCode::SUCCESS
+    scenarios(&SCENARIOS, run)
 }
 
 fn run(scenario: &str) {

@@ -6,7 +6,7 @@ mod measure;
 use bookend_lang::{Compiled, Source, compile};
 
 pub use estate::{Estate, Notation};
-pub use measure::{report, running};
+pub use measure::{report, running, scenarios};
 
 /// A policy of `rules` rules toward one service, each with its own path, and two workloads.
 ///

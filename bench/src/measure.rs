@@ -1,6 +1,9 @@
 //! Time and peak memory of this process.
 
-use std::time::Duration;
+use std::{
+    process::{Command, ExitCode},
+    time::Duration,
+};
 
 /// Prints what was measured, with the most memory this process ever had.
 ///
@@ -28,4 +31,24 @@ fn peak_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("a Linux with /proc");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line `VmHWM`");
     line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
+}
+
+/// Runs the scenario that the command line names, or each in a process of its own, because peak memory is a process's.
+///
+/// # Panics
+/// When this program cannot be started again.
+pub fn scenarios(names: &[&str], run: impl FnOnce(&str)) -> ExitCode {
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    if let Some(scenario) = arguments.next() {
+        run(&scenario);
+        return ExitCode::SUCCESS;
+    }
+    for name in names {
+        let own = std::env::current_exe().expect("the path of this program");
+        let status = Command::new(own).arg(name).status().expect("this program starts again");
+        if !status.success() {
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
 }
