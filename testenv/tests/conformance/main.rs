@@ -9,6 +9,8 @@ mod harness;
 mod kernel;
 mod token;
 
+use std::io::Write as _;
+
 use anyhow::Context;
 use bookend_engine::Verdict;
 use bookend_testing::answer::Audit;
@@ -20,7 +22,8 @@ const ONE_TOKEN: &str = "Envoy keeps one token of an issuer";
 #[track_caller]
 fn check(mut vehicle: impl Vehicle) {
     let report = run(&Corpus::load().unwrap(), &mut vehicle);
-    println!("{report}");
+    // Not by `println!`, which is shown only where a test fails.
+    std::io::stderr().write_all(report.to_string().as_bytes()).unwrap();
     assert!(report.verdict().is_ok(), "{report}");
 }
 
