@@ -10,6 +10,6 @@ mod tier;
 mod workloads;
 
 pub(crate) use facts::{Facts, World};
-pub(crate) use policies::{RulePlace, policies};
+pub(crate) use policies::{RulePlace, policy};
 pub(crate) use surroundings::{BUILT_IN_TIERS, DEFAULT_TIER, Surroundings};
 pub(crate) use tests::tests;

@@ -66,7 +66,7 @@ impl Policies {
                 let key = (unit.id, position);
                 let lowered = before.remove(&key).unwrap_or_else(|| {
                     let mut report = Report::default();
-                    let (program, places) = lower::policies(vec![policy.clone()], surroundings, &mut report);
+                    let (program, places) = lower::policy(policy.clone(), surroundings, &mut report);
                     Lowered { program, places, report, checked: None }
                 });
                 report.append(&lowered.report, |span| span);

@@ -23,29 +23,15 @@ pub(crate) struct RulePlace {
     pub(crate) selectors: Vec<(Selector, Span)>,
 }
 
-/// Lowers all policies.
-pub(crate) fn policies(
-    documents: Vec<PolicyDocument>,
+/// Lowers a policy.
+pub(crate) fn policy(
+    document: PolicyDocument,
     surroundings: &Surroundings,
     report: &mut Report,
 ) -> (Program, BTreeMap<String, RulePlace>) {
     let mut lowering =
         Lowering { surroundings, report, rules: Vec::new(), isolations: Vec::new(), places: BTreeMap::new() };
-    let mut seen: BTreeMap<(Option<String>, String), Span> = BTreeMap::new();
-    for document in documents {
-        let key = (document.namespace.clone(), document.name.value.clone());
-        if let Some(first) = seen.get(&key) {
-            let message = match &key.0 {
-                Some(namespace) => format!("there are two policies `{}` in namespace `{namespace}`", key.1),
-                None => format!("there are two cluster policies `{}`", key.1),
-            };
-            let (span, related) = (document.name.span, (*first, "the first one"));
-            lowering.report.add_related(Code::DuplicatePolicy, span, message, "rename one of them", related);
-            continue;
-        }
-        seen.insert(key, document.name.span);
-        lowering.policy(document);
-    }
+    lowering.policy(document);
     (Program::new(lowering.rules, lowering.isolations), lowering.places)
 }
 
