@@ -4,7 +4,7 @@ mod attempt;
 mod course;
 mod tried;
 
-use crate::{Connection, End, Exchange, Identity, Isolation, Program, Rule, Trace};
+use crate::{Connection, End, Exchange, Identity, Isolation, NoTrace, Program, Rule, Trace};
 pub(crate) use attempt::filtered;
 use course::{Course, Rehearsal};
 use tried::Tried;
@@ -112,9 +112,7 @@ pub fn decide<'p, T: Trace>(
     exchange: Exchange<'_>,
     trace: &mut T,
 ) -> Judgement<'p> {
-    let rules = Tried::rules::<T>(program, connection, exchange);
-    let mut at = |end| run(program, Rehearsal::No, &rules, end, connection, exchange, trace);
-    Judgement { source: at(End::Source), destination: at(End::Destination) }
+    Question::new::<T>(program, connection, exchange).judge(Rehearsal::No, trace)
 }
 
 /// Judges a connection, and what is known of the traffic on it, at one end.
@@ -125,8 +123,7 @@ pub fn decide_end<'p, T: Trace>(
     exchange: Exchange<'_>,
     trace: &mut T,
 ) -> Decision<'p> {
-    let rules = Tried::rules::<T>(program, connection, exchange);
-    run(program, Rehearsal::No, &rules, end, connection, exchange, trace)
+    Question::new::<T>(program, connection, exchange).judge_at(end, Rehearsal::No, trace)
 }
 
 /// Judges a connection as if what is only audited were enforced, at both ends (S36). `None` where that says nothing else
@@ -138,13 +135,8 @@ pub fn rehearse<'p, T: Trace>(
     judgement: &Judgement<'p>,
     trace: &mut T,
 ) -> Option<Judgement<'p>> {
-    if !program.rehearses() {
-        return None;
-    }
-    let rules = Tried::rules::<T>(program, connection, exchange);
-    let mut at = |end| run(program, Rehearsal::Yes, &rules, end, connection, exchange, trace);
-    let rehearsed = Judgement { source: at(End::Source), destination: at(End::Destination) };
-    (rehearsed.deciding().1 != judgement.deciding().1).then_some(rehearsed)
+    let question = || Question::new::<T>(program, connection, exchange);
+    program.rehearses().then(question)?.rehearse(judgement, trace)
 }
 
 /// Judges a connection as if what is only audited were enforced, at one end (S36). `None` where that says nothing else
@@ -157,31 +149,60 @@ pub fn rehearse_end<'p, T: Trace>(
     decision: &Decision<'p>,
     trace: &mut T,
 ) -> Option<Decision<'p>> {
-    if !program.rehearses() {
-        return None;
-    }
-    let rules = Tried::rules::<T>(program, connection, exchange);
-    let rehearsed = run(program, Rehearsal::Yes, &rules, end, connection, exchange, trace);
+    let question = || Question::new::<T>(program, connection, exchange);
+    let rehearsed = program.rehearses().then(question)?.judge_at(end, Rehearsal::Yes, trace);
     (rehearsed != *decision).then_some(rehearsed)
 }
 
-fn run<'p, T: Trace>(
+/// What [`decide`] and [`rehearse`] say, for the price of finding the rules once.
+pub(crate) fn decide_and_rehearse<'p>(
     program: &'p Program,
-    rehearsal: Rehearsal,
-    rules: &Tried<'p, Rule>,
-    end: End,
     connection: &Connection<'_>,
     exchange: Exchange<'_>,
-    trace: &mut T,
-) -> Decision<'p> {
-    let isolations = Tried::isolations::<T>(program, &connection.at(end).identity);
-    // Whoever comes from a workload's address without proving anything is held to that workload's policy (S25).
-    if let (End::Source, Identity::Claimed(workload)) = (end, &connection.source.identity) {
-        let source = connection.source.known_as(Identity::Workload(workload));
-        let own = Connection { source, ..connection.clone() };
-        return Course { rehearsal, end, connection: &own, exchange }.run(rules, &isolations, trace);
+) -> (Judgement<'p>, Option<Judgement<'p>>) {
+    let question = Question::new::<NoTrace>(program, connection, exchange);
+    let judgement = question.judge(Rehearsal::No, &mut NoTrace);
+    let rehearsed = if program.rehearses() { question.rehearse(&judgement, &mut NoTrace) } else { None };
+    (judgement, rehearsed)
+}
+
+/// A question, and the rules that it is tried on.
+struct Question<'p, 'c> {
+    program: &'p Program,
+    rules: Tried<'p, Rule>,
+    connection: &'c Connection<'c>,
+    exchange: Exchange<'c>,
+}
+
+impl<'p, 'c> Question<'p, 'c> {
+    fn new<T: Trace>(program: &'p Program, connection: &'c Connection<'c>, exchange: Exchange<'c>) -> Self {
+        let rules = Tried::rules::<T>(program, connection, exchange);
+        Self { program, rules, connection, exchange }
     }
-    Course { rehearsal, end, connection, exchange }.run(rules, &isolations, trace)
+
+    fn judge<T: Trace>(&self, rehearsal: Rehearsal, trace: &mut T) -> Judgement<'p> {
+        let mut at = |end| self.judge_at(end, rehearsal, trace);
+        Judgement { source: at(End::Source), destination: at(End::Destination) }
+    }
+
+    fn judge_at<T: Trace>(&self, end: End, rehearsal: Rehearsal, trace: &mut T) -> Decision<'p> {
+        let Self { program, rules, connection, exchange } = self;
+        let exchange = *exchange;
+        let isolations = Tried::isolations::<T>(program, &connection.at(end).identity);
+        // Whoever comes from a workload's address without proving anything is held to that workload's policy (S25).
+        if let (End::Source, Identity::Claimed(workload)) = (end, &connection.source.identity) {
+            let source = connection.source.known_as(Identity::Workload(workload));
+            let own = Connection { source, ..(*connection).clone() };
+            return Course { rehearsal, end, connection: &own, exchange }.run(rules, &isolations, trace);
+        }
+        Course { rehearsal, end, connection, exchange }.run(rules, &isolations, trace)
+    }
+
+    /// The judgement with what is only audited, where it says something else than the one without.
+    fn rehearse<T: Trace>(&self, judgement: &Judgement<'p>, trace: &mut T) -> Option<Judgement<'p>> {
+        let rehearsed = self.judge(Rehearsal::Yes, trace);
+        (rehearsed.deciding().1 != judgement.deciding().1).then_some(rehearsed)
+    }
 }
 
 #[cfg(test)]

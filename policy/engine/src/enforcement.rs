@@ -1,12 +1,12 @@
 //! A configuration put to work in one proxy.
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 use core::net::IpAddr;
 
 use crate::{
     Configuration, Connection, Decision, End, Endpoint, Exchange, HttpMatch, Identity, Inventory, Labels,
-    Location, Needs, NoTrace, Permit, Principal, Program, Protocol, Truth, Verdict, WorkloadIdentity, decide,
-    rehearse,
+    Location, Needs, Permit, Principal, Program, Protocol, Truth, Verdict, Workload, WorkloadIdentity,
+    decide::decide_and_rehearse,
 };
 
 /// Who the proxy itself is, from its own bootstrap (never from traffic).
@@ -63,6 +63,8 @@ pub struct Enforcement {
     program: Program,
     inventory: Inventory,
     own: WorkloadIdentity,
+    /// Which workloads it may be, where its account and labels leave more than one.
+    variants: Vec<WorkloadIdentity>,
     revision: String,
     needs: Needs,
 }
@@ -71,7 +73,7 @@ impl Enforcement {
     /// Narrows `configuration` to what can concern connections to `own`.
     pub fn new(configuration: Configuration, own: OwnWorkload) -> Self {
         let Configuration { revision, program, inventory } = configuration;
-        let own = own.identity(&inventory);
+        let (own, variants) = own.identities(&inventory);
         let endpoint = Endpoint {
             identity: Identity::Workload(&own),
             location: Location::Unknown,
@@ -83,7 +85,7 @@ impl Enforcement {
         );
         let conditions = program.rules().iter().filter_map(|rule| rule.http.alternatives()).flatten();
         let needs = conditions.map(HttpMatch::needs).fold(Needs::default(), Needs::and);
-        Self { program: program.indexed(), inventory, own, revision, needs }
+        Self { program: program.indexed(), inventory, own, variants, revision, needs }
     }
 
     /// The revision of the configuration.
@@ -108,15 +110,14 @@ impl Enforcement {
         let connection = Connection {
             source: self.inventory.peer_endpoint(peer),
             destination: Endpoint {
-                identity: Identity::Workload(located.as_ref().unwrap_or(&self.own)),
+                identity: Identity::Workload(located.unwrap_or(&self.own)),
                 location: local.map_or(Location::Unknown, Location::of),
                 principal: Principal::Derived { trust_domain: self.inventory.trust_domain() },
             },
             protocol: Protocol::Tcp,
             port,
         };
-        let judgement = decide(&self.program, &connection, exchange, &mut NoTrace);
-        let audit = rehearse(&self.program, &connection, exchange, &judgement, &mut NoTrace);
+        let (judgement, audit) = decide_and_rehearse(&self.program, &connection, exchange);
         let (end, decision) = judgement.deciding();
         Ruling {
             end,
@@ -127,15 +128,15 @@ impl Enforcement {
     }
 
     /// The own workload, where its address tells what its account and labels do not: which of several it is.
-    fn own_at(&self, address: IpAddr) -> Option<WorkloadIdentity> {
-        if self.own.ports.is_some() {
+    fn own_at(&self, address: IpAddr) -> Option<&WorkloadIdentity> {
+        if self.variants.is_empty() {
             return None;
         }
         let known = &self.inventory.at(address)?.identity;
         let same = known.namespace == self.own.namespace
             && known.service_account == self.own.service_account
             && self.own.may_be(known);
-        same.then(|| WorkloadIdentity { jwt: known.jwt, ports: known.ports.clone(), ..self.own.clone() })
+        self.variants.iter().find(|variant| same && variant.agrees_with(known))
     }
 }
 
@@ -144,11 +145,17 @@ impl WorkloadIdentity {
     fn may_be(&self, known: &Self) -> bool {
         known.labels.iter().all(|(key, value)| self.labels.get(key) == Some(value))
     }
+
+    /// Whether the inventory says the same of both where only it can tell.
+    fn agrees_with(&self, known: &Self) -> bool {
+        (self.jwt, &self.ports) == (known.jwt, &known.ports)
+    }
 }
 
 impl OwnWorkload {
-    /// The identity of the proxy's own workload: what it knows of itself, and from the inventory what only that knows.
-    fn identity(self, inventory: &Inventory) -> WorkloadIdentity {
+    /// The identity of the proxy's own workload: what it knows of itself, and from the inventory what only that knows. Where
+    /// the inventory leaves several, they follow.
+    fn identities(self, inventory: &Inventory) -> (WorkloadIdentity, Vec<WorkloadIdentity>) {
         let Self { namespace, service_account, labels } = self;
         let namespace_labels = inventory.namespaces().get(&namespace).cloned();
         let own = WorkloadIdentity {
@@ -160,20 +167,16 @@ impl OwnWorkload {
             ports: None,
             namespace_labels,
         };
-        let mut known = inventory
-            .under(&own.namespace, &own.service_account)
-            .map(|workload| &workload.identity)
-            .filter(|known| own.may_be(known));
-        let Some(first) = known.next() else { return own };
-        let (mut jwt, mut ports) = (first.jwt, first.ports.clone());
-        for other in known {
-            // What differs between those it may be is known only where an address tells.
-            if (other.jwt, &other.ports) != (jwt, &ports) {
-                (jwt, ports) = (false, None);
-                break;
+        let mut variants: Vec<WorkloadIdentity> = Vec::new();
+        for Workload { identity: known, .. } in inventory.under(&own.namespace, &own.service_account) {
+            if own.may_be(known) && !variants.iter().any(|variant| variant.agrees_with(known)) {
+                variants.push(WorkloadIdentity { jwt: known.jwt, ports: known.ports.clone(), ..own.clone() });
             }
         }
-        WorkloadIdentity { jwt, ports, ..own }
+        match variants.len() {
+            1 => (variants.pop().unwrap_or(own), variants),
+            _ => (own, variants),
+        }
     }
 }
 
@@ -203,7 +206,7 @@ mod tests {
         let own = OwnWorkload { namespace: empty(), service_account: empty(), labels: Labels::new() };
         let enforcement = Enforcement::new(configuration, own);
         assert_eq!((enforcement.own.jwt, &enforcement.own.ports), (false, &None));
-        let at = |address: &str| enforcement.own_at(address.parse().unwrap());
+        let at = |address: &str| enforcement.own_at(address.parse().unwrap()).cloned();
         assert!(
             at("10.0.0.1").is_some_and(|own| own.jwt && own.ports.is_some_and(|ports| ports[0].port == 1))
         );
