@@ -7,7 +7,7 @@ use core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::Truth;
+use crate::{Truth, written::written};
 
 /// The ports that an authority without one may mean.
 const DEFAULT_PORTS: [u16; 2] = [80, 443];
@@ -186,25 +186,7 @@ impl HostPattern {
     }
 }
 
-impl TryFrom<String> for HostPattern {
-    type Error = HostPatternError;
-
-    fn try_from(text: String) -> Result<Self, HostPatternError> {
-        Self::parse(&text)
-    }
-}
-
-impl From<HostPattern> for String {
-    fn from(pattern: HostPattern) -> Self {
-        pattern.text
-    }
-}
-
-impl fmt::Display for HostPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
+written!(HostPattern, HostPatternError);
 
 #[cfg(test)]
 mod tests {

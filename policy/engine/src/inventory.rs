@@ -122,11 +122,6 @@ impl Inventory {
         &self.trust_domain
     }
 
-    /// Whether a source address proves who sent (S24).
-    pub fn trusts_addresses(&self) -> bool {
-        self.trust_addresses
-    }
-
     /// The namespaces that are known, and their labels.
     pub fn namespaces(&self) -> &Namespaces {
         &self.namespaces

@@ -36,6 +36,7 @@ mod trace;
 mod truth;
 mod when;
 mod workload;
+mod written;
 
 pub use clause::{Clause, EmptyClause};
 pub use configuration::{Configuration, ConfigurationError};

@@ -3,7 +3,7 @@
 use alloc::{format, string::String};
 use serde::{Deserialize, Serialize};
 
-use crate::{Endpoint, Identity, Truth, WorkloadIdentity};
+use crate::{Endpoint, Identity, Truth, WorkloadIdentity, written::written};
 
 /// What is known of the SPIFFE id of an end (S41).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,19 +114,7 @@ fn parts(text: &str) -> (bool, &str, bool) {
     }
 }
 
-impl TryFrom<String> for PrincipalPattern {
-    type Error = PrincipalPatternError;
-
-    fn try_from(text: String) -> Result<Self, PrincipalPatternError> {
-        Self::parse(&text)
-    }
-}
-
-impl From<PrincipalPattern> for String {
-    fn from(pattern: PrincipalPattern) -> Self {
-        pattern.text
-    }
-}
+written!(PrincipalPattern, PrincipalPatternError);
 
 #[cfg(test)]
 mod tests {

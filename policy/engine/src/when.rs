@@ -11,10 +11,11 @@ mod node;
 mod parser;
 
 use alloc::{string::String, vec::Vec};
-use core::fmt;
 use serde::{Deserialize, Serialize};
 
-use crate::{CanonicalPath, Connection, Needs, PathPattern, Request, Truth, http::verified};
+use crate::{
+    CanonicalPath, Connection, Needs, PathPattern, Request, Truth, http::verified, written::written,
+};
 use actual::{Scope, Token};
 use attribute::Attribute;
 pub use error::{ExpressionError, ExpressionFault};
@@ -90,25 +91,7 @@ impl Expression {
     }
 }
 
-impl TryFrom<String> for Expression {
-    type Error = ExpressionError;
-
-    fn try_from(text: String) -> Result<Self, ExpressionError> {
-        Self::parse(&text)
-    }
-}
-
-impl From<Expression> for String {
-    fn from(expression: Expression) -> Self {
-        expression.text
-    }
-}
-
-impl fmt::Display for Expression {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
+written!(Expression, ExpressionError);
 
 #[cfg(test)]
 mod tests;

@@ -139,42 +139,7 @@ fn port_pin(port: &PortMatch) -> Option<Pin> {
 
 /// The paths of a condition, if each of them starts with something definite.
 fn path_pin(http: &HttpMatch) -> Option<Pin> {
-    let starts = http.paths.alternatives()?.iter().map(|pattern| definite_start(pattern.as_str()));
+    let starts = http.paths.alternatives()?.iter().map(|pattern| pattern.definite_start());
     let keys = starts.map(|start| start.map(|start| Kind::Path.texts(start, "")));
     Some(Pin::new(Kind::Path, keys.collect::<Option<_>>()?))
-}
-
-/// The text before a slash, or the whole path, with which every path that a pattern matches begins. Patterns are written decoded
-/// (S32), so their text is that of the paths.
-fn definite_start(pattern: &str) -> Option<&str> {
-    let literal = pattern.split(['*', '{']).next().filter(|literal| !literal.is_empty())?;
-    if literal.len() == pattern.len() {
-        return Some(literal);
-    }
-    let (start, _) = literal.rsplit_once('/')?;
-    (!start.is_empty()).then_some(start)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::definite_start;
-
-    #[test]
-    fn a_pattern_starts_with_what_all_its_paths_start_with() {
-        for (pattern, start) in [
-            ("/a/b", Some("/a/b")),
-            ("/a/", Some("/a/")),
-            ("/", Some("/")),
-            ("/a/*", Some("/a")),
-            ("/a/b*", Some("/a")),
-            ("/a*", None),
-            ("/a/{id}/b", Some("/a")),
-            ("/a/b/{**}", Some("/a/b")),
-            ("/{id}", None),
-            ("*.jpg", None),
-            ("/*", None),
-        ] {
-            assert_eq!(definite_start(pattern), start, "{pattern}");
-        }
-    }
 }

@@ -1,10 +1,10 @@
 //! Patterns over canonical paths.
 
 use alloc::{format, string::String, vec::Vec};
-use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{CanonicalPath, PathDoubt};
+use crate::written::written;
 
 /// A path pattern in its written form (S32):
 ///
@@ -178,6 +178,17 @@ impl PathPattern {
         }
     }
 
+    /// The text before a slash, or the whole path, with which every path that the pattern matches begins. Patterns are
+    /// written decoded (S32), so their text is that of the paths.
+    pub(crate) fn definite_start(&self) -> Option<&str> {
+        let literal = self.text.split(['*', '{']).next().filter(|literal| !literal.is_empty())?;
+        if literal.len() == self.text.len() {
+            return Some(literal);
+        }
+        let (start, _) = literal.rsplit_once('/')?;
+        (!start.is_empty()).then_some(start)
+    }
+
     /// The pattern as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -198,25 +209,7 @@ fn is_name(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-impl TryFrom<String> for PathPattern {
-    type Error = PathPatternError;
-
-    fn try_from(text: String) -> Result<Self, PathPatternError> {
-        Self::parse(&text)
-    }
-}
-
-impl From<PathPattern> for String {
-    fn from(pattern: PathPattern) -> Self {
-        pattern.text
-    }
-}
-
-impl fmt::Display for PathPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
+written!(PathPattern, PathPatternError);
 
 #[cfg(test)]
 mod tests {
@@ -229,6 +222,25 @@ mod tests {
                 let canonical = CanonicalPath::new(path.as_bytes()).unwrap();
                 assert_eq!(pattern.matches(&canonical), expected, "{pattern} on {path}");
             }
+        }
+    }
+
+    #[test]
+    fn a_pattern_starts_with_what_all_its_paths_start_with() {
+        for (pattern, start) in [
+            ("/a/b", Some("/a/b")),
+            ("/a/", Some("/a/")),
+            ("/", Some("/")),
+            ("/a/*", Some("/a")),
+            ("/a/b*", Some("/a")),
+            ("/a*", None),
+            ("/a/{id}/b", Some("/a")),
+            ("/a/b/{**}", Some("/a/b")),
+            ("/{id}", None),
+            ("*.jpg", None),
+            ("/*", None),
+        ] {
+            assert_eq!(PathPattern::parse(pattern).unwrap().definite_start(), start, "{pattern}");
         }
     }
 

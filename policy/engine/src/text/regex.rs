@@ -6,6 +6,7 @@ use alloc::{string::String, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{is_plain, machine::Machine, syntax};
+use crate::written::written;
 
 /// How long an expression may be, in bytes (S58).
 const MAX_LENGTH: usize = 256;
@@ -100,19 +101,7 @@ impl Regex {
     }
 }
 
-impl TryFrom<String> for Regex {
-    type Error = RegexError;
-
-    fn try_from(text: String) -> Result<Self, RegexError> {
-        Self::parse(&text)
-    }
-}
-
-impl From<Regex> for String {
-    fn from(regex: Regex) -> Self {
-        regex.text
-    }
-}
+written!(Regex, RegexError);
 
 #[cfg(test)]
 mod tests {
