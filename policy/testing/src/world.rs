@@ -98,8 +98,7 @@ impl World {
 
     /// The SPIFFE id that the certificate of a workload holds.
     pub fn spiffe_id(&self, workload: &Workload) -> String {
-        let (domain, identity) = (self.inventory.trust_domain(), &workload.identity);
-        format!("spiffe://{domain}/ns/{}/sa/{}", identity.namespace, identity.service_account)
+        workload.identity.spiffe_id(self.inventory.trust_domain())
     }
 }
 

@@ -43,9 +43,14 @@ pub(super) fn cases<'c>(
 
 /// `suite/name`.
 pub(super) fn title(suite: &TestSuite, test: &Test) -> String {
+    format!("{}/{}", suite_title(suite), test.name)
+}
+
+/// The namespace, if there is one, and the name of the document.
+pub(super) fn suite_title(suite: &TestSuite) -> String {
     match &suite.namespace {
-        Some(namespace) => format!("{namespace}/{}/{}", suite.name, test.name),
-        None => format!("{}/{}", suite.name, test.name),
+        Some(namespace) => format!("{namespace}/{}", suite.name),
+        None => suite.name.clone(),
     }
 }
 

@@ -7,7 +7,7 @@ use bookend_engine::{Configuration, End, Verdict};
 use bookend_lang::Diagnostic;
 
 use super::Packets;
-use super::case::{Case, cases, diagnostic, title, wrong};
+use super::case::{Case, cases, diagnostic, suite_title, title, wrong};
 use super::outcome::{Failure, Outcome, PacketReport, Report, Requests, Seen, differences};
 use crate::filter::Filter;
 use crate::output::Format;
@@ -179,12 +179,8 @@ impl Judge<'_> {
                     failures.push(Failure { because, explanation });
                 }
             }
-            let suite = match &case.suite.namespace {
-                Some(namespace) => format!("{namespace}/{}", case.suite.name),
-                None => case.suite.name.clone(),
-            };
             outcomes.push(Outcome {
-                suite,
+                suite: suite_title(case.suite),
                 name: case.test.name.clone(),
                 at: self.documents.place_of(case.test.place),
                 passed: failures.is_empty(),

@@ -102,15 +102,20 @@ fn allowed_traffic_flows(world: &World) {
     }
 }
 
+/// Enforces, and attacks.
+fn must_stop_every_attack(world: &mut World) {
+    world.enforce();
+    allowed_traffic_flows(world);
+    for host in HOST {
+        must_stop_the_attack(world, host);
+    }
+    allowed_traffic_flows(world);
+}
+
 #[test]
 fn what_jumps_over_the_programs_is_dropped_behind_them() {
     let Some(mut world) = World::new() else { return };
-    world.enforce();
-    allowed_traffic_flows(&world);
-    for host in HOST {
-        must_stop_the_attack(&mut world, host);
-    }
-    allowed_traffic_flows(&world);
+    must_stop_every_attack(&mut world);
 }
 
 #[test]
@@ -122,12 +127,7 @@ fn what_jumps_over_the_programs_of_a_bridge_port_is_dropped_behind_them() {
     world.host.ip("addr add 10.77.1.1/24 dev br0");
     world.host.ip("-6 addr add fd77:1::1/64 dev br0 nodad");
     world.host.ip("link set br0 up");
-    world.enforce();
-    allowed_traffic_flows(&world);
-    for host in HOST {
-        must_stop_the_attack(&mut world, host);
-    }
-    allowed_traffic_flows(&world);
+    must_stop_every_attack(&mut world);
 }
 
 #[test]

@@ -50,7 +50,7 @@ pub(crate) const DEFAULT_TIER: &str = "default";
 /// The tiers that are always there.
 pub(crate) const BUILT_IN_TIERS: [(&str, Tier); 3] = [
     ("admin", Tier { order: 100, namespaced: false }),
-    (DEFAULT_TIER, Tier { order: 1000, namespaced: true }),
+    (DEFAULT_TIER, Tier { order: bookend_engine::DEFAULT_TIER, namespaced: true }),
     ("baseline", Tier { order: 10_000, namespaced: false }),
 ];
 
