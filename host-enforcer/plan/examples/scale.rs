@@ -75,6 +75,7 @@ fn rule(number: usize, home: usize, from: Clause<PeerMatch>, to: Clause<PeerMatc
         ports: Clause::only(PortMatch::range(Protocol::Tcp, port, port).unwrap()),
         not_ports: Vec::new(),
         http: Clause::Any,
+        answer: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
-use crate::{Inventory, Program};
+use crate::{Inventory, Program, Settings};
 
 /// What a filter needs to decide: the same for every proxy, which picks what concerns it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub struct Configuration {
     pub program: Program,
     /// Who is who.
     pub inventory: Inventory,
+    /// How the filter works.
+    #[serde(default, skip_serializing_if = "Settings::is_default")]
+    pub settings: Settings,
 }
 
 /// A configuration that is refused, with the reason.

@@ -4,7 +4,7 @@ mod attempt;
 mod course;
 mod tried;
 
-use crate::{Connection, End, Exchange, Identity, Isolation, NoTrace, Program, Rule, Trace};
+use crate::{Answer, Connection, End, Exchange, Identity, Isolation, NoTrace, Program, Rule, Trace};
 pub(crate) use attempt::filtered;
 use course::{Course, Rehearsal};
 use tried::Tried;
@@ -55,6 +55,14 @@ impl<'p> Cause<'p> {
             Self::Default => "default-allow",
         }
     }
+
+    /// What a proxy answers to what this denies, where it says so (S62).
+    pub fn answer(self) -> Option<&'p Answer> {
+        match self {
+            Self::Rule(rule) => rule.answer.as_deref(),
+            Self::Isolation(_) | Self::Default => None,
+        }
+    }
 }
 
 /// The verdict at one end, and its cause.
@@ -66,7 +74,14 @@ pub struct Decision<'p> {
     pub cause: Cause<'p>,
 }
 
-/// Permission to let traffic pass. Only an allowing [`Judgement`] hands one out.
+impl Decision<'_> {
+    /// The permission, when it allows. Where two ends matter, a [`Judgement`] has to be asked.
+    pub(crate) fn permit(&self) -> Option<Permit> {
+        (self.verdict == Verdict::Allow).then_some(Permit(()))
+    }
+}
+
+/// Permission to let traffic pass. Only what allows hands one out.
 #[derive(Debug)]
 pub struct Permit(());
 
@@ -164,6 +179,20 @@ pub(crate) fn decide_and_rehearse<'p>(
     let judgement = question.judge(Rehearsal::No, &mut NoTrace);
     let rehearsed = if program.rehearses() { question.rehearse(&judgement, &mut NoTrace) } else { None };
     (judgement, rehearsed)
+}
+
+/// What [`decide_end`] and [`rehearse_end`] say, for the price of finding the rules once.
+pub(crate) fn decide_and_rehearse_end<'p>(
+    program: &'p Program,
+    end: End,
+    connection: &Connection<'_>,
+    exchange: Exchange<'_>,
+) -> (Decision<'p>, Option<Decision<'p>>) {
+    let question = Question::new::<NoTrace>(program, connection, exchange);
+    let decision = question.judge_at(end, Rehearsal::No, &mut NoTrace);
+    let rehearse = || question.judge_at(end, Rehearsal::Yes, &mut NoTrace);
+    let rehearsed = program.rehearses().then(rehearse).filter(|rehearsed| *rehearsed != decision);
+    (decision, rehearsed)
 }
 
 /// A question, and the rules that it is tried on.

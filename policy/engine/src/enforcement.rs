@@ -1,12 +1,13 @@
 //! A configuration put to work in one proxy.
 
 use alloc::{string::String, vec::Vec};
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use crate::{
-    Configuration, Connection, Decision, End, Endpoint, Exchange, HttpMatch, Identity, Inventory, Labels,
-    Location, Needs, Permit, Principal, Program, Protocol, Truth, Verdict, Workload, WorkloadIdentity,
-    decide::decide_and_rehearse,
+    Answer, Configuration, Connection, Decision, End, Endpoint, Exchange, HttpMatch, Identity, Inventory,
+    Labels, Location, Needs, Permit, Principal, Program, Protocol, Settings, Truth, Verdict, Workload,
+    WorkloadIdentity,
+    decide::{decide_and_rehearse, decide_and_rehearse_end},
 };
 
 /// Who the proxy itself is, from its own bootstrap (never from traffic).
@@ -52,12 +53,17 @@ impl<'p> Ruling<'p> {
     pub fn id(&self) -> &'p str {
         self.decision.cause.id()
     }
+
+    /// What to answer in place of the usual refusal, where what denies says so (S62).
+    pub fn answer(&self) -> Option<&'p Answer> {
+        self.decision.cause.answer().filter(|_| self.verdict() == Verdict::Deny)
+    }
 }
 
-/// A configuration, narrowed to the connections one proxy accepts.
+/// A configuration, narrowed to the connections that one proxy accepts, or to those that it opens.
 ///
 /// The destination's proxy enforces both ends: it is the only place that sees a verified peer and a request
-/// together (S26).
+/// together (S26). The source's enforces that end only, and only earlier than others would (S60).
 #[derive(Clone, Debug)]
 pub struct Enforcement {
     program: Program,
@@ -66,13 +72,16 @@ pub struct Enforcement {
     /// Which workloads it may be, where its account and labels leave more than one.
     variants: Vec<WorkloadIdentity>,
     revision: String,
+    settings: Settings,
     needs: Needs,
 }
 
 impl Enforcement {
-    /// Narrows `configuration` to what can concern connections to `own`.
+    /// Narrows `configuration` to what can concern connections to `own`, or from `own` if that is the end that its settings
+    /// name.
     pub fn new(configuration: Configuration, own: OwnWorkload) -> Self {
-        let Configuration { revision, program, inventory } = configuration;
+        let Configuration { revision, program, inventory, settings } = configuration;
+        let end = End::from(settings.end);
         let (own, variants) = own.identities(&inventory);
         let endpoint = Endpoint {
             identity: Identity::Workload(&own),
@@ -80,12 +89,26 @@ impl Enforcement {
             principal: Principal::Unknown,
         };
         let program = program.retaining(
-            |rule| rule.to.holds(|peer| peer.holds(&endpoint)) != Truth::No,
-            |isolation| isolation.egress || isolation.workloads.selects(&own) != Truth::No,
+            |rule| rule.peers(end).holds(|peer| peer.holds(&endpoint)) != Truth::No,
+            |isolation| match end {
+                // Whoever comes in may be isolated as the source.
+                End::Destination => isolation.egress || isolation.workloads.selects(&own) != Truth::No,
+                End::Source => isolation.egress && isolation.workloads.selects(&own) != Truth::No,
+            },
         );
         let conditions = program.rules().iter().filter_map(|rule| rule.http.alternatives()).flatten();
         let needs = conditions.map(HttpMatch::needs).fold(Needs::default(), Needs::and);
-        Self { program: program.indexed(), inventory, own, variants, revision, needs }
+        Self { program: program.indexed(), inventory, own, variants, revision, settings, needs }
+    }
+
+    /// What is enforced of the program: what can concern its workload.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// How the filter is to work.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// The revision of the configuration.
@@ -106,14 +129,9 @@ impl Enforcement {
         port: u16,
         exchange: Exchange<'_>,
     ) -> Ruling<'e> {
-        let located = local.and_then(|address| self.own_at(address));
         let connection = Connection {
             source: self.inventory.peer_endpoint(peer),
-            destination: Endpoint {
-                identity: Identity::Workload(located.unwrap_or(&self.own)),
-                location: local.map_or(Location::Unknown, Location::of),
-                principal: Principal::Derived { trust_domain: self.inventory.trust_domain() },
-            },
+            destination: self.own_endpoint(local),
             protocol: Protocol::Tcp,
             port,
         };
@@ -124,6 +142,38 @@ impl Enforcement {
             decision,
             audit: audit.map(|rehearsed| rehearsed.deciding()),
             permit: judgement.permit(),
+        }
+    }
+
+    /// Judges an exchange that the own workload opens from the address `local` to `destination`, at the source end only (S60).
+    /// `None` leaves it to the kernel: a stream to an address of no workload may go to a Service, behind which anybody may
+    /// be (S61). A request is asked about when its endpoint is chosen, so its address tells.
+    pub fn decide_outbound<'e>(
+        &'e self,
+        local: Option<IpAddr>,
+        destination: SocketAddr,
+        exchange: Exchange<'_>,
+    ) -> Option<Ruling<'e>> {
+        let told = matches!(exchange, Exchange::Http(_)) || self.inventory.at(destination.ip()).is_some();
+        let connection = Connection {
+            source: self.own_endpoint(local),
+            destination: self.inventory.endpoint(destination.ip()),
+            protocol: Protocol::Tcp,
+            port: destination.port(),
+        };
+        let judge = || decide_and_rehearse_end(&self.program, End::Source, &connection, exchange);
+        let (decision, audit) = told.then(judge)?;
+        let audit = audit.map(|rehearsed| (End::Source, rehearsed));
+        Some(Ruling { end: End::Source, decision, audit, permit: decision.permit() })
+    }
+
+    /// The end where the own workload is.
+    fn own_endpoint(&self, local: Option<IpAddr>) -> Endpoint<'_> {
+        let located = local.and_then(|address| self.own_at(address));
+        Endpoint {
+            identity: Identity::Workload(located.unwrap_or(&self.own)),
+            location: local.map_or(Location::Unknown, Location::of),
+            principal: Principal::Derived { trust_domain: self.inventory.trust_domain() },
         }
     }
 
@@ -183,7 +233,10 @@ impl OwnWorkload {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Instance, NamedPort, Workload};
+    use crate::{
+        Action, Clause, DEFAULT_TIER, Ends, FilterEnd, Instance, Mode, NamedPort, NamespaceMatch, PeerMatch,
+        Rule, Selector,
+    };
     use alloc::{string::ToString, vec};
 
     #[test]
@@ -201,7 +254,12 @@ mod tests {
         };
         let inventory = Inventory::default()
             .with_workloads(vec![workload("a", 1, "10.0.0.1"), workload("b", 2, "10.0.0.2")]);
-        let configuration = Configuration { revision: String::new(), program: Program::default(), inventory };
+        let configuration = Configuration {
+            revision: String::new(),
+            program: Program::default(),
+            inventory,
+            settings: Settings::default(),
+        };
         let empty = String::new;
         let own = OwnWorkload { namespace: empty(), service_account: empty(), labels: Labels::new() };
         let enforcement = Enforcement::new(configuration, own);
@@ -214,5 +272,57 @@ mod tests {
             at("10.0.0.2").is_some_and(|own| !own.jwt && own.ports.is_some_and(|ports| ports[0].port == 2))
         );
         assert_eq!(at("10.0.0.3"), None);
+    }
+
+    #[test]
+    fn a_filter_at_the_source_judges_that_end_by_the_endpoint_that_was_chosen() {
+        let identity = |name: &str| WorkloadIdentity {
+            labels: Labels::from([("app".to_string(), name.to_string())]),
+            proxied: true,
+            ..WorkloadIdentity::default()
+        };
+        let workload = |name: &str, address: &str| Workload {
+            name: name.to_string(),
+            identity: identity(name),
+            instances: vec![Instance { addresses: vec![address.parse().unwrap()], interface: None }],
+        };
+        let inventory = Inventory::default().with_workloads(vec![
+            workload("a", "10.0.0.1"),
+            workload("b", "10.0.0.2"),
+            workload("c", "10.0.0.3"),
+        ]);
+        let meant = |name: &str| {
+            let labels = Labels::from([("app".to_string(), name.to_string())]);
+            Clause::only(PeerMatch::workloads(Selector { labels, ..Selector::all(NamespaceMatch::any()) }))
+        };
+        let rule = |id: &str, action, from: &str, to: &str| Rule {
+            id: id.to_string(),
+            tier: DEFAULT_TIER,
+            priority: 0,
+            action,
+            mode: Mode::Enforce,
+            at: Ends::BOTH,
+            namespace: None,
+            from: meant(from),
+            to: meant(to),
+            ports: Clause::Any,
+            not_ports: Vec::new(),
+            http: Clause::Any,
+            answer: None,
+        };
+        let rules = vec![rule("deny", Action::Deny, "a", "b"), rule("foreign", Action::Deny, "c", "b")];
+        let settings = Settings { end: FilterEnd::Source, ..Settings::default() };
+        let program = Program::new(rules, Vec::new());
+        let configuration = Configuration { revision: String::new(), program, inventory, settings };
+        let labels = identity("a").labels;
+        let own = OwnWorkload { namespace: String::new(), service_account: String::new(), labels };
+        let enforcement = Enforcement::new(configuration, own);
+        assert_eq!(enforcement.program().rules().len(), 1);
+        let to =
+            |address: &str| enforcement.decide_outbound(None, address.parse().unwrap(), Exchange::Stream);
+        let denied = to("10.0.0.2:80").unwrap();
+        assert_eq!((denied.end, denied.id(), denied.permit.is_some()), (End::Source, "deny", false));
+        assert!(to("10.0.0.3:80").unwrap().permit.is_some());
+        assert!(to("10.96.0.1:80").is_none(), "may be a Service");
     }
 }

@@ -13,6 +13,7 @@
 
 extern crate alloc;
 
+mod answer;
 mod clause;
 mod configuration;
 mod connection;
@@ -31,6 +32,7 @@ mod principal;
 mod program;
 mod request;
 mod selector;
+mod settings;
 mod text;
 mod trace;
 mod truth;
@@ -38,6 +40,7 @@ mod when;
 mod workload;
 mod written;
 
+pub use answer::Answer;
 pub use clause::{Clause, EmptyClause};
 pub use configuration::{Configuration, ConfigurationError};
 pub use connection::{Connection, End, Endpoint, Exchange, Identity, Location};
@@ -58,6 +61,7 @@ pub use principal::{Principal, PrincipalPattern, PrincipalPatternError};
 pub use program::{Action, DEFAULT_TIER, Ends, Isolation, Mode, Program, Rule};
 pub use request::{Head, HeaderLine, Request, Tokens};
 pub use selector::{LabelMatch, NamespaceMatch, Selector};
+pub use settings::{AccessLog, Answers, DecisionLog, FilterEnd, Metrics, Settings};
 pub use text::{Regex, RegexError, RegexFault, TextMatch, TextPattern, TextPatternError};
 pub use trace::{Condition, NoTrace, Outcome, Trace};
 pub use truth::Truth;

@@ -1,11 +1,12 @@
 //! A program: every policy, lowered.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::index::Index;
 use crate::{
-    Clause, Connection, End, Exchange, HttpMatch, Identity, PeerMatch, PortMatch, Selector, decide::filtered,
+    Answer, Clause, Connection, End, Exchange, HttpMatch, Identity, PeerMatch, PortMatch, Selector,
+    decide::filtered,
 };
 
 /// What a rule does with the traffic it matches. The order is that of trial at equal priority (S2).
@@ -98,6 +99,9 @@ pub struct Rule {
     pub not_ports: Vec<PortMatch>,
     /// With which requests. A rule with HTTP conditions concerns TCP only (S6).
     pub http: Clause<HttpMatch>,
+    /// What a proxy answers to a request that it denies (S62). Boxed, because few rules have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Box<Answer>>,
 }
 
 impl Rule {

@@ -13,7 +13,7 @@ use crate::{
     Diagnostic, Source, Span,
     document::{Probe, Service, TestSuite},
 };
-use bookend_engine::{Block, Configuration, Inventory, Program};
+use bookend_engine::{Block, Configuration, Inventory, Program, Settings};
 
 pub use compiler::Compiler;
 
@@ -49,6 +49,7 @@ impl Compiled {
             revision: String::new(),
             program: self.program.clone(),
             inventory: self.inventory.clone(),
+            settings: Settings::default(),
         };
         configuration.revision = revision(&configuration);
         configuration

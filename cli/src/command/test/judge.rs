@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::bail;
-use bookend_engine::{Configuration, End, Verdict};
+use bookend_engine::{Configuration, End, Settings, Verdict};
 use bookend_lang::Diagnostic;
 
 use super::Packets;
@@ -144,6 +144,7 @@ impl Judge<'_> {
             revision: String::new(),
             program: self.documents.compiled.program.clone(),
             inventory: places.inventory().clone(),
+            settings: Settings::default(),
         };
         let answers = match trial::ask(self.enforcer, &configuration, &packets) {
             Ok(answers) => answers,

@@ -77,6 +77,7 @@ pub(crate) fn rule(action: Action, name: &str) -> Rule {
         ports: Clause::Any,
         not_ports: Vec::new(),
         http: Clause::Any,
+        answer: None,
     }
 }
 

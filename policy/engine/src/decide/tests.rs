@@ -20,6 +20,7 @@ fn rule(id: &str, tier: u32, priority: i32, action: Action) -> Rule {
         ports: Clause::Any,
         not_ports: Vec::new(),
         http: Clause::Any,
+        answer: None,
     }
 }
 

@@ -107,6 +107,7 @@ impl Dice {
             } else {
                 Clause::Any
             },
+            answer: None,
         }
     }
 
