@@ -10,6 +10,7 @@ mod bootstrap;
 mod cluster;
 mod filter;
 mod listener;
+pub mod plugin;
 mod verifier;
 
 use std::ffi::OsString;

@@ -60,6 +60,19 @@ pub fn envoy() -> Result<PathBuf> {
         .ok_or_else(|| Error::new("Envoy is not installed").cure("run scripts/setup, or set `BOOKEND_ENVOY`"))
 }
 
+/// Finds what `scripts/build` made: in `BOOKEND_DIST`, else beside the running executable.
+pub fn artifact(name: &str) -> Result<PathBuf> {
+    let beside =
+        || std::env::current_exe().unwrap_or_default().parent().map(PathBuf::from).unwrap_or_default();
+    let directory = std::env::var_os("BOOKEND_DIST").map_or_else(beside, PathBuf::from);
+    let path = directory.join(name);
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(Error::new(format!("`{name}` is not in `{}`", directory.display()))
+        .cure("run scripts/build, and set `BOOKEND_DIST` to the directory it fills"))
+}
+
 fn envoy_below(checkout: &Path) -> Option<PathBuf> {
     let library = fs::read_dir(checkout.join(".cache/venv/lib")).ok()?;
     let candidates = library.flatten().map(|python| python.path().join("site-packages/envoy/_bin/envoy"));
