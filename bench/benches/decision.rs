@@ -61,6 +61,7 @@ fn rule(shape: &str, number: usize) -> Rule {
         ports: Clause::Any,
         not_ports: Vec::new(),
         http,
+        answer: None,
     }
 }
 

@@ -71,6 +71,7 @@ fn rule(number: usize, home: usize, from: Clause<PeerMatch>, to: Clause<PeerMatc
         ports: Clause::only(ports(8080)),
         not_ports: Vec::new(),
         http: if http { Clause::only(get) } else { Clause::Any },
+        answer: None,
     }
 }
 

@@ -106,6 +106,7 @@ fn judged(http: &HttpMatch, question: &Question, truth: Truth) {
         ports: Clause::Any,
         not_ports: Vec::new(),
         http: Clause::only(http.clone()),
+        answer: None,
     };
     let isolation = Isolation {
         id: "default/p/isolate[0]".into(),

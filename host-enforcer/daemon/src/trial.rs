@@ -11,6 +11,7 @@ use bookend_abi::table::{ALLOW, Config, Interface};
 use bookend_abi::{FROM_WORKLOAD, Reason, TO_WORKLOAD};
 use bookend_plan::{InterfacePlan, Plan};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 
@@ -19,7 +20,7 @@ use std::io::{Read as _, Write as _};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Question {
     /// As filters get it; the interfaces in its inventory are those of the imagined host.
-    configuration: serde_json::Value,
+    configuration: Box<RawValue>,
     packets: Vec<Packet>,
 }
 
@@ -67,8 +68,7 @@ pub fn trial(options: &TrialOptions) -> Result<(), Failure> {
     std::io::stdin().lock().read_to_end(&mut text).map_err(|e| cannot("read standard input", &e))?;
     let question: Question = serde_json::from_slice(&text)
         .map_err(|e| Failure::invalid(format!("the question is refused: {e}")))?;
-    let configuration = question.configuration.to_string();
-    let plan = Plan::from_configuration(configuration.as_bytes())
+    let plan = Plan::from_configuration(question.configuration.get().as_bytes())
         .map_err(|error| Failure::invalid(error.to_string()))?;
     let answers = Host::new(&plan, Trial::load(&object)?)?.answers(&question.packets)?;
     let mut out = serde_json::to_vec(&answers).map_err(|e| cannot("write the answers", &e))?;
