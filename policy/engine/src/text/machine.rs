@@ -4,23 +4,28 @@ use alloc::{vec, vec::Vec};
 
 use super::syntax::{Node, Set};
 
-/// How many states an expression may have: 64 KiB of them (S58).
+/// How many states an expression may have: 8 KiB of them (S58).
 const MAX_STATES: usize = 2048;
 /// How many parts may be visited in building them: repetitions of nothing have no states.
 const MAX_WORK: usize = 8 * MAX_STATES;
 
 /// An expression, ready to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Machine(Vec<State>);
+pub(super) struct Machine {
+    states: Vec<State>,
+    /// The sets of characters that states name by their place here: an expression has few, and repetition copies states.
+    sets: Vec<Set>,
+}
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Four bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// One character of these leads to the state behind this one.
-    One(Set),
+    /// One character of this set leads to the state behind this one.
+    One(u16),
     /// Leads to the state behind this one, and to another.
-    Fork(usize),
+    Fork(u16),
     /// Leads to another state.
-    Jump(usize),
+    Jump(u16),
     /// The end.
     End,
 }
@@ -30,15 +35,28 @@ pub(super) struct TooLarge;
 
 impl Machine {
     pub(super) fn new(node: &Node) -> Result<Self, TooLarge> {
-        let mut builder = Builder { states: Vec::new(), work: 0 };
+        let mut builder = Builder { states: Vec::new(), sets: Vec::new(), work: 0 };
         builder.add(node)?;
         builder.state(State::End)?;
-        Ok(Self(builder.states))
+        let Builder { mut states, mut sets, .. } = builder;
+        states.shrink_to_fit();
+        sets.shrink_to_fit();
+        Ok(Self { states, sets })
+    }
+
+    /// Whether the state at `at` waits for a character, and for this one.
+    fn takes(&self, at: u16, byte: u8) -> bool {
+        match self.states.get(usize::from(at)) {
+            Some(State::One(set)) => {
+                self.sets.get(usize::from(*set)).is_some_and(|set| set >> (byte & 127) & 1 == 1)
+            }
+            _ => false,
+        }
     }
 
     /// Whether the whole of `text` matches.
     pub(super) fn matches(&self, text: &[u8]) -> bool {
-        let mut front = Front { marks: vec![0; self.0.len()], step: 1, ones: Vec::new(), ended: false };
+        let mut front = Front { marks: vec![0; self.states.len()], step: 1, ones: Vec::new(), ended: false };
         let mut open = Vec::new();
         self.follow(0, &mut front, &mut open);
         let mut ones = Vec::new();
@@ -48,7 +66,7 @@ impl Machine {
             front.step += 1;
             front.ended = false;
             for state in ones.iter().copied() {
-                if matches!(self.0.get(state), Some(State::One(set)) if set >> (byte & 127) & 1 == 1) {
+                if self.takes(state, *byte) {
                     self.follow(state + 1, &mut front, &mut open);
                 }
             }
@@ -60,14 +78,14 @@ impl Machine {
     }
 
     /// Adds to the front every state that is reached from `start` without a character.
-    fn follow(&self, start: usize, front: &mut Front, open: &mut Vec<usize>) {
+    fn follow(&self, start: u16, front: &mut Front, open: &mut Vec<u16>) {
         open.push(start);
         while let Some(at) = open.pop() {
-            match front.marks.get_mut(at) {
+            match front.marks.get_mut(usize::from(at)) {
                 Some(mark) if *mark != front.step => *mark = front.step,
                 _ => continue,
             }
-            match self.0.get(at) {
+            match self.states.get(usize::from(at)) {
                 Some(State::One(_)) => front.ones.push(at),
                 Some(State::Fork(other)) => open.extend([*other, at + 1]),
                 Some(State::Jump(other)) => open.push(*other),
@@ -78,18 +96,24 @@ impl Machine {
     }
 }
 
+/// The place of a state or a set.
+fn short(at: usize) -> Result<u16, TooLarge> {
+    u16::try_from(at).map_err(|_| TooLarge)
+}
+
 /// The states the run is in.
 struct Front {
     /// In which step each state was entered last.
     marks: Vec<usize>,
     step: usize,
     /// The states that wait for a character.
-    ones: Vec<usize>,
+    ones: Vec<u16>,
     ended: bool,
 }
 
 struct Builder {
     states: Vec<State>,
+    sets: Vec<Set>,
     work: usize,
 }
 
@@ -102,12 +126,22 @@ impl Builder {
         Ok(self.states.len() - 1)
     }
 
+    fn set(&mut self, set: Set) -> Result<u16, TooLarge> {
+        let known = self.sets.iter().position(|known| *known == set);
+        let at = known.unwrap_or_else(|| {
+            self.sets.push(set);
+            self.sets.len() - 1
+        });
+        short(at)
+    }
+
     /// Lets the fork or jump at `from` lead to the state that comes next.
-    fn lead_here(&mut self, from: usize) {
-        let here = self.states.len();
+    fn lead_here(&mut self, from: usize) -> Result<(), TooLarge> {
+        let here = short(self.states.len())?;
         if let Some(State::Fork(to) | State::Jump(to)) = self.states.get_mut(from) {
             *to = here;
         }
+        Ok(())
     }
 
     fn add(&mut self, node: &Node) -> Result<(), TooLarge> {
@@ -117,7 +151,8 @@ impl Builder {
         }
         match node {
             Node::One(set) => {
-                self.state(State::One(*set))?;
+                let set = self.set(*set)?;
+                self.state(State::One(set))?;
             }
             Node::Sequence(parts) => parts.iter().try_for_each(|part| self.add(part))?,
             Node::Choice(branches) => self.choice(branches)?,
@@ -129,8 +164,8 @@ impl Builder {
                     None => {
                         let fork = self.state(State::Fork(0))?;
                         self.add(node)?;
-                        self.state(State::Jump(fork))?;
-                        self.lead_here(fork);
+                        self.state(State::Jump(short(fork)?))?;
+                        self.lead_here(fork)?;
                     }
                     Some(most) => {
                         let mut forks = Vec::new();
@@ -138,7 +173,7 @@ impl Builder {
                             forks.push(self.state(State::Fork(0))?);
                             self.add(node)?;
                         }
-                        forks.into_iter().for_each(|fork| self.lead_here(fork));
+                        forks.into_iter().try_for_each(|fork| self.lead_here(fork))?;
                     }
                 }
             }
@@ -153,10 +188,9 @@ impl Builder {
             let fork = self.state(State::Fork(0))?;
             self.add(branch)?;
             jumps.push(self.state(State::Jump(0))?);
-            self.lead_here(fork);
+            self.lead_here(fork)?;
         }
         self.add(last)?;
-        jumps.into_iter().for_each(|jump| self.lead_here(jump));
-        Ok(())
+        jumps.into_iter().try_for_each(|jump| self.lead_here(jump))
     }
 }

@@ -19,7 +19,7 @@ const MAX_LENGTH: usize = 256;
 #[serde(try_from = "String", into = "String")]
 pub struct Regex {
     text: String,
-    /// Up to 64 KiB, so copies of a rule share it.
+    /// Up to 8 KiB, so copies of a rule share it.
     machine: Arc<Machine>,
 }
 
@@ -39,7 +39,7 @@ pub enum RegexFault {
     /// More than 256 bytes.
     #[error("a regular expression has at most {MAX_LENGTH} bytes")]
     TooLong,
-    /// More than 64 KiB when compiled.
+    /// More than 2,048 states when compiled.
     #[error("the regular expression is too large; repeat less, or write fewer alternatives")]
     TooLarge,
     /// Groups inside groups, too often.
