@@ -24,6 +24,8 @@ pub struct Compiled {
     pub program: Program,
     /// The workloads.
     pub inventory: Inventory,
+    /// How filters work, whatever the policies say.
+    pub settings: Settings,
     /// The names of the tiers, by their order (S2).
     pub tiers: BTreeMap<u32, String>,
     /// The addresses of each Network, by its name (S42).
@@ -49,7 +51,7 @@ impl Compiled {
             revision: String::new(),
             program: self.program.clone(),
             inventory: self.inventory.clone(),
-            settings: Settings::default(),
+            settings: self.settings.clone(),
         };
         configuration.revision = revision(&configuration);
         configuration

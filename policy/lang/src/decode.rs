@@ -1,5 +1,6 @@
 //! Nodes to documents: every field is read by its type or refused, and nothing is left over.
 
+mod answer;
 mod block;
 mod container;
 mod fields;
@@ -12,6 +13,7 @@ mod peer;
 mod policy;
 mod port;
 mod probe;
+mod reporting;
 mod rule;
 mod selector;
 mod test;
@@ -50,7 +52,7 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
     match (version.rsplit_once('/').map_or("", |(group, _)| group), kind.value.as_str()) {
         ("", "List") => list(fields, report, documents),
         (_, "Policy" | "ClusterPolicy") if version != API_VERSION => wrong_version(API_VERSION, report),
-        (_, "Inventory") if version != API_VERSION => wrong_version(API_VERSION, report),
+        (_, "Inventory" | "Reporting") if version != API_VERSION => wrong_version(API_VERSION, report),
         ("bookend.dev", "Policy") => documents.extend(policy::policy(fields, report).map(Document::Policy)),
         (_, "PolicyTest") if version != API_VERSION => wrong_version(API_VERSION, report),
         ("bookend.dev", "PolicyTest") => {
@@ -67,6 +69,9 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
         }
         ("bookend.dev", "Network") => {
             documents.extend(network::network(fields, report).map(Document::Network));
+        }
+        ("bookend.dev", "Reporting") => {
+            documents.extend(reporting::reporting(fields, report).map(Document::Reporting));
         }
         ("bookend.dev", "Tier") => documents.extend(tier::tier(fields, report).map(Document::Tier)),
         ("", "Pod" | "ReplicationController" | "Namespace" | "Node" | "Service" | "ServiceAccount")
@@ -113,8 +118,7 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
         }
         ("bookend.dev", name) => {
             let message = format!("there is no kind `{name}` in `{version}`");
-            let cure =
-                "the kinds are `Policy`, `ClusterPolicy`, `Tier`, `Network`, `Inventory` and `PolicyTest`";
+            let cure = "the kinds are `Policy`, `ClusterPolicy`, `Tier`, `Network`, `Inventory`, `Reporting` and `PolicyTest`";
             report.add(Code::UnknownKind, kind.span, message, cure);
         }
         (_, name) => {
@@ -149,7 +153,7 @@ fn list(mut fields: Fields<'_>, report: &mut Report, documents: &mut Vec<Documen
 }
 
 /// The kinds of documents that matter here.
-const KINDS: [&str; 17] = [
+const KINDS: [&str; 18] = [
     "Policy",
     "Node",
     "Tier",
@@ -157,6 +161,7 @@ const KINDS: [&str; 17] = [
     "ClusterPolicy",
     "PolicyTest",
     "Inventory",
+    "Reporting",
     "Pod",
     "Namespace",
     "Service",

@@ -7,8 +7,8 @@ mod test;
 
 pub use facts::Service;
 pub(crate) use facts::{
-    Injection, InventoryDocument, Kind, NamespaceDocument, NetworkDocument, NodeDocument, TierDocument,
-    WorkloadDocument,
+    Injection, InventoryDocument, Kind, NamespaceDocument, NetworkDocument, NodeDocument, ReportingDocument,
+    TierDocument, WorkloadDocument,
 };
 pub(crate) use policy::{
     Entity, IsolateDocument, NamespacesDocument, NetworksDocument, PeerDocument, PolicyDocument,
@@ -40,6 +40,7 @@ pub(crate) enum Document {
     Node(NodeDocument),
     Network(NetworkDocument),
     Tier(TierDocument),
+    Reporting(ReportingDocument),
     Service(Spanned<Service>),
     Test(TestDocument),
 }

@@ -37,3 +37,13 @@ pub(crate) const REGEX: usize = 256;
 pub(crate) const WHEN: usize = 1_024;
 /// Either side of a priority.
 pub(crate) const PRIORITY: i64 = 1_000_000;
+/// Bytes of the body of a rule's `answer`.
+pub(crate) const BODY: usize = 4_096;
+/// Entries of the `headers` of a rule's `answer`.
+pub(crate) const ANSWER_HEADERS: usize = 16;
+/// Of a `Reporting` document: one in how many decisions is logged.
+pub(crate) const SAMPLE: i64 = 1_000_000;
+/// Of a `Reporting` document: lines of decisions a second.
+pub(crate) const LINES: i64 = 10_000;
+/// Of a `Reporting` document: rules with counters of their own.
+pub(crate) const COUNTED: i64 = 10_000;

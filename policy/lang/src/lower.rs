@@ -1,9 +1,10 @@
-//! Documents to a program and an inventory: names resolved, defaults filled in, contradictions refused.
+//! Documents to a program, an inventory and settings: names resolved, defaults filled in, contradictions refused.
 
 mod facts;
 mod namespace;
 mod network;
 mod policies;
+mod reporting;
 mod surroundings;
 mod tests;
 mod tier;
@@ -11,5 +12,6 @@ mod workloads;
 
 pub(crate) use facts::{Facts, World};
 pub(crate) use policies::{RulePlace, policy};
+pub(crate) use reporting::settings;
 pub(crate) use surroundings::{BUILT_IN_TIERS, DEFAULT_TIER, Surroundings};
 pub(crate) use tests::tests;

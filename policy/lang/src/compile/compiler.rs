@@ -76,6 +76,12 @@ impl Compiler {
                 _ => None,
             });
         let tests = lower::tests(tests.collect(), &mut later);
+        let reporting =
+            self.readings.units().flat_map(|unit| &unit.documents).filter_map(|document| match document {
+                Document::Reporting(reporting) => Some(reporting),
+                _ => None,
+            });
+        let settings = lower::settings(reporting, &mut later);
         report.append(&later, |span| places.of(span));
         // Warnings about documents that are refused anyway would only distract.
         if !report.refuses() {
@@ -88,6 +94,7 @@ impl Compiler {
             return Err(Refused { diagnostics });
         }
         self.compiled.warnings = diagnostics;
+        self.compiled.settings = settings;
         self.compiled.tests = tests.into_iter().map(|suite| places.of_suite(suite)).collect();
         let probes = self.world.probes.iter();
         self.compiled.probes =

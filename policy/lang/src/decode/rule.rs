@@ -1,6 +1,7 @@
 //! An element of `allow`, `deny` or `pass`.
 
 use super::{
+    answer,
     fields::{Fields, distinct, into_list, optional, word},
     http, name, peer,
     policy::{self, Defaults},
@@ -44,11 +45,12 @@ pub(super) fn rule(
     let http = distinct(http_node, "http", limit::CONDITIONS, report, |node, report| {
         http::condition(node, 0, report)
     });
+    let answer = optional(fields.get("answer").map(|node| answer::answer(node, action, report)));
     fields.finish(report);
     let (name, ports, not_ports) = (name?, ports?, into_list(not_ports?));
     let ports_sound = left(&ports, ports_node.map(|node| node.span), &not_ports, report);
     let over_tcp = over_tcp(&ports, &not_ports, http_node.is_some(), report);
-    let (priority, mode, at, from, to, http) = (priority?, mode?, at?, from?, to?, http?);
+    let (priority, mode, at, from, to, http, answer) = (priority?, mode?, at?, from?, to?, http?, answer?);
     if !ports_sound || !over_tcp {
         return None;
     }
@@ -66,6 +68,7 @@ pub(super) fn rule(
         not_ports,
         http,
         http_span: http_node.map(|node| node.span),
+        answer,
     })
 }
 

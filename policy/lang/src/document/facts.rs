@@ -1,6 +1,7 @@
-//! What documents say about the world: workloads, namespaces, nodes, networks, tiers, names.
+//! What documents say about the world: workloads, namespaces, nodes, networks, tiers, names; and how
+//! filters work in it.
 
-use bookend_engine::{Block, Instance, Labels, NamedPort};
+use bookend_engine::{Block, Instance, Labels, NamedPort, Settings};
 
 use super::{ProbeDocument, Rewriting, Spanned};
 use crate::Span;
@@ -118,6 +119,13 @@ pub(crate) struct TierDocument {
     pub(crate) name: Spanned<String>,
     pub(crate) order: Spanned<u32>,
     pub(crate) namespaced: bool,
+}
+
+/// `kind: Reporting`.
+#[derive(Clone, Debug)]
+pub(crate) struct ReportingDocument {
+    pub(crate) name: Spanned<String>,
+    pub(crate) settings: Settings,
 }
 
 /// A Kubernetes Service: a name for workloads.

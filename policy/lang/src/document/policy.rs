@@ -1,7 +1,7 @@
 //! Policies as they were written.
 
 use bookend_engine::{
-    Action, Block, Clause, Ends, HttpMatch, LabelExpression, LabelMatch, Labels, Mode, PortMatch,
+    Action, Answer, Block, Clause, Ends, HttpMatch, LabelExpression, LabelMatch, Labels, Mode, PortMatch,
     PrincipalPattern,
 };
 
@@ -45,6 +45,7 @@ pub(crate) struct RuleDocument {
     pub(crate) not_ports: Vec<Spanned<PortMatch>>,
     pub(crate) http: Clause<HttpMatch>,
     pub(crate) http_span: Option<Span>,
+    pub(crate) answer: Option<Spanned<Answer>>,
 }
 
 /// An element of `from` or `to`, or of the `not` of one. All that is said must hold; something is said.

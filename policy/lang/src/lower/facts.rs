@@ -52,7 +52,7 @@ impl<'d> Facts<'d> {
             Document::Network(network) => self.networks.push(network),
             Document::Tier(tier) => self.tiers.push(tier),
             Document::Service(service) => self.services.push(service),
-            Document::Policy(_) | Document::Test(_) => return false,
+            Document::Policy(_) | Document::Test(_) | Document::Reporting(_) => return false,
         }
         true
     }

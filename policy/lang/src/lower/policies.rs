@@ -160,7 +160,7 @@ impl Lowering<'_> {
             ports: values(document.ports),
             not_ports: document.not_ports.into_iter().map(|port| port.value).collect(),
             http: document.http,
-            answer: None,
+            answer: document.answer.map(|answer| Box::new(answer.value)),
         });
     }
 

@@ -55,6 +55,7 @@ fn holds(root: &Value, schema: &Value, keyword: &str, wanted: &Value, value: &Va
             },
             Value::Object(fields) => match keyword {
                 "minProperties" => fields.len() >= size(),
+                "maxProperties" => fields.len() <= size(),
                 "required" => all().all(|key| fields.contains_key(key.as_str().unwrap())),
                 "properties" => fields
                     .iter()
@@ -85,7 +86,7 @@ fn matches(pattern: &str, text: &str) -> bool {
 
 /// A keyword about values of another type holds.
 fn elsewhere(keyword: &str) -> bool {
-    const KNOWN: [&str; 15] = [
+    const KNOWN: [&str; 16] = [
         "minimum",
         "maximum",
         "minLength",
@@ -96,6 +97,7 @@ fn elsewhere(keyword: &str) -> bool {
         "uniqueItems",
         "items",
         "minProperties",
+        "maxProperties",
         "required",
         "properties",
         "additionalProperties",

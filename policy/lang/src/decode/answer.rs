@@ -1,0 +1,173 @@
+//! `answer` of a rule: what a proxy tells whom it refuses.
+
+use super::fields::{Fields, integer, optional, quoted, string, text, wrong_type};
+use crate::{
+    Code,
+    diagnostic::Report,
+    document::Spanned,
+    limit,
+    yaml::{Entry, Node, Value},
+};
+use bookend_engine::{Action, Answer};
+
+/// Statuses that may be answered: others tell that the request was met, or that more is to come (RFC 9110, 15).
+const STATUSES: core::ops::RangeInclusive<i64> = 300..=599;
+
+/// The status where none is written (RFC 9110, 15.5.4).
+const FORBIDDEN: u16 = 403;
+
+/// Statuses that mean nothing without a header (RFC 9110, 15.4, 15.5.2, 15.5.6, 15.5.8).
+const NEEDED: [(u16, &str); 8] = [
+    (301, "location"),
+    (302, "location"),
+    (303, "location"),
+    (307, "location"),
+    (308, "location"),
+    (401, "www-authenticate"),
+    (405, "allow"),
+    (407, "proxy-authenticate"),
+];
+
+/// Headers that concern one hop or the length of the message (RFC 9110, 7.6.1 and 8.6; RFC 9112, 6.1), and those that
+/// the proxy itself writes over.
+const OF_THE_PROXY: [&str; 13] = [
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "date",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "server",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Headers by which proxies, and gRPC, tell each other what became of a request.
+const RESERVED: [&str; 3] = ["grpc-", "x-envoy-", "x-istio-"];
+
+/// Reads the answer of a rule that does `action`.
+pub(super) fn answer(node: &Node, action: Action, report: &mut Report) -> Option<Spanned<Answer>> {
+    if action != Action::Deny {
+        let message = format!("a rule that does not deny answers nobody: this one is in `{}`", action.name());
+        report.add(Code::IdleAnswer, node.span, message, "remove it, or write the rule in `deny`");
+    }
+    let mut fields = Fields::of(node, "answer", report)?;
+    let status_node = fields.get("status");
+    let status = optional(status_node.map(|node| integer(node, "status", STATUSES, report)));
+    let body_node = fields.get("body");
+    let body = optional(body_node.map(|node| text(node, "body", limit::BODY, report)));
+    let headers = optional(fields.get("headers").map(|node| headers(node, report)));
+    let (place, unknown) = (fields.place(), fields.has_unknown());
+    fields.finish(report);
+    let (status, body, headers) = (status?, body?, headers?);
+    if status.is_none() && body.is_none() && headers.is_none() {
+        if !unknown {
+            let cure = "add `status`, `body` or `headers`, or leave `answer` out";
+            report.add(Code::EmptyMapping, place, "the answer says nothing", cure);
+        }
+        return None;
+    }
+    let status = status.and_then(|number| u16::try_from(number).ok()).unwrap_or(FORBIDDEN);
+    let headers = headers.unwrap_or_default();
+    let span = status_node.map_or(node.span, |node| node.span);
+    let mut sound = action == Action::Deny && !unknown;
+    if let Some((_, name)) = NEEDED.iter().find(|(of, _)| *of == status)
+        && !headers.iter().any(|(known, _)| known == name)
+    {
+        let message = format!("`status: {status}` means nothing without the header `{name}`");
+        report.add(
+            Code::BadAnswer,
+            span,
+            message,
+            format!("add `{name}` to `headers`, or write another status"),
+        );
+        sound = false;
+    }
+    if let (304, Some(body)) = (status, &body) {
+        let message = "a `status: 304` has no body";
+        report.add(Code::BadAnswer, body.span, message, "remove the body, or write another status");
+        sound = false;
+    }
+    let body = body.map(|body| body.value).unwrap_or_default();
+    sound.then_some(Spanned { value: Answer { status, body, headers }, span: node.span })
+}
+
+/// Names in lower case and values, by name.
+fn headers(node: &Node, report: &mut Report) -> Option<Vec<(String, String)>> {
+    let Value::Mapping(entries) = &node.value else {
+        wrong_type(node, "headers", "a mapping", report);
+        return None;
+    };
+    if entries.is_empty() {
+        report.add(Code::EmptyMapping, node.span, "`headers` is empty", "add a header, or leave it out");
+        return None;
+    }
+    if entries.len() > limit::ANSWER_HEADERS {
+        let most = limit::ANSWER_HEADERS;
+        let message = format!("`headers` has {} entries, and {most} are the most", entries.len());
+        report.add(Code::TooMany, node.span, message, "leave some out");
+        return None;
+    }
+    let mut read: Vec<(&Entry, String, String)> = Vec::new();
+    let mut sound = true;
+    for entry in entries {
+        let (name, value) = (name(entry, report), value(entry, report));
+        let Some((name, value)) = name.zip(value) else {
+            sound = false;
+            continue;
+        };
+        if let Some((first, ..)) = read.iter().find(|(_, known, _)| *known == name) {
+            let message = format!("the header `{name}` is written twice");
+            let related = (first.key_span, "the first time");
+            report.add_related(Code::DuplicateEntry, entry.key_span, message, "remove one of them", related);
+            sound = false;
+        }
+        read.push((entry, name, value));
+    }
+    read.sort_by(|(_, a, _), (_, b, _)| a.cmp(b));
+    sound.then(|| read.into_iter().map(|(_, name, value)| (name, value)).collect())
+}
+
+/// The name of a header that a rule may answer with, in lower case.
+fn name(entry: &Entry, report: &mut Report) -> Option<String> {
+    // RFC 9110, 5.6.2.
+    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    let name = entry.key.to_ascii_lowercase();
+    let cure = match name.as_str() {
+        ":status" => "write `status` beside `headers`",
+        _ if name.starts_with(':') => "pseudo headers are the proxy's; remove it",
+        _ if name.is_empty() || name.len() > limit::NAME || !name.chars().all(token) => {
+            "use letters, digits and `-`, such as `x-reason`"
+        }
+        _ if OF_THE_PROXY.contains(&name.as_str()) => "the proxy writes it itself; remove it",
+        _ if RESERVED.iter().any(|prefix| name.starts_with(prefix)) => {
+            "proxies and gRPC speak to each other by it; remove it"
+        }
+        _ => return Some(name),
+    };
+    let message = format!("`{}` is not the name of a header that a rule can answer with", quoted(&entry.key));
+    report.add(Code::BadAnswer, entry.key_span, message, cure);
+    None
+}
+
+/// The value of a header: printable ASCII, with spaces and tabs inside only (RFC 9110, 5.5).
+fn value(entry: &Entry, report: &mut Report) -> Option<String> {
+    let what = quoted(&entry.key);
+    // A value may be empty, which `text` refuses.
+    let value = string(&entry.value, &what, report)?;
+    let cure = if value.value.len() > limit::TEXT {
+        format!("write at most {} bytes", limit::TEXT)
+    } else if value.value.chars().any(|c| !matches!(c, ' '..='~' | '\t')) {
+        "use printable ASCII, spaces and tabs; other characters belong into the body".to_owned()
+    } else if value.value.trim() != value.value {
+        "remove the white space at its ends, which is no part of a value".to_owned()
+    } else {
+        return Some(value.value);
+    };
+    report.add(Code::BadAnswer, value.span, format!("this is not a value of the header `{what}`"), cure);
+    None
+}
