@@ -18,6 +18,10 @@ pub struct Answer {
     pub audit: Audit,
 }
 
+/// The id in the place of a rule's where a filter at the source does not judge, because it cannot tell where traffic goes
+/// (S61): it passes, and the kernel judges it.
+pub const LEFT_TO_THE_KERNEL: &str = "left-to-the-kernel";
+
 /// What is reported of rules that are only audited (S36).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Audit {
@@ -40,6 +44,11 @@ impl Answer {
     /// An answer.
     pub fn new(verdict: Verdict, id: impl Into<String>) -> Self {
         Self { verdict, id: id.into(), audit: Audit::Silent }
+    }
+
+    /// What a filter at the source says of traffic that it does not judge (S61).
+    pub fn left_to_the_kernel() -> Self {
+        Self::new(Verdict::Allow, LEFT_TO_THE_KERNEL)
     }
 
     /// The same with this audit beside it, unless it says nothing else.

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
-use bookend_engine::Protocol;
+use bookend_engine::{End, Protocol};
 
 use crate::frame::Notation;
 use crate::world::Family;
@@ -143,12 +143,15 @@ fn questions(
     let destination = world.party(target.name, family)?;
     let protocol = target.protocol(family);
     let seen = seen(raw, &source, world)?;
+    let end = raw.end.map_or(End::Destination, End::from);
+    ensure!(end == End::Destination || raw.packet.is_none(), "packets are judged at both ends");
     let ask = |traffic: Traffic| Question {
         source: source.clone(),
         destination: destination.clone(),
         protocol,
         port: target.port(family),
         traffic,
+        end,
     };
     if let Some(answer) = &raw.packet {
         expectations.push(Expectation { question: ask(Traffic::Packet), answer: answer.parse()? });

@@ -22,7 +22,7 @@ pub mod run;
 pub mod vehicle;
 pub mod world;
 
-pub use answer::{Answer, Audit, Judged};
+pub use answer::{Answer, Audit, Judged, LEFT_TO_THE_KERNEL};
 pub use case::{Case, Expectation, Section, Sequence, Step};
 pub use corpus::Corpus;
 pub use question::{Head, Party, Question, Seen, Tokens, Traffic};

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::net::IpAddr;
 
-use bookend_engine::{HeaderLine, Protocol, Request};
+use bookend_engine::{End, HeaderLine, Protocol, Request};
 
 /// One end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct Question {
     pub port: u16,
     /// What travels on it.
     pub traffic: Traffic,
+    /// The end whose filter is asked about it (S60). Packets are judged at both.
+    pub end: End,
 }
 
 /// What travels on a connection.
@@ -119,7 +121,7 @@ impl Question {
 
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { source, destination, protocol, port, traffic } = self;
+        let Self { source, destination, protocol, port, traffic, end } = self;
         write!(f, "{} to {}", source.name, destination.name)?;
         match protocol {
             Protocol::Tcp => write!(f, ":{port}")?,
@@ -134,6 +136,10 @@ impl fmt::Display for Question {
             Traffic::Packet => f.write_str(", packet"),
             Traffic::Stream(_) => f.write_str(", stream"),
             Traffic::Request { head, tokens, .. } => write!(f, ", {head}{tokens}"),
+        }?;
+        match end {
+            End::Source => f.write_str(", at the source"),
+            End::Destination => Ok(()),
         }
     }
 }

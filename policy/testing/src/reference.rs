@@ -46,6 +46,11 @@ impl Vehicle for Reference {
     fn judge(&mut self, question: &Question) -> anyhow::Result<Judged> {
         let documents = self.documents.as_ref().context("no world was entered")?;
         let facts = Facts::of(question, documents);
+        // S61: behind an address of no workload may be a Service.
+        let stranger = documents.at(question.destination.address).is_none();
+        if facts.alone == Some(End::Source) && stranger && matches!(question.traffic, Traffic::Stream(_)) {
+            return Ok(Answer::left_to_the_kernel().into());
+        }
         let (enforced, rehearsed) = (facts.decide(false), facts.decide(true));
         let audit = (rehearsed != enforced).then_some((rehearsed.verdict, rehearsed.id));
         Ok(Answer::new(enforced.verdict, enforced.id).with(audit).into())
@@ -63,6 +68,8 @@ struct Facts<'q> {
     port: u16,
     /// Whether the destination has a filter.
     proxied: bool,
+    /// The end whose filter judges for this end only (S60); nothing where both are judged.
+    alone: Option<End>,
     traffic: &'q Traffic,
 }
 
@@ -101,7 +108,8 @@ impl<'q> Facts<'q> {
         };
         let mut source = by_address(question.source.address);
         let mut convict = None;
-        if let Some(Seen { uri_sans, address }) = question.seen() {
+        let alone = (question.end == bookend_engine::End::Source).then_some(End::Source);
+        if let (Some(Seen { uri_sans, address }), None) = (question.seen(), alone) {
             let seen = address.map(by_address);
             let trusted = documents.trust_addresses && uri_sans.is_empty();
             source = match (account(documents, uri_sans), seen) {
@@ -130,12 +138,13 @@ impl<'q> Facts<'q> {
             port: question.port,
             proxied: documents.at(question.destination.address).is_some_and(|workload| workload.proxied),
             traffic: &question.traffic,
+            alone,
         }
     }
 
     /// Both ends, joined (S1, S10).
     fn decide(&self, rehearsal: bool) -> Ruling {
-        let decide = |end| match self.governing(end) {
+        let decide = |end| match self.governing(end).filter(|_| self.alone.is_none_or(|own| own == end)) {
             None => Ruling::default(),
             Some(_) => self.tier(end, &self.documents.tiers, rehearsal),
         };

@@ -7,7 +7,7 @@ mod tables;
 use std::sync::Arc;
 
 pub use decision::Decision;
-pub use proxy::{Proxy, proxied};
+pub use proxy::{Proxy, proxied, sending};
 pub use tables::{Tables, join, opening};
 
 use crate::{Judged, Question, Sequence, World};

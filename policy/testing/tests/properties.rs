@@ -83,6 +83,9 @@ fn questions(
         questions.push(at_the_proxy(&packet, seen.clone(), Some(request.clone())));
         questions.push(at_the_proxy(&packet, seen, None));
     }
+    let sent: Vec<Question> =
+        questions.iter().filter(|question| question.seen().is_some()).cloned().collect();
+    questions.extend(sent.into_iter().map(|question| Question { end: End::Source, ..question }));
     questions
 }
 
@@ -115,10 +118,14 @@ fn agree(
     Ok(())
 }
 
-/// Whether the destination is the only workload under its account, or all have the same ports and the same proxy. What a
-/// proxy knows of itself does not tell them apart.
+/// Whether the workload whose proxy is asked is the only one under its account, or all have the same ports and the same proxy.
+/// What a proxy knows of itself does not tell them apart.
 fn unmistakable(world: &World, question: &Question) -> bool {
-    let Some(own) = world.inventory.at(question.destination.address) else { return true };
+    let party = match question.end {
+        End::Source => &question.source,
+        End::Destination => &question.destination,
+    };
+    let Some(own) = world.inventory.at(party.address) else { return true };
     let mut others = world.inventory.under(&own.identity.namespace, &own.identity.service_account);
     others.all(|other| other.identity.ports == own.identity.ports && other.identity.jwt == own.identity.jwt)
 }

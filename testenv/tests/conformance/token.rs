@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bookend_engine::{Protocol, Verdict};
+use bookend_engine::{End, Protocol, Verdict};
 use bookend_testenv::envoy::Verifier;
 use bookend_testenv::token::{Signer, tampered, unsigned};
 use bookend_testing::question::{Head, Tokens};
@@ -96,6 +96,7 @@ impl Scene {
             protocol: Protocol::Tcp,
             port: 80,
             traffic: Traffic::Request { peer, head, tokens: Tokens::default() },
+            end: End::Destination,
         };
         self.envoy.judge(&question).unwrap()
     }

@@ -3,6 +3,7 @@
 use core::net::IpAddr;
 use std::collections::BTreeMap;
 
+use bookend_engine::End;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
@@ -42,6 +43,8 @@ pub(super) struct RawCase {
     pub(super) sans: Option<Vec<String>>,
     /// The direct address that the destination's proxy sees, where it is not the source's; or `unknown`.
     pub(super) address: Option<SeenAddress>,
+    /// The end whose filter judges streams and requests; the destination's where nothing is said.
+    pub(super) end: Option<RawEnd>,
     pub(super) packet: Option<String>,
     pub(super) stream: Option<String>,
     /// The claims of the tokens that the destination's proxy verified, or `unreadable`.
@@ -65,6 +68,23 @@ impl<'de> Deserialize<'de> for SeenAddress {
         match String::deserialize(deserializer)?.as_str() {
             "unknown" => Ok(Self::Unknown),
             text => text.parse().map(Self::Known).map_err(D::Error::custom),
+        }
+    }
+}
+
+/// `end:` of a case.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum RawEnd {
+    Source,
+    Destination,
+}
+
+impl From<RawEnd> for End {
+    fn from(raw: RawEnd) -> Self {
+        match raw {
+            RawEnd::Source => Self::Source,
+            RawEnd::Destination => Self::Destination,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use bookend_engine::Protocol;
+use bookend_engine::{End, Protocol};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -100,6 +100,7 @@ impl Pair {
             protocol,
             port,
             traffic: Traffic::Packet,
+            end: End::Destination,
         }
     }
 }

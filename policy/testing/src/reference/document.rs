@@ -126,7 +126,8 @@ impl Documents {
                     documents.policy(&format!("{namespace}/{name}"), Some(&namespace), spec, &orders)?;
                 }
                 "ClusterPolicy" => documents.policy(&name, None, spec, &orders)?,
-                "Tier" => {}
+                // The one is read above, the other changes no verdict.
+                "Tier" | "Reporting" => {}
                 "Network" => {
                     let labels = metadata.get("labels").unwrap_or(&nothing).clone();
                     documents.networks.insert(name, (labels, list(spec, "cidrs").to_vec()));

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use bookend_engine::{Connection, Exchange, Judgement, NoTrace, Peer, decide, rehearse};
+use bookend_engine::{
+    Connection, Decision as EndDecision, End, Exchange, Identity, Judgement, NoTrace, Peer, decide,
+    decide_end, rehearse, rehearse_end,
+};
 
 use super::Vehicle;
 use crate::{Answer, Judged, Question, Traffic, World};
@@ -28,7 +31,7 @@ impl Vehicle for Decision {
         let world = self.world.as_ref().context("no world was entered")?;
         let inventory = &world.inventory;
         let uri_sans: Vec<&str>;
-        let source = match question.seen() {
+        let source = match question.seen().filter(|_| question.end == End::Destination) {
             None => inventory.endpoint(question.source.address),
             Some(seen) => {
                 uri_sans = seen.uri_sans.iter().map(AsRef::as_ref).collect();
@@ -51,6 +54,9 @@ impl Vehicle for Decision {
                 Exchange::Http(&request)
             }
         };
+        if question.end == End::Source {
+            return Ok(at_the_source(world, &connection, exchange).into());
+        }
         let judgement = decide(&world.program, &connection, exchange, &mut NoTrace);
         let audit = rehearse(&world.program, &connection, exchange, &judgement, &mut NoTrace);
         let told =
@@ -58,4 +64,17 @@ impl Vehicle for Decision {
         let (verdict, id) = told(&judgement);
         Ok(Answer::new(verdict, id).with(audit.as_ref().map(told)).into())
     }
+}
+
+/// What holds at the source's filter, which knows its own workload, and the destination by its address (S60, S61).
+fn at_the_source(world: &World, connection: &Connection<'_>, exchange: Exchange<'_>) -> Answer {
+    let stranger = connection.destination.identity == Identity::Outside;
+    if stranger && matches!(exchange, Exchange::Stream) {
+        return Answer::left_to_the_kernel();
+    }
+    let decision = decide_end(&world.program, End::Source, connection, exchange, &mut NoTrace);
+    let audit = rehearse_end(&world.program, End::Source, connection, exchange, &decision, &mut NoTrace);
+    let told = |decision: EndDecision<'_>| (decision.verdict, decision.cause.id().to_owned());
+    let (verdict, id) = told(decision);
+    Answer::new(verdict, id).with(audit.map(told))
 }

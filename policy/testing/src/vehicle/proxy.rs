@@ -1,9 +1,10 @@
 //! The engine, as the filter uses it: a configuration that came as JSON, narrowed to the proxy's own workload.
 
+use core::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Context;
-use bookend_engine::{Configuration, Enforcement, Exchange, OwnWorkload, Peer, Protocol};
+use bookend_engine::{Configuration, End, Enforcement, Exchange, FilterEnd, OwnWorkload, Peer, Protocol};
 
 use super::Vehicle;
 use crate::{Answer, Judged, Question, Traffic, World};
@@ -29,11 +30,18 @@ impl Vehicle for Proxy {
         let Some(seen) = question.seen() else {
             return Ok(Judged::NotApplicable("packets are the kernel's business"));
         };
-        let own = match proxied(world, question) {
+        let own = match question.end {
+            End::Destination => proxied(world, question),
+            End::Source => sending(world, question),
+        };
+        let own = match own {
             Ok(own) => own,
             Err(reason) => return Ok(Judged::NotApplicable(reason)),
         };
-        let configuration = Configuration::from_json(&world.configuration.to_json()?)?;
+        let mut configuration = Configuration::from_json(&world.configuration.to_json()?)?;
+        if question.end == End::Source {
+            configuration.settings.end = FilterEnd::Source;
+        }
         let enforcement = Enforcement::new(configuration, own);
         let uri_sans: Vec<_> = seen.uri_sans.iter().map(String::as_str).collect();
         let peer = Peer { uri_sans: &uri_sans, address: seen.address };
@@ -46,7 +54,17 @@ impl Vehicle for Proxy {
             }
             _ => Exchange::Stream,
         };
-        let ruling = enforcement.decide(peer, Some(question.destination.address), question.port, exchange);
+        let (source, destination) = (question.source.address, question.destination.address);
+        let ruling = match question.end {
+            End::Destination => enforcement.decide(peer, Some(destination), question.port, exchange),
+            End::Source => {
+                let destination = SocketAddr::new(destination, question.port);
+                match enforcement.decide_outbound(Some(source), destination, exchange) {
+                    Some(ruling) => ruling,
+                    None => return Ok(Answer::left_to_the_kernel().into()),
+                }
+            }
+        };
         let audit = ruling.audit.map(|(_, decision)| (decision.verdict, decision.cause.id().to_owned()));
         Ok(Answer::new(ruling.verdict(), ruling.id()).with(audit).into())
     }
@@ -57,15 +75,32 @@ impl Vehicle for Proxy {
 /// # Errors
 /// The reason.
 pub fn proxied(world: &World, question: &Question) -> Result<OwnWorkload, &'static str> {
-    if question.protocol != Protocol::Tcp {
+    if question.end == End::Source {
+        return Err("the filter at the source is asked");
+    }
+    own(world, question.protocol, question.destination.address)?.ok_or("the destination has no proxy")
+}
+
+/// The workload whose proxy the traffic of `question` leaves through, or why it leaves through none.
+///
+/// # Errors
+/// The reason.
+pub fn sending(world: &World, question: &Question) -> Result<OwnWorkload, &'static str> {
+    if question.end == End::Destination {
+        return Err("the filter at the destination is asked");
+    }
+    own(world, question.protocol, question.source.address)?.ok_or("the source has no proxy")
+}
+
+/// The workload at an address, if a proxy stands before it.
+fn own(world: &World, protocol: Protocol, address: IpAddr) -> Result<Option<OwnWorkload>, &'static str> {
+    if protocol != Protocol::Tcp {
         return Err("a proxy sees TCP only");
     }
-    match world.inventory.at(question.destination.address) {
-        Some(workload) if workload.identity.proxied => Ok(OwnWorkload {
-            namespace: workload.identity.namespace.clone(),
-            service_account: workload.identity.service_account.clone(),
-            labels: workload.identity.labels.clone(),
-        }),
-        _ => Err("the destination has no proxy"),
-    }
+    let identity = world.inventory.at(address).map(|workload| &workload.identity);
+    Ok(identity.filter(|identity| identity.proxied).map(|identity| OwnWorkload {
+        namespace: identity.namespace.clone(),
+        service_account: identity.service_account.clone(),
+        labels: identity.labels.clone(),
+    }))
 }
