@@ -164,15 +164,15 @@ pub fn facts_of_requests() -> Value {
     })
 }
 
-/// The filter among network filters that records who the peer is, once for a connection: when it begins, or when the
-/// handshake is done.
-pub fn facts_of_connections(tls: bool) -> Value {
-    let moment = if tls { "on_downstream_tls_handshake" } else { "on_new_connection" };
+/// The filter among network filters that records who the peer is, once for a connection: when the handshake is done, or
+/// when a connection without one begins. Never together with [`facts_of_requests`]: Envoy takes a second writer of the same
+/// key for a bug of its own, and writes a stack trace at every request.
+pub fn facts_of_connections() -> Value {
     json!({
         "name": "bookend.facts",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.network.set_filter_state.v3.Config",
-            (moment): [fact()],
+            "on_downstream_tls_handshake": [fact()],
         },
     })
 }
@@ -182,7 +182,6 @@ fn fact() -> Value {
         "object_key": PEER,
         "factory_key": "envoy.string",
         "format_string": { "text_format_source": { "inline_string": PEER_FORMAT }, "omit_empty_values": true },
-        "read_only": true,
         "skip_if_empty": true,
     })
 }
@@ -236,6 +235,9 @@ pub fn route(cluster: &str) -> Value {
 }
 
 /// What ends a chain of network filters: bytes go to a cluster as they come.
+///
+/// With `max_early_data_bytes` it does not stop the reading before it is connected. Without that, a filter before it
+/// that holds a connection until its handshake is done would hold the handshake as well.
 pub fn tcp_proxy(cluster: &str) -> Value {
     json!({
         "name": "envoy.filters.network.tcp_proxy",
@@ -243,6 +245,8 @@ pub fn tcp_proxy(cluster: &str) -> Value {
             "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
             "stat_prefix": cluster,
             "cluster": cluster,
+            "upstream_connect_mode": "IMMEDIATE",
+            "max_early_data_bytes": 0,
         },
     })
 }
