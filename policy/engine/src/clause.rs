@@ -1,13 +1,12 @@
 //! A part of a rule that is either absent or a list of alternatives.
 
 use alloc::vec::Vec;
-use core::{fmt, marker::PhantomData};
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{Error, SeqAccess, Visitor, value::SeqAccessDeserializer},
-};
+use serde::Serialize;
 
-use crate::Truth;
+use crate::{
+    Truth,
+    tape::{Mismatch, Read, Value},
+};
 
 /// A condition list of a rule: absent (everything satisfies it) or at least one alternative.
 ///
@@ -69,29 +68,12 @@ impl<T> Clause<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Clause<T> {
-    /// Not by way of `Option`, which serde also makes of a key that is missing.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Written<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Written<T> {
-            type Value = Clause<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("null or a list")
-            }
-
-            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-                Ok(Clause::Any)
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
-                let list = Vec::deserialize(SeqAccessDeserializer::new(list))?;
-                Clause::one_of(list).map_err(Error::custom)
-            }
+impl<T: Read> Read for Clause<T> {
+    fn read(value: Value<'_>) -> Result<Self, Mismatch> {
+        if value.is_null() {
+            return Ok(Self::Any);
         }
-
-        deserializer.deserialize_any(Written(PhantomData))
+        Self::one_of(Vec::read(value)?).map_err(|error| Mismatch::because(&error))
     }
 }
 
@@ -107,7 +89,7 @@ impl<T> From<Clause<T>> for Option<Vec<T>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Configuration, LabelExpression};
+    use crate::{Configuration, LabelExpression, tape};
     use alloc::{string::ToString, vec};
     use serde_json::{Value, json};
 
@@ -206,10 +188,13 @@ mod tests {
 
     #[test]
     fn null_is_absent_and_an_empty_list_is_refused() {
-        assert_eq!(serde_json::from_str::<Clause<u8>>("null").unwrap(), Clause::Any);
-        assert_eq!(serde_json::from_str::<Clause<u8>>("[1]").unwrap(), Clause::one_of(vec![1]).unwrap());
+        let clause = |json: &str| -> Result<Clause<u16>, _> {
+            tape::deserialize(&mut serde_json::Deserializer::from_str(json))
+        };
+        assert_eq!(clause("null").unwrap(), Clause::Any);
+        assert_eq!(clause("[1]").unwrap(), Clause::one_of(vec![1]).unwrap());
         for wrong in ["[]", "{}", "1", "[null]", "false"] {
-            assert!(serde_json::from_str::<Clause<u8>>(wrong).is_err(), "{wrong}");
+            assert!(clause(wrong).is_err(), "{wrong}");
         }
     }
 }

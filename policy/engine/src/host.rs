@@ -5,7 +5,7 @@ use core::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{Truth, written::written};
 
@@ -126,8 +126,8 @@ impl fmt::Display for Host {
 /// * `example.com`, `192.0.2.1`, `[2001:db8::1]`: exactly this host, on any port;
 /// * `*.example.com`: one or more labels before `.example.com`;
 /// * `example.com:8443`: this host, with this port written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
 pub struct HostPattern {
     text: String,
     host: Host,
@@ -186,7 +186,7 @@ impl HostPattern {
     }
 }
 
-written!(HostPattern, HostPatternError);
+written!(HostPattern);
 
 #[cfg(test)]
 mod tests {

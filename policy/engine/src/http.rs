@@ -5,11 +5,12 @@ mod token;
 mod value;
 
 use alloc::{string::String, vec::Vec};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
     Clause, Condition, Connection, Expression, HostPattern, Identity, PathPattern, Request, Tokens, Truth,
+    tape::object,
 };
 pub use grpc::{GrpcMatch, GrpcMatchError};
 pub use token::{ClaimMatch, ClaimNameError, TokenMatch};
@@ -20,8 +21,8 @@ pub(crate) use value::{header_name, parameter_name};
 /// Conditions on an HTTP request; every part that is present must hold (S30).
 ///
 /// The default says nothing, and so holds for every request.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct HttpMatch {
     /// Methods, compared byte for byte (RFC 9110, 9.1).
     pub methods: Clause<String>,
@@ -38,11 +39,22 @@ pub struct HttpMatch {
     /// Verified tokens (S54).
     pub jwt: Clause<TokenMatch>,
     /// A comparison between attributes (S55).
-    #[serde(deserialize_with = "Option::deserialize")]
     pub when: Option<Expression>,
     /// Conditions none of which may hold (S56).
     pub not: Vec<HttpMatch>,
 }
+
+object!(HttpMatch {
+    methods: "methods",
+    hosts: "hosts",
+    paths: "paths",
+    headers: "headers",
+    query: "query",
+    grpc: "grpc",
+    jwt: "jwt",
+    when: "when",
+    not: "not",
+});
 
 /// What an observer must read of a request, beyond method, authority and path, so that conditions can be judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

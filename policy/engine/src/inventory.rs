@@ -2,28 +2,34 @@
 
 use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 use core::net::IpAddr;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::{Endpoint, Identity, Labels, Location, Peer, Principal, Workload, WorkloadIdentity};
+use crate::{
+    Endpoint, Identity, Labels, Location, Peer, Principal, Workload, WorkloadIdentity, tape::object,
+};
 
 /// One place where a workload runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Instance {
     /// Its addresses, IPv4 and IPv6. No two instances share one.
-    #[serde(default)]
     pub addresses: Vec<IpAddr>,
     /// The host side of its network interface, when it runs on the host that reads this inventory.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub interface: Option<String>,
 }
+
+object!(Instance {
+    addresses: "addresses" or Vec::new(),
+    interface: "interface" or None,
+});
 
 /// The labels of namespaces, by name; shared by all workloads of a namespace.
 pub type Namespaces = BTreeMap<String, Arc<Labels>>;
 
 /// Everything that is known about who runs where.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", from = "Parts")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Inventory {
     trust_domain: String,
     trust_addresses: bool,
@@ -31,17 +37,6 @@ pub struct Inventory {
     workloads: Vec<Workload>,
     #[serde(skip)]
     index: Index,
-}
-
-/// The serialized form of [`Inventory`].
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Parts {
-    trust_domain: String,
-    #[serde(default)]
-    trust_addresses: bool,
-    namespaces: Namespaces,
-    workloads: Vec<Workload>,
 }
 
 /// Positions of workloads. Of workloads that share an address, which documents never describe, the first counts.
@@ -57,12 +52,6 @@ struct Account {
     all: Vec<usize>,
     /// One of each identity, found once and not for every request.
     distinct: Vec<usize>,
-}
-
-impl From<Parts> for Inventory {
-    fn from(Parts { trust_domain, trust_addresses, namespaces, workloads }: Parts) -> Self {
-        Self::new(trust_domain, trust_addresses, namespaces, workloads)
-    }
 }
 
 impl Default for Inventory {

@@ -1,16 +1,19 @@
 //! Label expressions, as Kubernetes `matchExpressions`.
 
 use alloc::string::String;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::{Clause, Labels};
+use crate::{
+    Clause, Labels,
+    tape::{Mismatch, Read, Value},
+};
 
 /// A condition on one label key.
 ///
 /// `NotIn` and `DoesNotExist` hold for a workload that lacks the key (Kubernetes, "Resources that support
 /// set-based requirements").
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "Written")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "Written")]
 pub enum LabelExpression {
     /// The label has one of these values.
     In {
@@ -38,47 +41,21 @@ pub enum LabelExpression {
     },
 }
 
-/// The serialized form of [`LabelExpression`], before it is checked.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The serialized form of [`LabelExpression`].
+#[derive(Clone, Serialize)]
 struct Written {
     operator: Operator,
     key: String,
-    #[serde(default, skip_serializing_if = "Clause::is_any")]
+    #[serde(skip_serializing_if = "Clause::is_any")]
     values: Clause<String>,
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Clone, Copy, Serialize)]
 enum Operator {
     In,
     NotIn,
     Exists,
     DoesNotExist,
-}
-
-/// A label expression with values where there are none, or without where there must be some.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-enum ValuesError {
-    /// `NotIn` nothing would hold for everybody.
-    #[error("the label expression has no values")]
-    Missing,
-    #[error("the label expression takes no values")]
-    Unexpected,
-}
-
-impl TryFrom<Written> for LabelExpression {
-    type Error = ValuesError;
-
-    fn try_from(Written { operator, key, values }: Written) -> Result<Self, ValuesError> {
-        match (operator, values.is_any()) {
-            (Operator::In, false) => Ok(Self::In { key, values }),
-            (Operator::NotIn, false) => Ok(Self::NotIn { key, values }),
-            (Operator::Exists, true) => Ok(Self::Exists { key }),
-            (Operator::DoesNotExist, true) => Ok(Self::DoesNotExist { key }),
-            (Operator::In | Operator::NotIn, true) => Err(ValuesError::Missing),
-            (Operator::Exists | Operator::DoesNotExist, false) => Err(ValuesError::Unexpected),
-        }
-    }
 }
 
 impl From<LabelExpression> for Written {
@@ -90,6 +67,25 @@ impl From<LabelExpression> for Written {
             LabelExpression::DoesNotExist { key } => (Operator::DoesNotExist, key, Clause::Any),
         };
         Self { operator, key, values }
+    }
+}
+
+impl Read for LabelExpression {
+    fn read(value: Value<'_>) -> Result<Self, Mismatch> {
+        let [operator, key, values] = value.members(["operator", "key", "values"])?;
+        let (key, values) = (key.read()?, values.read_or(Clause::Any)?);
+        match (operator.read::<String>()?.as_str(), values.is_any()) {
+            ("In", false) => Ok(Self::In { key, values }),
+            ("NotIn", false) => Ok(Self::NotIn { key, values }),
+            ("Exists", true) => Ok(Self::Exists { key }),
+            ("DoesNotExist", true) => Ok(Self::DoesNotExist { key }),
+            // `NotIn` nothing would hold for everybody.
+            ("In" | "NotIn", true) => Err(Mismatch::because(&"the label expression has no values")),
+            ("Exists" | "DoesNotExist", false) => {
+                Err(Mismatch::because(&"the label expression takes no values"))
+            }
+            (other, _) => Err(Mismatch::unknown(other)),
+        }
     }
 }
 

@@ -33,6 +33,7 @@ mod program;
 mod request;
 mod selector;
 mod settings;
+mod tape;
 mod text;
 mod trace;
 mod truth;

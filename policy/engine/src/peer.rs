@@ -2,18 +2,20 @@
 
 use alloc::vec::Vec;
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::{Clause, Endpoint, Identity, Location, PrincipalPattern, Selector, Truth};
+use crate::{
+    Clause, Endpoint, Identity, Location, PrincipalPattern, Selector, Truth,
+    tape::{Mismatch, Read, Value, object},
+};
 
 /// One peer of a rule; every part that is present must hold (S39).
 ///
 /// The default says nothing, and so means everybody.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct PeerMatch {
     /// Workloads of the inventory.
-    #[serde(deserialize_with = "Option::deserialize")]
     pub workloads: Option<Selector>,
     /// Addresses, those of workloads included (S13, as Kubernetes `ipBlock`): in one of these blocks.
     pub blocks: Clause<Block>,
@@ -84,17 +86,8 @@ impl Clause<PeerMatch> {
 }
 
 /// A block of addresses without some smaller blocks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "RawBlock", into = "RawBlock")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Block {
-    cidr: IpNet,
-    except: Vec<IpNet>,
-}
-
-/// The serialized form of [`Block`], before it is checked.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct RawBlock {
     cidr: IpNet,
     except: Vec<IpNet>,
 }
@@ -150,16 +143,11 @@ impl Block {
     }
 }
 
-impl TryFrom<RawBlock> for Block {
-    type Error = BlockError;
+object!(PeerMatch { workloads: "workloads", blocks: "blocks", principals: "principals", not: "not" });
 
-    fn try_from(raw: RawBlock) -> Result<Self, BlockError> {
-        Self::new(raw.cidr, raw.except)
-    }
-}
-
-impl From<Block> for RawBlock {
-    fn from(Block { cidr, except }: Block) -> Self {
-        Self { cidr, except }
+impl Read for Block {
+    fn read(value: Value<'_>) -> Result<Self, Mismatch> {
+        let [cidr, except] = value.members(["cidr", "except"])?;
+        Self::new(cidr.read()?, except.read()?).map_err(|error| Mismatch::because(&error))
     }
 }

@@ -1,12 +1,15 @@
 //! Protocols and ports.
 
 use alloc::string::String;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::{Connection, Endpoint, Identity, Truth};
+use crate::{
+    Connection, Endpoint, Identity, Truth,
+    tape::{Mismatch, Read, Value, named, object},
+};
 
 /// A transport protocol, as far as a policy tells them apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Protocol {
     /// TCP (IP protocol 6).
@@ -51,7 +54,7 @@ impl Protocol {
 }
 
 /// Destination ports that a rule means.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum PortMatch {
     /// By number.
@@ -61,26 +64,16 @@ pub enum PortMatch {
 }
 
 /// A protocol and an inclusive range of destination ports; for ICMP, of `type × 256 + code`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "RawRange", into = "RawRange")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct PortRange {
     protocol: Protocol,
     first: u16,
     last: u16,
 }
 
-/// The serialized form of [`PortRange`], before it is checked.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct RawRange {
-    protocol: Protocol,
-    first: u16,
-    last: u16,
-}
-
 /// A port by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct NamedPortMatch {
     /// The protocol, which must agree too.
     pub protocol: Protocol,
@@ -89,8 +82,8 @@ pub struct NamedPortMatch {
 }
 
 /// A port that a workload gives a name (Kubernetes `containerPort`).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct NamedPort {
     /// The name.
     pub name: String,
@@ -217,21 +210,39 @@ impl PortRange {
     }
 }
 
-impl TryFrom<RawRange> for PortRange {
-    type Error = PortRangeError;
+named!(Protocol {
+    "TCP" => Protocol::Tcp,
+    "UDP" => Protocol::Udp,
+    "SCTP" => Protocol::Sctp,
+    "ICMP" => Protocol::Icmp,
+    "ICMPV6" => Protocol::Icmpv6,
+    "OTHER" => Protocol::Other,
+});
 
-    fn try_from(RawRange { protocol, first, last }: RawRange) -> Result<Self, PortRangeError> {
-        match protocol {
-            _ if (first, last) == (0, u16::MAX) => Ok(Self::all(protocol)),
-            Protocol::Icmp | Protocol::Icmpv6 if first <= last => Ok(Self { protocol, first, last }),
-            Protocol::Icmp | Protocol::Icmpv6 => Err(PortRangeError::Reversed),
-            _ => Self::new(protocol, first, last),
+impl Read for PortMatch {
+    fn read(value: Value<'_>) -> Result<Self, Mismatch> {
+        match value.variant()? {
+            ("range", range) => range.read().map(Self::Range),
+            ("named", named) => named.read().map(Self::Named),
+            (other, _) => Err(Mismatch::unknown(other)),
         }
     }
 }
 
-impl From<PortRange> for RawRange {
-    fn from(PortRange { protocol, first, last }: PortRange) -> Self {
-        Self { protocol, first, last }
+impl Read for PortRange {
+    fn read(value: Value<'_>) -> Result<Self, Mismatch> {
+        let [protocol, first, last] = value.members(["protocol", "first", "last"])?;
+        let (protocol, first, last) = (protocol.read()?, first.read()?, last.read()?);
+        let range = match protocol {
+            _ if (first, last) == (0, u16::MAX) => Ok(Self::all(protocol)),
+            Protocol::Icmp | Protocol::Icmpv6 if first <= last => Ok(Self { protocol, first, last }),
+            Protocol::Icmp | Protocol::Icmpv6 => Err(PortRangeError::Reversed),
+            _ => Self::new(protocol, first, last),
+        };
+        range.map_err(|error| Mismatch::because(&error))
     }
 }
+
+object!(NamedPortMatch { protocol: "protocol", name: "name" });
+
+object!(NamedPort { name: "name", protocol: "protocol", port: "port" });

@@ -1,7 +1,7 @@
 //! Principals: verified SPIFFE ids, and patterns over them.
 
 use alloc::{format, string::String};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{Endpoint, Identity, Truth, WorkloadIdentity, written::written};
 
@@ -29,8 +29,8 @@ impl WorkloadIdentity {
 }
 
 /// A pattern over SPIFFE ids: a whole id, or one with `*` at the start or at the end for any rest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
 pub struct PrincipalPattern {
     text: String,
 }
@@ -114,7 +114,7 @@ fn parts(text: &str) -> (bool, &str, bool) {
     }
 }
 
-written!(PrincipalPattern, PrincipalPatternError);
+written!(PrincipalPattern);
 
 #[cfg(test)]
 mod tests {

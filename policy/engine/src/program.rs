@@ -1,16 +1,17 @@
 //! A program: every policy, lowered.
 
 use alloc::{boxed::Box, string::String, vec::Vec};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::index::Index;
 use crate::{
     Answer, Clause, Connection, End, Exchange, HttpMatch, Identity, PeerMatch, PortMatch, Selector,
     decide::filtered,
+    tape::{named, object},
 };
 
 /// What a rule does with the traffic it matches. The order is that of trial at equal priority (S2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Action {
     /// Deny it.
@@ -33,7 +34,7 @@ impl Action {
 }
 
 /// Whether a rule or an isolation is enforced or only rehearsed (S36).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Mode {
     /// It takes part in the verdict.
@@ -44,8 +45,8 @@ pub enum Mode {
 }
 
 /// The ends that a rule governs (S37).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Ends {
     /// Where connections are opened.
     pub source: bool,
@@ -70,8 +71,8 @@ impl Ends {
 pub const DEFAULT_TIER: u32 = 1000;
 
 /// One rule: connections, and what happens to them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Rule {
     /// `namespace/policy/rule`, or `policy/rule` for a cluster-wide policy; unique in the program.
     pub id: String,
@@ -87,7 +88,6 @@ pub struct Rule {
     pub at: Ends,
     /// The namespace of its policy: the rule governs only ends that lie there (S4). `None` for a cluster-wide policy,
     /// which governs ends everywhere (S38).
-    #[serde(deserialize_with = "Option::deserialize")]
     pub namespace: Option<String>,
     /// Who opens the connection.
     pub from: Clause<PeerMatch>,
@@ -100,9 +100,40 @@ pub struct Rule {
     /// With which requests. A rule with HTTP conditions concerns TCP only (S6).
     pub http: Clause<HttpMatch>,
     /// What a proxy answers to a request that it denies (S62). Boxed, because few rules have one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<Box<Answer>>,
 }
+
+named!(Action { "deny" => Action::Deny, "pass" => Action::Pass, "allow" => Action::Allow });
+
+named!(Mode { "enforce" => Mode::Enforce, "audit" => Mode::Audit });
+
+object!(Ends { source: "source", destination: "destination" });
+
+object!(Rule {
+    id: "id",
+    tier: "tier",
+    priority: "priority",
+    action: "action",
+    mode: "mode",
+    at: "at",
+    namespace: "namespace",
+    from: "from",
+    to: "to",
+    ports: "ports",
+    not_ports: "notPorts",
+    http: "http",
+    answer: "answer" or None,
+});
+
+object!(Isolation {
+    id: "id",
+    tier: "tier",
+    mode: "mode",
+    workloads: "workloads",
+    egress: "egress",
+    ingress: "ingress",
+});
 
 impl Rule {
     /// The peers the rule names at `end`.
@@ -120,8 +151,8 @@ impl Rule {
 }
 
 /// Default-deny for some workloads (S7).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Isolation {
     /// `namespace/policy/isolate[n]`, or `policy/isolate[n]`; unique in the program.
     pub id: String,
@@ -149,8 +180,8 @@ impl Isolation {
 
 /// Every policy, lowered. Rules and isolations are kept in the order in which they are tried (S2), so the order of the
 /// documents they came from makes no difference.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", from = "Parts", deny_unknown_fields)]
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Program {
     rules: Vec<Rule>,
     isolations: Vec<Isolation>,
@@ -173,19 +204,6 @@ impl Eq for Program {}
 struct Indexes {
     rules: Index,
     isolations: Index,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Parts {
-    rules: Vec<Rule>,
-    isolations: Vec<Isolation>,
-}
-
-impl From<Parts> for Program {
-    fn from(Parts { rules, isolations }: Parts) -> Self {
-        Self::new(rules, isolations)
-    }
 }
 
 /// Where something stands in the order of trial.

@@ -1,13 +1,16 @@
 //! Selecting workloads by what they are.
 
 use alloc::{string::String, vec::Vec};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::{Clause, Identity, LabelExpression, Labels, Truth, WorkloadIdentity};
+use crate::{
+    Clause, Identity, LabelExpression, Labels, Truth, WorkloadIdentity,
+    tape::{Mismatch, Read, Value, object},
+};
 
 /// Selects workloads; every part that is present must hold (S11).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Selector {
     /// Their namespaces.
     pub namespaces: NamespaceMatch,
@@ -20,7 +23,7 @@ pub struct Selector {
 }
 
 /// Which namespaces a selector speaks of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum NamespaceMatch {
     /// The one of this name.
@@ -30,13 +33,32 @@ pub enum NamespaceMatch {
 }
 
 /// A condition on labels.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct LabelMatch {
     /// Labels there must be, with these values.
     pub labels: Labels,
     /// Expressions, all of which must hold.
     pub expressions: Vec<LabelExpression>,
+}
+
+object!(Selector {
+    namespaces: "namespaces",
+    labels: "labels",
+    expressions: "expressions",
+    service_accounts: "serviceAccounts",
+});
+
+object!(LabelMatch { labels: "labels", expressions: "expressions" });
+
+impl Read for NamespaceMatch {
+    fn read(value: Value<'_>) -> Result<Self, Mismatch> {
+        match value.variant()? {
+            ("named", name) => name.read().map(Self::Named),
+            ("labelled", labels) => labels.read().map(Self::Labelled),
+            (other, _) => Err(Mismatch::unknown(other)),
+        }
+    }
 }
 
 impl LabelMatch {

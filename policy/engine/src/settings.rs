@@ -1,12 +1,15 @@
 //! How a filter works that enforces a program: no part of what the program means.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::End;
+use crate::{
+    End,
+    tape::{named, object},
+};
 
 /// What an operator decides about the filters themselves.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Settings {
     /// The end that the filter enforces.
     pub end: FilterEnd,
@@ -28,7 +31,7 @@ impl Settings {
 }
 
 /// Where a filter stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum FilterEnd {
     /// Before its workload: it judges what comes in, for both ends (S26). Gateways are destinations too.
@@ -48,24 +51,24 @@ impl From<FilterEnd> for End {
 }
 
 /// What a refused peer is told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Answers {
     /// The id of the rule that refused it. Ids tell a peer how policies are named.
     pub rule: bool,
 }
 
 /// What is attached to a request for access logs. What is refused, audited or in doubt always has the id of its rule.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct AccessLog {
     /// The id of the rule also where it allows; costs every request a call to the proxy.
     pub allowed: bool,
 }
 
 /// Which decisions are logged. The numbers mean one in so many: 1 is every one, 0 none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct DecisionLog {
     /// Of what is allowed.
     pub allowed: u32,
@@ -84,8 +87,8 @@ impl Default for DecisionLog {
 }
 
 /// What is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Metrics {
     /// Of so many rules and isolations, in the order of the program, each has counters of its own; those of all others
     /// are one.
@@ -97,3 +100,32 @@ impl Default for Metrics {
         Self { rules: 100 }
     }
 }
+
+object!(Settings {
+    end: "end" or FilterEnd::default(),
+    answers: "answers" or Answers::default(),
+    access_log: "accessLog" or AccessLog::default(),
+    decision_log: "decisionLog" or DecisionLog::default(),
+    metrics: "metrics" or Metrics::default(),
+});
+
+named!(FilterEnd { "destination" => FilterEnd::Destination, "source" => FilterEnd::Source });
+
+object!(Answers {
+    rule: "rule" or Answers::default().rule,
+});
+
+object!(AccessLog {
+    allowed: "allowed" or AccessLog::default().allowed,
+});
+
+object!(DecisionLog {
+    allowed: "allowed" or DecisionLog::default().allowed,
+    denied: "denied" or DecisionLog::default().denied,
+    audited: "audited" or DecisionLog::default().audited,
+    per_second: "perSecond" or DecisionLog::default().per_second,
+});
+
+object!(Metrics {
+    rules: "rules" or Metrics::default().rules,
+});

@@ -8,9 +8,12 @@ mod regex;
 mod syntax;
 
 use alloc::{string::String, vec::Vec};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::{EmptyClause, Truth};
+use crate::{
+    EmptyClause, Truth,
+    tape::{Mismatch, Read, Value},
+};
 pub use regex::{Regex, RegexError, RegexFault};
 
 /// How long a text may be, in bytes, to be matched by a regular expression; a longer one is in doubt. It keeps what
@@ -18,8 +21,8 @@ pub use regex::{Regex, RegexError, RegexFault};
 const MAX_MATCHED: usize = 8192;
 
 /// One thing a text is compared with, byte for byte and with regard to case.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", try_from = "Written")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum TextPattern {
     /// The whole text.
     Exact(String),
@@ -32,19 +35,9 @@ pub enum TextPattern {
 }
 
 /// Alternatives a text is compared with; at least one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<TextPattern>", into = "Vec<TextPattern>")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "Vec<TextPattern>")]
 pub struct TextMatch(Vec<TextPattern>);
-
-/// The serialized form of [`TextPattern`], before it is checked.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum Written {
-    Exact(String),
-    Prefix(String),
-    Suffix(String),
-    Regex(String),
-}
 
 /// Why a text pattern is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -158,11 +151,9 @@ impl TextMatch {
     }
 }
 
-impl TryFrom<Vec<TextPattern>> for TextMatch {
-    type Error = EmptyClause;
-
-    fn try_from(patterns: Vec<TextPattern>) -> Result<Self, EmptyClause> {
-        Self::one_of(patterns)
+impl Read for TextMatch {
+    fn read(value: Value<'_>) -> Result<Self, Mismatch> {
+        Self::one_of(Vec::read(value)?).map_err(|error| Mismatch::because(&error))
     }
 }
 
@@ -180,16 +171,17 @@ fn some(text: String) -> Result<String, TextPatternError> {
     if text.is_empty() { Err(TextPatternError::Empty) } else { Ok(text) }
 }
 
-impl TryFrom<Written> for TextPattern {
-    type Error = TextPatternError;
-
-    fn try_from(written: Written) -> Result<Self, TextPatternError> {
-        match written {
-            Written::Exact(text) => Self::exact(text),
-            Written::Prefix(text) => Self::prefix(text),
-            Written::Suffix(text) => Self::suffix(text),
-            Written::Regex(text) => Self::regex(&text),
-        }
+impl Read for TextPattern {
+    fn read(value: Value<'_>) -> Result<Self, Mismatch> {
+        let (kind, text) = value.variant()?;
+        let pattern = match kind {
+            "exact" => Self::exact(text.read::<String>()?),
+            "prefix" => Self::prefix(text.read::<String>()?),
+            "suffix" => Self::suffix(text.read::<String>()?),
+            "regex" => Self::regex(&text.read::<String>()?),
+            other => return Err(Mismatch::unknown(other)),
+        };
+        pattern.map_err(|error| Mismatch::because(&error).inside(kind))
     }
 }
 

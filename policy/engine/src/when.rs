@@ -11,7 +11,7 @@ mod node;
 mod parser;
 
 use alloc::{string::String, vec::Vec};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
     CanonicalPath, Connection, Needs, PathPattern, Request, Truth, http::verified, written::written,
@@ -28,8 +28,8 @@ use node::Node;
 ///   `.serviceAccount`, `.labels['app']`; `source.principal`; `destination.port`;
 /// * `==`, `!=`, `in`, `&&`, `||`, `!`, parentheses, `.startsWith(…)`, `.endsWith(…)`, `.contains(…)`, `has(…)`;
 /// * texts in either quotes, integers, `true`, `false`, and lists of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
 pub struct Expression {
     text: String,
     node: Node,
@@ -91,7 +91,7 @@ impl Expression {
     }
 }
 
-written!(Expression, ExpressionError);
+written!(Expression);
 
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,11 @@
 //! Things that are read from a text, and written as they were.
 
-/// Gives a type with a field `text` and a function `parse` the ways of serde and of [`core::fmt`] to that text.
+/// Gives a type with a field `text` and a function `parse` the ways of configurations and of [`core::fmt`] to that text.
 macro_rules! written {
-    ($thing:ty, $error:ty) => {
-        impl TryFrom<alloc::string::String> for $thing {
-            type Error = $error;
-
-            fn try_from(text: alloc::string::String) -> Result<Self, $error> {
-                Self::parse(&text)
+    ($thing:ty) => {
+        impl $crate::tape::Read for $thing {
+            fn read(value: $crate::tape::Value<'_>) -> Result<Self, $crate::tape::Mismatch> {
+                Self::parse(value.text()?).map_err(|error| $crate::tape::Mismatch::because(&error))
             }
         }
 

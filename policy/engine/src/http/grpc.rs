@@ -1,24 +1,19 @@
 //! gRPC methods (S53).
 
 use alloc::string::String;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::{Request, Truth, request::Reading};
+use crate::{
+    Request, Truth,
+    request::Reading,
+    tape::{Mismatch, Read, Value},
+};
 
 /// A gRPC service, or one method of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", try_from = "Written")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct GrpcMatch {
     service: String,
-    method: Option<String>,
-}
-
-/// The serialized form of [`GrpcMatch`], before it is checked.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Written {
-    service: String,
-    #[serde(deserialize_with = "Option::deserialize")]
     method: Option<String>,
 }
 
@@ -95,11 +90,10 @@ fn is_identifier(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-impl TryFrom<Written> for GrpcMatch {
-    type Error = GrpcMatchError;
-
-    fn try_from(Written { service, method }: Written) -> Result<Self, GrpcMatchError> {
-        Self::new(service, method)
+impl Read for GrpcMatch {
+    fn read(value: Value<'_>) -> Result<Self, Mismatch> {
+        let [service, method] = value.members(["service", "method"])?;
+        Self::new(service.read()?, method.read()?).map_err(|error| Mismatch::because(&error))
     }
 }
 

@@ -1,20 +1,23 @@
 //! JSON web tokens (S54).
 
 use alloc::{borrow::Cow, string::String, vec::Vec};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{all, value::is};
-use crate::{Clause, TextMatch, Truth, ValueMatch, text::is_plain};
+use crate::{
+    Clause, TextMatch, Truth, ValueMatch,
+    tape::{Mismatch, Read, object},
+    text::is_plain,
+};
 
 /// Conditions on one verified token; every part that is present must hold.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct TokenMatch {
     /// `iss` is one of these.
     pub issuer: Clause<String>,
     /// `sub` is one of these.
-    #[serde(deserialize_with = "Option::deserialize")]
     pub subject: Option<TextMatch>,
     /// `aud` names one of these.
     pub audiences: Clause<String>,
@@ -23,17 +26,9 @@ pub struct TokenMatch {
 }
 
 /// A condition on one claim.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", try_from = "Written")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ClaimMatch {
-    claim: Vec<String>,
-    value: ValueMatch,
-}
-
-/// The serialized form of [`ClaimMatch`], before it is checked.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Written {
     claim: Vec<String>,
     value: ValueMatch,
 }
@@ -92,11 +87,12 @@ impl ClaimMatch {
     }
 }
 
-impl TryFrom<Written> for ClaimMatch {
-    type Error = ClaimNameError;
+object!(TokenMatch { issuer: "issuer", subject: "subject", audiences: "audiences", claims: "claims" });
 
-    fn try_from(Written { claim, value }: Written) -> Result<Self, ClaimNameError> {
-        Self::new(claim, value)
+impl Read for ClaimMatch {
+    fn read(value: crate::tape::Value<'_>) -> Result<Self, Mismatch> {
+        let [claim, value] = value.members(["claim", "value"])?;
+        Self::new(claim.read()?, value.read()?).map_err(|error| Mismatch::because(&error))
     }
 }
 

@@ -1,12 +1,17 @@
 //! What is asked of a header, a query parameter or a claim.
 
 use alloc::string::String;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::{TextMatch, Truth, request::Reading, text::is_plain};
+use crate::{
+    TextMatch, Truth,
+    request::Reading,
+    tape::{Mismatch, Read, Value},
+    text::is_plain,
+};
 
 /// A condition on something that may be there or not, and has a text if it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ValueMatch {
     /// Whether it is there.
@@ -31,25 +36,17 @@ pub(super) fn is(truth: Truth, wanted: bool) -> Truth {
 }
 
 /// A condition on a request header (S51).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", try_from = "Named")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct HeaderMatch {
     name: String,
     value: ValueMatch,
 }
 
 /// A condition on a query parameter (S52).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", try_from = "Named")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct QueryMatch {
-    name: String,
-    value: ValueMatch,
-}
-
-/// The serialized form of both, before the name is checked.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Named {
     name: String,
     value: ValueMatch,
 }
@@ -136,18 +133,26 @@ impl QueryMatch {
     }
 }
 
-impl TryFrom<Named> for HeaderMatch {
-    type Error = NameError;
-
-    fn try_from(Named { name, value }: Named) -> Result<Self, NameError> {
-        Self::new(&name, value)
+impl Read for ValueMatch {
+    fn read(value: Value<'_>) -> Result<Self, Mismatch> {
+        match value.variant()? {
+            ("present", wanted) => wanted.read().map(Self::Present),
+            ("text", texts) => texts.read().map(Self::Text),
+            (other, _) => Err(Mismatch::unknown(other)),
+        }
     }
 }
 
-impl TryFrom<Named> for QueryMatch {
-    type Error = NameError;
+impl Read for HeaderMatch {
+    fn read(value: Value<'_>) -> Result<Self, Mismatch> {
+        let [name, value] = value.members(["name", "value"])?;
+        Self::new(&name.read::<String>()?, value.read()?).map_err(|error| Mismatch::because(&error))
+    }
+}
 
-    fn try_from(Named { name, value }: Named) -> Result<Self, NameError> {
-        Self::new(&name, value)
+impl Read for QueryMatch {
+    fn read(value: Value<'_>) -> Result<Self, Mismatch> {
+        let [name, value] = value.members(["name", "value"])?;
+        Self::new(&name.read::<String>()?, value.read()?).map_err(|error| Mismatch::because(&error))
     }
 }

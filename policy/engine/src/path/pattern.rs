@@ -1,7 +1,7 @@
 //! Patterns over canonical paths.
 
 use alloc::{format, string::String, vec::Vec};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{CanonicalPath, PathDoubt};
 use crate::written::written;
@@ -13,8 +13,8 @@ use crate::written::written;
 /// * `*.jpg`: every path that ends in `.jpg` (S57);
 /// * `/reviews/{id}`: one non-empty segment in place of `{id}`; `{*}` likewise, without a name;
 /// * `/files/{**}`: any rest, also an empty one, after `/files/`; only as the last segment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
 pub struct PathPattern {
     text: String,
     shape: Shape,
@@ -209,7 +209,7 @@ fn is_name(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-written!(PathPattern, PathPatternError);
+written!(PathPattern);
 
 #[cfg(test)]
 mod tests {

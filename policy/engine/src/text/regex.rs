@@ -3,7 +3,7 @@
 //! Of our own because the crates for it are larger than the rest of the filter together, or need `std`.
 
 use alloc::{string::String, sync::Arc};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{is_plain, machine::Machine, syntax};
 use crate::written::written;
@@ -15,8 +15,8 @@ const MAX_LENGTH: usize = 256;
 ///
 /// Characters, `.`, classes such as `[a-z]`, `[^,]` and `\d`, groups, `|`, and repetition by `*`, `+`, `?` and
 /// `{2,3}`, as RE2 reads them. There are no anchors, because it is always the whole text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
 pub struct Regex {
     text: String,
     /// Up to 8 KiB, so copies of a rule share it.
@@ -101,7 +101,7 @@ impl Regex {
     }
 }
 
-written!(Regex, RegexError);
+written!(Regex);
 
 #[cfg(test)]
 mod tests {
