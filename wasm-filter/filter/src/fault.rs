@@ -1,8 +1,8 @@
 //! Why the filter cannot decide.
 
-use crate::CallFailed;
+use crate::proxy::{Attribute, CallFailed, HeadersError};
 
-/// Why a request cannot be judged. It is refused then.
+/// Why a stream cannot be judged. It is refused then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// An attribute that every judgement needs is absent.
@@ -30,12 +30,15 @@ pub enum Fault {
     /// The proxy would not hand out the request's headers.
     #[error("the request's headers cannot be read: {0}")]
     HeadersUnreadable(CallFailed),
-    /// The headers are not serialized as pairs, or a pseudo-header comes twice.
+    /// The headers are not serialized as pairs, a pseudo-header comes twice, or one comes behind a header.
     #[error("the request's headers make no sense")]
     HeadersMalformed,
-    /// The request belongs to a plugin that was never configured.
-    #[error("the filter has no configuration for this request")]
+    /// The stream belongs to a plugin that was never configured, or to none that is known.
+    #[error("the filter has no configuration for this stream")]
     NotConfigured,
+    /// A connection's handshake, or its first byte, did not come in time.
+    #[error("nothing told in time who the peer is")]
+    Silent,
 }
 
 impl Fault {
@@ -47,6 +50,28 @@ impl Fault {
             | Self::Malformed { attribute, .. } => attribute,
             Self::HeadersUnreadable(_) | Self::HeadersMalformed => "request.headers",
             Self::NotConfigured => "configuration",
+            Self::Silent => "peer",
+        }
+    }
+
+    pub(crate) fn absent(attribute: Attribute) -> Self {
+        Self::Absent { attribute: attribute.path().join(".") }
+    }
+
+    pub(crate) fn malformed(attribute: Attribute, expected: &'static str) -> Self {
+        Self::Malformed { attribute: attribute.path().join("."), expected }
+    }
+
+    pub(crate) fn unreadable(attribute: Attribute, cause: CallFailed) -> Self {
+        Self::Unreadable { attribute: attribute.path().join("."), cause }
+    }
+}
+
+impl From<HeadersError> for Fault {
+    fn from(error: HeadersError) -> Self {
+        match error {
+            HeadersError::Unreadable(cause) => Self::HeadersUnreadable(cause),
+            HeadersError::Malformed => Self::HeadersMalformed,
         }
     }
 }

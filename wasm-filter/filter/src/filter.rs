@@ -1,242 +1,365 @@
-//! The callbacks of a proxy.
+//! What is particular to proxy-wasm: plugins and streams are contexts, known by number.
+//!
+//! Several plugins may share a module's memory, the former and the present configuration of one filter for instance. Each has
+//! a gate of its own, and a stream belongs to the gate of its plugin from its first moment to its last.
+//!
+//! # Connections that wait
+//!
+//! A proxy tells a module about a TLS connection before its handshake, when nobody knows whose it is, and never tells it that the
+//! handshake is over. So the connection waits: until its first bytes, which come after the handshake, or, where the server speaks
+//! first, until a tick finds that the proxy now knows the peer (S64). While connections wait, ticks are frequent, and each looks
+//! at a bounded number of them, so whoever opens connections and says nothing cannot keep a worker busy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound::{Excluded, Unbounded};
 
-use bookend_engine::{Configuration, Permit, Ruling, Tokens};
+use crate::proxy::{CallFailed, Level, Proxy};
+use crate::{Desk, Fault, Gate, Moment, Next, Passage, own_workload};
 
-use crate::attributes::Arrival;
-use crate::headers::RequestHead;
-use crate::{Denied, Fault, Gate, Level, Proxy, Refusal, tokens};
+/// What the filter needs of a proxy that hosts modules, beyond the stream that is judged.
+pub trait Host: Proxy {
+    /// The bytes of a plugin's configuration; readable while it is being configured.
+    ///
+    /// # Errors
+    /// When the proxy refuses.
+    fn configuration(&self) -> Result<Vec<u8>, CallFailed>;
 
-/// Where the id of the deciding rule is attached to a request: `%FILTER_STATE(wasm.bookend.rule:PLAIN)%` in an
-/// access log. One segment, because Envoy would join several by a NUL that no log format can spell.
-pub const RULE_PROPERTY: [&str; 1] = ["bookend.rule"];
+    /// An attribute by its path, or nothing if there is none. A map comes as pairs.
+    ///
+    /// # Errors
+    /// When the proxy has it but cannot hand it out.
+    fn property(&self, path: &[&str]) -> Result<Option<Vec<u8>>, CallFailed>;
 
-/// Where the verdict of what is only audited is attached, and the id of its rule, where that differs from what is
-/// enforced: `deny default/shop/strict` (S36).
-pub const AUDIT_PROPERTY: [&str; 1] = ["bookend.audit"];
+    /// From here on calls are about this context.
+    ///
+    /// # Errors
+    /// When the proxy refuses. Calls are then about the context that they were about.
+    fn turn_to(&self, context: u32) -> Result<(), CallFailed>;
 
-/// What becomes of a request's headers.
+    /// Lets a connection go on that was stopped.
+    ///
+    /// # Errors
+    /// When the proxy refuses.
+    fn resume(&self) -> Result<(), CallFailed>;
+
+    /// Ticks the plugin of the present context every so often from now on.
+    ///
+    /// # Errors
+    /// When the proxy refuses.
+    fn tick_every(&self, milliseconds: u32) -> Result<(), CallFailed>;
+
+    /// Defines a metric and answers its number.
+    ///
+    /// # Errors
+    /// When the proxy refuses.
+    fn define(&self, kind: Metric, name: &str) -> Result<u32, CallFailed>;
+
+    /// Adds to a counter.
+    ///
+    /// # Errors
+    /// When the proxy refuses.
+    fn add(&self, counter: u32, count: u64) -> Result<(), CallFailed>;
+
+    /// Sets a gauge.
+    ///
+    /// # Errors
+    /// When the proxy refuses.
+    fn set(&self, gauge: u32, value: u64) -> Result<(), CallFailed>;
+}
+
+/// A kind of metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    /// They go to the next filter.
-    Continue,
-    /// They stay here; an answer is on its way, or nothing is.
-    Stop,
+pub enum Metric {
+    /// It only grows.
+    Counter,
+    /// It stands where it is set.
+    Gauge,
 }
 
-impl From<Permit> for Next {
-    /// The only way to [`Next::Continue`].
-    fn from(_permission: Permit) -> Self {
-        Self::Continue
-    }
-}
+/// How often sums are told, in milliseconds.
+const CALM: u32 = 1000;
+
+/// How often connections that wait are looked after, in milliseconds.
+const BUSY: u32 = 10;
+
+/// How many connections that wait a tick looks at.
+const LOOKS: usize = 64;
+
+/// After so many seconds a connection that waits is closed.
+const PATIENCE: u64 = 30;
+
+/// The most streams at once. Further ones are refused.
+const MOST_STREAMS: usize = 1 << 18;
+
+/// The most metrics that a module's memory has names for. Configurations come and go, and a proxy forgets no name.
+const MOST_METRICS: usize = 1 << 14;
+
+/// Configurations that were refused.
+const REFUSED: &str = "bookend.configuration.refused";
 
 /// The filter: one gate for each plugin that shares the module's memory.
 #[derive(Debug, Default)]
 pub struct Filter {
-    gates: BTreeMap<u32, Gate>,
-    /// The plugin that each stream belongs to.
-    streams: BTreeMap<u32, u32>,
-    counters: Option<Counters>,
+    posts: BTreeMap<u32, Post>,
+    streams: BTreeMap<u32, Stream>,
+    /// The numbers of metrics, by their names.
+    metrics: BTreeMap<String, u32>,
+    /// Where streams come that belong to no plugin: nothing passes there.
+    nowhere: Option<Box<Post>>,
 }
 
+/// A plugin.
+#[derive(Debug)]
+struct Post {
+    gate: Gate,
+    desk: Desk,
+    /// The proxy's numbers of the gate's counters, where it gave them one.
+    counters: Vec<Option<u32>>,
+    /// Connections that wait.
+    waiting: BTreeSet<u32>,
+    /// Which of them was looked at last.
+    looked: u32,
+    /// Milliseconds between ticks.
+    pace: u32,
+}
+
+/// A request or a connection.
 #[derive(Debug, Clone, Copy)]
-struct Counters {
-    allowed: u32,
-    denied: u32,
-    faults: u32,
-    audited: u32,
+struct Stream {
+    /// The plugin that it belongs to.
+    plugin: u32,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing arrived yet.
+    New,
+    /// A connection that waits, since this second.
+    Waiting(u64),
+    /// It goes on.
+    Passed,
+    /// Nothing of it may go on.
+    Stopped,
+}
+
+impl From<Passage> for State {
+    fn from(passage: Passage) -> Self {
+        match passage {
+            Passage::Continue => Self::Passed,
+            // What waits is put down with its second.
+            Passage::Stop | Passage::Wait => Self::Stopped,
+        }
+    }
 }
 
 impl Filter {
     /// A filter that no plugin uses yet.
     pub const fn new() -> Self {
-        Self { gates: BTreeMap::new(), streams: BTreeMap::new(), counters: None }
+        Self { posts: BTreeMap::new(), streams: BTreeMap::new(), metrics: BTreeMap::new(), nowhere: None }
     }
 
     /// A context came to life: a plugin, with no parent, or a stream of a plugin.
     pub fn create(&mut self, context: u32, parent: u32) {
-        if parent != 0 {
-            self.streams.insert(context, parent);
+        if parent != 0 && self.streams.len() < MOST_STREAMS {
+            self.streams.insert(context, Stream { plugin: parent, state: State::New });
         }
     }
 
     /// A context is gone.
-    pub fn delete(&mut self, context: u32) {
-        self.streams.remove(&context);
-        self.gates.remove(&context);
+    pub fn delete(&mut self, host: &impl Host, context: u32) {
+        if let Some(stream) = self.streams.remove(&context) {
+            if let Some(post) = self.posts.get_mut(&stream.plugin) {
+                post.waiting.remove(&context);
+                post.keep_pace(host);
+            }
+        } else if let Some(mut post) = self.posts.remove(&context) {
+            post.report(host);
+        }
     }
 
     /// Reads the configuration of a plugin. False refuses it: the proxy then keeps the one it had.
-    pub fn configure(&mut self, proxy: &impl Proxy, plugin: u32) -> bool {
-        let configuration = match read(proxy) {
-            Ok(configuration) => configuration,
+    pub fn configure(&mut self, host: &impl Host, plugin: u32) -> bool {
+        let configuration = host.configuration();
+        let configuration = configuration
+            .map_err(|error| format!("the configuration cannot be read: {error}"))
+            .and_then(|bytes| Gate::configuration(&bytes));
+        let gate = match configuration {
+            Ok(configuration) => Gate::new(configuration, own_workload(|path| host.property(path))),
             Err(reason) => {
-                proxy.log(Level::Error, &format!("bookend: {reason}"));
+                host.log(Level::Error, &format!("bookend: {reason}"));
+                if let Some(refused) = self.metric(host, Metric::Counter, REFUSED) {
+                    let _uncounted = host.add(refused, 1);
+                }
                 return false;
             }
         };
-        self.counters = self.counters.or_else(|| Counters::define(proxy));
-        let revision = configuration.revision.clone();
-        let gate = Gate::bind(configuration, proxy);
         match gate.fault() {
-            None => proxy.log(Level::Info, &format!("bookend: enforcing revision `{revision}`")),
+            None => {
+                host.log(Level::Info, &format!("bookend: enforcing revision `{}`", gate.revision()));
+            }
             Some(fault) => {
-                proxy.log(Level::Error, &format!("bookend: every request is refused, because {fault}"));
+                host.log(Level::Error, &format!("bookend: everything is refused, because {fault}"));
             }
         }
-        self.gates.insert(plugin, gate);
+        for (name, value) in gate.gauges() {
+            if let Some(gauge) = self.metric(host, Metric::Gauge, name) {
+                let _unset = host.set(gauge, value);
+            }
+        }
+        let _at_zero = self.metric(host, Metric::Counter, REFUSED);
+        if let Err(error) = host.tick_every(CALM) {
+            let line = "bookend: without ticks nothing is counted, and connections wait for their first byte";
+            host.log(Level::Warn, &format!("{line}: {error}"));
+        }
+        let mut post = self.post(host, gate);
+        if let Some(mut former) = self.posts.remove(&plugin) {
+            former.report(host);
+            post.waiting = former.waiting;
+            post.keep_pace(host);
+        }
+        self.posts.insert(plugin, post);
         true
     }
 
-    /// The headers of a request arrived.
-    pub fn request_headers(&self, proxy: &impl Proxy, context: u32) -> Next {
-        let bytes = proxy.request_headers().map_err(Fault::HeadersUnreadable);
-        let head = bytes.as_deref().map_err(Fault::clone).and_then(RequestHead::read);
-        let arrival = Arrival::read(proxy);
-        match self.judge(proxy, context, &arrival, &head) {
-            Ok(ruling) => self.carry_out(proxy, ruling, &arrival, &head),
-            Err(fault) => {
-                let refusal = refuse(proxy, &Denied::InDoubt(fault.clone()));
-                proxy.log(Level::Warn, &format!("bookend: a request is refused, because {fault}"));
-                self.report(proxy, &refusal.details, |counters| counters.faults);
-                Next::Stop
-            }
+    /// Puts a gate in its place.
+    fn post(&mut self, host: &impl Host, gate: Gate) -> Post {
+        let counter = |name: &String| self.metric(host, Metric::Counter, name);
+        let counters: Vec<Option<u32>> = gate.counters().iter().map(counter).collect();
+        if counters.contains(&None) {
+            host.log(Level::Warn, "bookend: some counters cannot be defined, and do not count");
         }
+        let desk = gate.desk();
+        Post { gate, desk, counters, waiting: BTreeSet::new(), looked: 0, pace: CALM }
     }
 
-    fn judge(
-        &self,
-        proxy: &impl Proxy,
-        context: u32,
-        arrival: &Result<Arrival, Fault>,
-        head: &Result<RequestHead<'_>, Fault>,
-    ) -> Result<Ruling<'_>, Fault> {
-        let plugin = self.streams.get(&context).ok_or(Fault::NotConfigured)?;
-        let gate = self.gates.get(plugin).ok_or(Fault::NotConfigured)?;
-        let (arrival, head) = (arrival.as_ref().map_err(Fault::clone)?, head.as_ref().map_err(Fault::clone)?);
-        // Two microseconds that a policy without tokens need not pay.
-        let tokens = if gate.needs().tokens { tokens(proxy) } else { Tokens::Unknown };
-        gate.judge(arrival, head, tokens)
-    }
-
-    /// Answers a request that may not pass, and keeps the books. What is only audited goes into the books and nowhere
-    /// else.
-    fn carry_out(
-        &self,
-        proxy: &impl Proxy,
-        ruling: Ruling<'_>,
-        arrival: &Result<Arrival, Fault>,
-        head: &Result<RequestHead<'_>, Fault>,
-    ) -> Next {
-        let rule = ruling.id();
-        let next = match ruling.permit {
-            Some(permit) => {
-                self.report(proxy, rule, |counters| counters.allowed);
-                permit.into()
-            }
-            None => {
-                refuse(proxy, &Denied::ByRule(rule));
-                let line = format!("bookend: denied by {rule}: {}", told(arrival, head));
-                proxy.log(Level::Info, &line);
-                self.report(proxy, rule, |counters| counters.denied);
-                Next::Stop
-            }
+    /// Where streams come that belong to no plugin.
+    fn nowhere(&mut self, host: &impl Host) -> &mut Post {
+        let post = match self.nowhere.take() {
+            Some(post) => post,
+            None => Box::new(self.post(host, Gate::refusing(Fault::NotConfigured))),
         };
-        if let Some((_, decision)) = ruling.audit {
-            let (verdict, rule) = (decision.verdict.name(), decision.cause.id());
-            let line = format!("bookend: audit would {verdict} by {rule}: {}", told(arrival, head));
-            proxy.log(Level::Info, &line);
-            self.count(proxy, |counters| counters.audited);
-            let _unattached = proxy.set_property(&AUDIT_PROPERTY, format!("{verdict} {rule}").as_bytes());
+        self.nowhere.insert(post)
+    }
+
+    /// The headers of a request arrived.
+    pub fn request_headers(&mut self, host: &impl Host, context: u32) -> Next {
+        // A request is judged once, so nothing has to be remembered of it. One that comes again is nobody's.
+        let stream = self.streams.remove(&context).filter(|stream| stream.state == State::New);
+        let post = match stream.and_then(|stream| self.posts.get_mut(&stream.plugin)) {
+            Some(post) => post,
+            None => self.nowhere(host),
+        };
+        post.gate.pass_request(&mut post.desk, host)
+    }
+
+    /// A connection was accepted.
+    pub fn new_connection(&mut self, host: &impl Host, context: u32) -> Next {
+        self.connection(host, context, Moment::Opened)
+    }
+
+    /// Bytes of a connection arrived from downstream.
+    pub fn downstream_data(&mut self, host: &impl Host, context: u32) -> Next {
+        self.connection(host, context, Moment::Settled)
+    }
+
+    fn connection(&mut self, host: &impl Host, context: u32, moment: Moment) -> Next {
+        let stream = self.streams.get_mut(&context);
+        let known = stream.and_then(|stream| Some((self.posts.get_mut(&stream.plugin)?, stream)));
+        let Some((post, stream)) = known else {
+            let post = self.nowhere(host);
+            let _stopped = post.gate.pass_connection(&mut post.desk, host, Moment::Settled);
+            return Next::Stop;
+        };
+        match stream.state {
+            State::Passed => return Next::Continue,
+            State::Stopped => return Next::Stop,
+            State::New | State::Waiting(_) => {}
         }
-        next
+        let passage = post.gate.pass_connection(&mut post.desk, host, moment);
+        stream.state = passage.into();
+        if passage == Passage::Wait {
+            stream.state = State::Waiting(host.second());
+            post.waiting.insert(context);
+        } else {
+            post.waiting.remove(&context);
+        }
+        post.keep_pace(host);
+        if passage == Passage::Continue { Next::Continue } else { Next::Stop }
     }
 
-    /// Counts a verdict and attaches its cause to the request. The verdict stands whether or not this works.
-    fn report(&self, proxy: &impl Proxy, rule: &str, counter: impl Fn(&Counters) -> u32) {
-        self.count(proxy, counter);
-        let _unattached = proxy.set_property(&RULE_PROPERTY, rule.as_bytes());
+    /// Time passed: tells the sums, and looks after connections that wait.
+    pub fn tick(&mut self, host: &impl Host, plugin: u32) {
+        if let Some(nowhere) = &mut self.nowhere {
+            nowhere.report(host);
+        }
+        let Some(post) = self.posts.get_mut(&plugin) else { return };
+        post.report(host);
+        if post.waiting.is_empty() {
+            return;
+        }
+        let now = host.second();
+        let rest = post.waiting.range((Excluded(post.looked), Unbounded)).take(LOOKS).copied();
+        let looks: Vec<u32> = rest.collect();
+        // At the end it starts anew.
+        post.looked = looks.last().copied().filter(|_| looks.len() == LOOKS).unwrap_or(0);
+        for context in looks {
+            let Some(Stream { state: State::Waiting(since), .. }) = self.streams.get(&context) else {
+                post.waiting.remove(&context);
+                continue;
+            };
+            if host.turn_to(context).is_err() {
+                continue;
+            }
+            let passage = match now.saturating_sub(*since) {
+                ..PATIENCE => post.gate.pass_connection(&mut post.desk, host, Moment::Waiting),
+                _ => post.gate.give_up(&mut post.desk, host),
+            };
+            if passage == Passage::Wait {
+                continue;
+            }
+            post.waiting.remove(&context);
+            if let Some(stream) = self.streams.get_mut(&context) {
+                stream.state = passage.into();
+            }
+            if passage == Passage::Continue {
+                // If that fails its next byte tries again.
+                let _still = host.resume();
+            }
+        }
+        let _same = host.turn_to(plugin);
     }
 
-    fn count(&self, proxy: &impl Proxy, counter: impl Fn(&Counters) -> u32) {
-        let _uncounted = self.counters.as_ref().map(|counters| proxy.count(counter(counters)));
+    /// The number of a metric.
+    fn metric(&mut self, host: &impl Host, kind: Metric, name: &str) -> Option<u32> {
+        if let Some(known) = self.metrics.get(name) {
+            return Some(*known);
+        }
+        if self.metrics.len() >= MOST_METRICS {
+            return None;
+        }
+        let number = host.define(kind, name).ok()?;
+        self.metrics.insert(name.to_owned(), number);
+        Some(number)
     }
 }
 
-impl Counters {
-    /// Defines the counters. A proxy that will not count is still worth its verdicts.
-    fn define(proxy: &impl Proxy) -> Option<Self> {
-        let define = |name| proxy.define_counter(name);
-        let counters = define("bookend.requests.allowed").and_then(|allowed| {
-            let denied = define("bookend.requests.denied")?;
-            let faults = define("bookend.requests.faults")?;
-            Ok(Self { allowed, denied, faults, audited: define("bookend.requests.audited")? })
+impl Post {
+    /// Tells the proxy what was counted.
+    fn report(&mut self, host: &impl Host) {
+        let counters = &self.counters;
+        self.desk.drain(|place, count| {
+            if let Some(Some(counter)) = counters.get(place) {
+                let _uncounted = host.add(*counter, count);
+            }
         });
-        counters
-            .inspect_err(|error| proxy.log(Level::Warn, &format!("bookend: nothing is counted: {error}")))
-            .ok()
     }
-}
 
-/// Reads a configuration, or says why not.
-fn read(proxy: &impl Proxy) -> Result<Configuration, String> {
-    let bytes =
-        proxy.configuration().map_err(|error| format!("the configuration cannot be read: {error}"))?;
-    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-        // A `Struct` arrives in protobuf's binary form.
-        return Err(
-            "the configuration is not a JSON object; give it as a `google.protobuf.StringValue`".to_owned()
-        );
-    }
-    Configuration::from_json(&bytes).map_err(|error| error.to_string())
-}
-
-/// The tokens that the proxy verified. Where they cannot be read, conditions on them are in doubt (S54); the rest of the
-/// policy is judged all the same.
-fn tokens(proxy: &impl Proxy) -> Tokens {
-    match tokens::verified(proxy) {
-        Ok(claims) => Tokens::Verified(claims),
-        Err(fault) => {
-            proxy
-                .log(Level::Warn, &format!("bookend: the tokens of a request are in doubt, because {fault}"));
-            Tokens::Unknown
+    /// Ticks often while connections wait. Never called in a tick, because a proxy may replace the very timer that ticks.
+    fn keep_pace(&mut self, host: &impl Host) {
+        let wanted = if self.waiting.is_empty() { CALM } else { BUSY };
+        if self.pace != wanted && host.tick_every(wanted).is_ok() {
+            self.pace = wanted;
         }
-    }
-}
-
-/// Answers a request in the place of the service.
-fn refuse(proxy: &impl Proxy, denied: &Denied<'_>) -> Refusal {
-    let refusal = Refusal::from(denied);
-    if let Err(error) = proxy.respond(&refusal) {
-        proxy.log(Level::Error, &format!("bookend: a refusal could not be sent: {error}"));
-        // A request that nobody answers would hang: end it. If that fails too it hangs.
-        let _unheard = proxy.reset();
-    }
-    refusal
-}
-
-/// What the log says of a request: on one line, without its query, which may hold secrets.
-fn told(arrival: &Result<Arrival, Fault>, head: &Result<RequestHead<'_>, Fault>) -> String {
-    let (method, path) = head.as_ref().map_or((None, None), |head| (head.method, head.path));
-    let path = path.and_then(|path| path.split(|byte| *byte == b'?').next());
-    let (who, from) = arrival.as_ref().map_or((String::new(), None), |a| (a.uri_sans.join(","), a.address));
-    format!(
-        "{} {} from {} as {}",
-        shown(method),
-        shown(path),
-        from.map_or_else(|| "-".to_owned(), |address| address.to_string()),
-        shown(Some(who.as_bytes()).filter(|who| !who.is_empty())),
-    )
-}
-
-/// Bytes from a peer, harmless and short.
-fn shown(bytes: Option<&[u8]>) -> String {
-    const MOST: usize = 256;
-    let Some(bytes) = bytes else { return "-".to_owned() };
-    match bytes.get(..MOST) {
-        Some(start) if bytes.len() > MOST => format!("{}...", start.escape_ascii()),
-        _ => bytes.escape_ascii().to_string(),
     }
 }

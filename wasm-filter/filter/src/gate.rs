@@ -1,64 +1,394 @@
 //! A configuration at work.
 
-use bookend_engine::{Configuration, Enforcement, Exchange, Head, Needs, Request, Ruling, Tokens};
+use std::net::SocketAddr;
 
-use crate::attributes::{Arrival, own_workload};
+use bookend_engine::{
+    Configuration, Decision, Enforcement, Exchange, FilterEnd, Head, Inventory, OwnWorkload, Permit, Program,
+    Request, Ruling, Settings, Tokens, Verdict,
+};
+
+use crate::arrival::{Arrival, socket_address};
+use crate::desk::{Books, Desk};
 use crate::headers::RequestHead;
-use crate::{Fault, Proxy};
+use crate::journal::Entry;
+use crate::proxy::{Attribute, Label, Level, Proxy};
+use crate::refusal::Reason;
+use crate::tally::{Counters, Layer, Outcome};
+use crate::{Fault, tokens};
 
-/// A configuration, bound to the proxy's own workload. A gate that could not be bound refuses every request.
+/// A configuration, bound to the proxy's own workload: what all workers of a proxy share, and what never changes. A gate that
+/// could not be bound refuses everything and says why.
 #[derive(Debug)]
 pub struct Gate {
     enforcement: Result<Enforcement, Fault>,
+    revision: String,
+    settings: Settings,
+    counters: Counters,
 }
 
-/// Why a request may not pass.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Denied<'g> {
-    /// The engine says so; the id of what denied it.
-    ByRule(&'g str),
-    /// It cannot be judged.
-    InDoubt(Fault),
+/// What becomes of a request's headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// They go to the next filter.
+    Continue,
+    /// They stay here; an answer is on its way, or nothing is.
+    Stop,
+}
+
+impl From<Permit> for Next {
+    fn from(_permission: Permit) -> Self {
+        Self::Continue
+    }
+}
+
+/// How far a connection has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// It was accepted. A handshake may be under way.
+    Opened,
+    /// It was told to wait, and nothing is known to have happened since.
+    Waiting,
+    /// Its handshake is over, or its first bytes arrived.
+    Settled,
+}
+
+/// What becomes of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passage {
+    /// It goes on, and is not asked about again.
+    Continue,
+    /// It is being closed. Nothing of it may go on.
+    Stop,
+    /// It stays here until it is asked about again: nothing of it goes on yet, in neither direction. Never the answer to
+    /// [`Moment::Settled`].
+    Wait,
+}
+
+impl From<Next> for Passage {
+    fn from(next: Next) -> Self {
+        match next {
+            Next::Continue => Self::Continue,
+            Next::Stop => Self::Stop,
+        }
+    }
+}
+
+/// The stream that is judged, for the books.
+struct Case<'a> {
+    layer: Layer,
+    head: Option<&'a RequestHead<'a>>,
+    arrival: Option<&'a Arrival>,
+    upstream: Option<SocketAddr>,
 }
 
 impl Gate {
-    /// Binds a configuration to the workload that the proxy says it serves.
-    pub fn bind(configuration: Configuration, proxy: &impl Proxy) -> Self {
-        Self { enforcement: own_workload(proxy).map(|own| Enforcement::new(configuration, own)) }
+    /// Reads a configuration.
+    ///
+    /// # Errors
+    /// Why it is refused: a sentence for the log. The proxy then keeps the one it had.
+    pub fn configuration(bytes: &[u8]) -> Result<Configuration, String> {
+        if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+            // A `Struct` arrives in protobuf's binary form.
+            let cure = "the configuration is not a JSON object; give it as a `google.protobuf.StringValue`";
+            return Err(cure.to_owned());
+        }
+        Configuration::from_json(bytes).map_err(|error| error.to_string())
     }
 
-    /// Why the gate refuses every request, if it does.
+    /// Binds a configuration to the workload that the proxy says it serves, or to the reason why that is not known: everything is
+    /// refused then.
+    pub fn new(configuration: Configuration, own: Result<OwnWorkload, Fault>) -> Self {
+        let (revision, settings) = (configuration.revision.clone(), configuration.settings.clone());
+        let most = settings.metrics.rules;
+        let (enforcement, counters) = match own {
+            Ok(own) => {
+                let enforcement = Enforcement::new(configuration, own);
+                let counters = Counters::new(enforcement.program(), most);
+                (Ok(enforcement), counters)
+            }
+            Err(fault) => (Err(fault), Counters::new(&configuration.program, most)),
+        };
+        Self { enforcement, revision, settings, counters }
+    }
+
+    /// A gate that refuses everything, for want of a configuration.
+    pub fn refusing(fault: Fault) -> Self {
+        let nothing = Configuration {
+            revision: String::new(),
+            program: Program::default(),
+            inventory: Inventory::default(),
+            settings: Settings::default(),
+        };
+        Self::new(nothing, Err(fault))
+    }
+
+    /// Why the gate refuses everything, if it does.
     pub fn fault(&self) -> Option<&Fault> {
         self.enforcement.as_ref().err()
     }
 
-    /// What of a request must be read beyond its pseudo-headers. A gate that refuses every request needs nothing.
-    pub fn needs(&self) -> Needs {
-        self.enforcement.as_ref().map(Enforcement::needs).unwrap_or_default()
+    /// The revision of the configuration.
+    pub fn revision(&self) -> &str {
+        &self.revision
     }
 
-    /// Judges a request.
-    ///
-    /// # Errors
-    /// Why it cannot be judged; then it may not pass.
-    pub fn judge(
+    /// The names of its counters. All of them are known from the start.
+    pub fn counters(&self) -> &[String] {
+        self.counters.names()
+    }
+
+    /// What it is, as numbers: names of gauges, and what they stand at as long as it is in force.
+    pub fn gauges(&self) -> [(&'static str, u64); 3] {
+        let rules = self.enforcement.as_ref().map_or(0, |enforcement| enforcement.program().rules().len());
+        [
+            ("bookend.configuration.faulty", self.fault().is_some().into()),
+            ("bookend.policy.revision", number_of(&self.revision)),
+            ("bookend.policy.rules", u64::try_from(rules).unwrap_or(u64::MAX)),
+        ]
+    }
+
+    /// What one worker keeps beside it.
+    pub fn desk(&self) -> Desk {
+        Desk::new(&self.counters)
+    }
+
+    /// The headers of a request arrived: judges it, answers it if it may not pass, and keeps the books.
+    pub fn pass_request(&self, desk: &mut Desk, proxy: &impl Proxy) -> Next {
+        let Desk { recent, books } = desk;
+        proxy.request_headers(|lines| {
+            let head = lines.map_err(Fault::from).and_then(RequestHead::new);
+            let arrival = Arrival::read(proxy, recent);
+            let (head, arrival) = (head.as_ref(), arrival.as_deref());
+            let upstream = self.upstream(proxy);
+            let judged = self.judge_request(proxy, books, arrival, head, &upstream);
+            let case = Case {
+                layer: Layer::Http,
+                head: head.ok(),
+                arrival: arrival.ok(),
+                upstream: upstream.ok().flatten(),
+            };
+            self.carry_out(books, proxy, &case, judged)
+        })
+    }
+
+    /// A connection, or something on it, arrived: judges it as soon as it is known whose it is (S64), closes it if it may not
+    /// pass, and keeps the books.
+    pub fn pass_connection(&self, desk: &mut Desk, proxy: &impl Proxy, moment: Moment) -> Passage {
+        let Desk { recent, books } = desk;
+        let arrival = match early(proxy, moment) {
+            Ok(true) => return Passage::Wait,
+            Ok(false) => Arrival::read(proxy, recent),
+            Err(fault) => Err(fault),
+        };
+        let judged = self.judge_connection(arrival.as_deref());
+        let case = Case { layer: Layer::Tcp, head: None, arrival: arrival.as_deref().ok(), upstream: None };
+        self.carry_out(books, proxy, &case, judged).into()
+    }
+
+    /// Closes a connection that waited too long.
+    pub fn give_up(&self, desk: &mut Desk, proxy: &impl Proxy) -> Passage {
+        let case = Case { layer: Layer::Tcp, head: None, arrival: None, upstream: None };
+        self.carry_out(&mut desk.books, proxy, &case, Err(Fault::Silent)).into()
+    }
+
+    /// Where a request goes, if this gate is on its way out.
+    fn upstream(&self, proxy: &impl Proxy) -> Result<Option<SocketAddr>, Fault> {
+        match self.settings.end {
+            FilterEnd::Destination => Ok(None),
+            FilterEnd::Source => socket_address(proxy, Attribute::Upstream, "an IP address and a port"),
+        }
+    }
+
+    /// `None` leaves it to the kernel (S61).
+    fn judge_request(
         &self,
-        arrival: &Arrival,
-        head: &RequestHead<'_>,
-        tokens: Tokens,
-    ) -> Result<Ruling<'_>, Fault> {
+        proxy: &impl Proxy,
+        books: &mut Books,
+        arrival: Result<&Arrival, &Fault>,
+        head: Result<&RequestHead<'_>, &Fault>,
+        upstream: &Result<Option<SocketAddr>, Fault>,
+    ) -> Result<Option<Ruling<'_>>, Fault> {
         let enforcement = self.enforcement.as_ref().map_err(Fault::clone)?;
-        let RequestHead { method, authority, path, headers } = head;
-        let request = Request::new(Head {
-            method: *method,
-            authority: *authority,
-            path: *path,
-            headers: Some(headers),
-            tokens,
-        });
-        let local = arrival.destination;
-        Ok(arrival.with_peer(|peer| {
-            enforcement.decide(peer, Some(local.ip()), local.port(), Exchange::Http(&request))
-        }))
+        let (arrival, head) = (arrival.map_err(Fault::clone)?, head.map_err(Fault::clone)?);
+        let upstream = upstream.as_ref().map_err(Fault::clone)?;
+        // Two microseconds that a policy without tokens need not pay.
+        let tokens = if enforcement.needs().tokens { self.tokens(proxy, books) } else { Tokens::Unknown };
+        let RequestHead { method, authority, path, headers } = *head;
+        let request = Request::new(Head { method, authority, path, headers: Some(headers), tokens });
+        let exchange = Exchange::Http(&request);
+        Ok(match (self.settings.end, upstream) {
+            (FilterEnd::Destination, _) => Some(inbound(enforcement, arrival, exchange)),
+            (FilterEnd::Source, Some(upstream)) => {
+                enforcement.decide_outbound(arrival.address, *upstream, exchange)
+            }
+            (FilterEnd::Source, None) => None,
+        })
+    }
+
+    /// `None` leaves it to the kernel (S61).
+    fn judge_connection(&self, arrival: Result<&Arrival, &Fault>) -> Result<Option<Ruling<'_>>, Fault> {
+        let enforcement = self.enforcement.as_ref().map_err(Fault::clone)?;
+        let arrival = arrival.map_err(Fault::clone)?;
+        Ok(match self.settings.end {
+            FilterEnd::Destination => Some(inbound(enforcement, arrival, Exchange::Stream)),
+            FilterEnd::Source => {
+                enforcement.decide_outbound(arrival.address, arrival.destination, Exchange::Stream)
+            }
+        })
+    }
+
+    /// Lets a stream pass or refuses it, and keeps the books. What is only audited goes into the books and nowhere else.
+    fn carry_out(
+        &self,
+        books: &mut Books,
+        proxy: &impl Proxy,
+        case: &Case<'_>,
+        judged: Result<Option<Ruling<'_>>, Fault>,
+    ) -> Next {
+        match judged {
+            Ok(Some(ruling)) => self.rule(books, proxy, case, ruling),
+            Ok(None) => {
+                books.tally.add(Counters::of(case.layer, Outcome::Left));
+                Next::Continue
+            }
+            Err(fault) => {
+                books.tally.add(Counters::of(case.layer, Outcome::Fault));
+                let reason = Reason::fault(&fault);
+                let _unattached = proxy.attach(Label::Rule, &reason.details);
+                refuse(proxy, case.layer, &reason);
+                self.tell(books, proxy, case, Err(&fault), None);
+                Next::Stop
+            }
+        }
+    }
+
+    fn rule(&self, books: &mut Books, proxy: &impl Proxy, case: &Case<'_>, ruling: Ruling<'_>) -> Next {
+        let (decision, answer) = (ruling.decision, ruling.answer());
+        let outcome = Outcome::from(decision.verdict);
+        books.tally.add(Counters::of(case.layer, outcome));
+        books.tally.add(self.counters.of_cause(decision.cause, outcome));
+        let audit = ruling.audit.map(|(_, rehearsed)| rehearsed);
+        if let Some(rehearsed) = audit {
+            books.tally.add(Counters::of(case.layer, Outcome::Audited));
+            books.tally.add(self.counters.of_cause(rehearsed.cause, Outcome::Audited));
+            let label = [rehearsed.verdict.name(), " ", rehearsed.cause.id()].concat();
+            let _unattached = proxy.attach(Label::Audit, &label);
+        }
+        let next = match ruling.permit {
+            Some(permit) => {
+                if audit.is_some() || self.settings.access_log.allowed {
+                    let _unattached = proxy.attach(Label::Rule, decision.cause.id());
+                }
+                permit.into()
+            }
+            None => {
+                let _unattached = proxy.attach(Label::Rule, decision.cause.id());
+                refuse(
+                    proxy,
+                    case.layer,
+                    &Reason::rule(decision.cause.id(), self.settings.answers.rule, answer),
+                );
+                Next::Stop
+            }
+        };
+        self.tell(books, proxy, case, Ok(decision), audit);
+        next
+    }
+
+    /// Logs a decision, if it is one of those that are logged.
+    fn tell(
+        &self,
+        books: &mut Books,
+        proxy: &impl Proxy,
+        case: &Case<'_>,
+        decided: Result<Decision<'_>, &Fault>,
+        audit: Option<Decision<'_>>,
+    ) {
+        let log = &self.settings.decision_log;
+        let allowed = decided.is_ok_and(|decision| decision.verdict == Verdict::Allow);
+        if !books.journal.wants(log, allowed, audit.is_some()) {
+            return;
+        }
+        let Case { layer, head, arrival, upstream } = *case;
+        let end = self.settings.end.into();
+        let entry = Entry { revision: &self.revision, end, layer, decided, audit, head, arrival, upstream };
+        books.log(proxy, log, Level::Info, &entry.line());
+    }
+
+    /// The tokens that the proxy verified. Where they cannot be read, conditions on them are in doubt (S54); the rest of the
+    /// policy is judged all the same.
+    fn tokens(&self, proxy: &impl Proxy, books: &mut Books) -> Tokens {
+        match proxy.verified().and_then(tokens::payloads) {
+            Ok(claims) => Tokens::Verified(claims),
+            Err(fault) => {
+                let line = format!("bookend: the tokens of a request are in doubt, because {fault}");
+                books.log(proxy, &self.settings.decision_log, Level::Warn, &line);
+                Tokens::Unknown
+            }
+        }
+    }
+}
+
+/// Judges what comes in.
+fn inbound<'e>(enforcement: &'e Enforcement, arrival: &Arrival, exchange: Exchange<'_>) -> Ruling<'e> {
+    let local = arrival.destination;
+    arrival.with_peer(|peer| enforcement.decide(peer, Some(local.ip()), local.port(), exchange))
+}
+
+/// Whether it is too early to judge a connection: its peer shows a certificate only in a handshake, and nothing that is shown
+/// before its end is verified.
+fn early(proxy: &impl Proxy, moment: Moment) -> Result<bool, Fault> {
+    let absent = |attribute| match proxy.attribute(attribute) {
+        Ok(found) => Ok(found.is_none()),
+        Err(cause) => Err(Fault::unreadable(attribute, cause)),
+    };
+    match moment {
+        Moment::Settled => Ok(false),
+        Moment::Waiting => absent(Attribute::Peer),
+        Moment::Opened => Ok(absent(Attribute::Peer)? && !absent(Attribute::TlsVersion)?),
+    }
+}
+
+/// Refuses a stream. Whether or not that works, nothing of it goes on.
+fn refuse(proxy: &impl Proxy, layer: Layer, reason: &Reason<'_>) {
+    let refused = match layer {
+        Layer::Http => proxy.respond(&reason.refusal()),
+        Layer::Tcp => proxy.close(&reason.details),
+    };
+    if let Err(error) = refused {
+        let line = format!("bookend: a refusal could not be carried out: {error}");
+        proxy.log(Level::Error, &line);
+        if layer == Layer::Http {
+            // A request that nobody answers would hang: end it. If that fails too it hangs.
+            let _unheard = proxy.reset();
+        }
+    }
+}
+
+/// A revision as a number that a gauge holds exactly, 48 bits: its first twelve digits if it is hexadecimal, and otherwise its
+/// FNV-1a hash, folded.
+fn number_of(revision: &str) -> u64 {
+    if !revision.is_empty() && revision.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let digits = revision.get(..12).unwrap_or(revision);
+        return u64::from_str_radix(digits, 16).unwrap_or_default();
+    }
+    let stir = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = revision.bytes().fold(0xcbf2_9ce4_8422_2325, stir);
+    (hash >> 48) ^ (hash & 0xffff_ffff_ffff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revision_is_a_number_of_48_bits() {
+        assert_eq!(number_of("00000000000f"), 15);
+        assert_eq!(number_of("00000000000fffff"), 15);
+        assert_eq!(number_of("ff"), 255);
+        assert_eq!(number_of("sha256:ff"), number_of("sha256:ff"));
+        let hashed = [number_of("r1"), number_of("r2"), number_of("")];
+        assert!(hashed.iter().all(|number| *number < 1 << 48), "{hashed:?}");
+        assert_ne!(hashed[0], hashed[1]);
     }
 }

@@ -1,9 +1,11 @@
-//! The request, from one call for all of its headers.
+//! The request's head, and pairs as proxies serialize them.
+
+use bookend_engine::HeaderLine;
 
 use crate::Fault;
 
 /// The parts of a request that are judged or reported, as the bytes that the proxy hands on.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RequestHead<'a> {
     /// `:method`.
     pub method: Option<&'a [u8]>,
@@ -13,48 +15,42 @@ pub struct RequestHead<'a> {
     /// `:path`; a CONNECT request has none.
     pub path: Option<&'a [u8]>,
     /// Every header that is no pseudo-header, in order; one that is repeated comes several times.
-    pub headers: Vec<Pair<'a>>,
+    pub headers: &'a [HeaderLine<'a>],
 }
 
 impl<'a> RequestHead<'a> {
-    /// Finds the parts in serialized headers.
+    /// Finds the parts in the lines of a request, pseudo-headers first.
     ///
     /// # Errors
-    /// Bytes that are no pairs, and a pseudo-header that comes twice: the filter and the service might each
-    /// take another one.
-    pub fn read(bytes: &'a [u8]) -> Result<Self, Fault> {
-        let mut head = Self::default();
-        // `:scheme` and `:protocol`; nothing about them is asked.
-        let mut others: Vec<&[u8]> = Vec::new();
-        for (name, value) in pairs(bytes).ok_or(Fault::HeadersMalformed)? {
-            let repeated = match name {
-                b":method" => head.method.replace(value).is_some(),
-                b":authority" => head.authority.replace(value).is_some(),
-                b":path" => head.path.replace(value).is_some(),
-                [b':', ..] => {
-                    let repeated = others.contains(&name);
-                    others.push(name);
-                    repeated
-                }
-                _ => {
-                    head.headers.push((name, value));
-                    false
-                }
-            };
-            if repeated {
+    /// A pseudo-header that comes twice or behind a header (RFC 9113, 8.3): the filter and the service might each take another
+    /// one.
+    pub fn new(lines: &'a [HeaderLine<'a>]) -> Result<Self, Fault> {
+        let is_pseudo = |(name, _): &HeaderLine<'_>| name.first() == Some(&b':');
+        let first = lines.iter().position(|line| !is_pseudo(line)).unwrap_or(lines.len());
+        let (pseudo, headers) = lines.split_at_checked(first).ok_or(Fault::HeadersMalformed)?;
+        if headers.iter().any(is_pseudo) {
+            return Err(Fault::HeadersMalformed);
+        }
+        let mut head = Self { headers, ..Self::default() };
+        for (place, (name, value)) in pseudo.iter().enumerate() {
+            if pseudo.iter().take(place).any(|(before, _)| before == name) {
                 return Err(Fault::HeadersMalformed);
+            }
+            match *name {
+                b":method" => head.method = Some(value),
+                b":authority" => head.authority = Some(value),
+                b":path" => head.path = Some(value),
+                // `:scheme` and `:protocol`; nothing about them is asked.
+                _ => {}
             }
         }
         Ok(head)
     }
 }
 
-/// A name and a value.
-pub type Pair<'a> = (&'a [u8], &'a [u8]);
-
 /// Reads pairs: their number; for each the length of name and value; for each both strings, with a NUL behind
 /// each. All numbers are little-endian `u32`. No bytes are no pairs. Anything else is nothing.
-pub fn pairs(bytes: &[u8]) -> Option<Vec<Pair<'_>>> {
+pub fn pairs(bytes: &[u8]) -> Option<Vec<HeaderLine<'_>>> {
     if bytes.is_empty() {
         return Some(Vec::new());
     }
@@ -79,6 +75,21 @@ fn string<'a>(rest: &mut &'a [u8], length: [u8; 4]) -> Option<&'a [u8]> {
     (*nul == 0).then_some(text)
 }
 
+/// Writes pairs in that form. Nothing if they are too many for its numbers.
+pub fn serialized(pairs: &[(String, String)]) -> Option<Vec<u8>> {
+    let number = |length: usize| u32::try_from(length).ok().map(u32::to_le_bytes);
+    let mut bytes = number(pairs.len())?.to_vec();
+    for (name, value) in pairs {
+        bytes.extend(number(name.len())?);
+        bytes.extend(number(value.len())?);
+    }
+    for text in pairs.iter().flat_map(|(name, value)| [name, value]) {
+        bytes.extend(text.as_bytes());
+        bytes.push(0);
+    }
+    Some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,11 +99,24 @@ mod tests {
 
     #[test]
     fn pseudo_headers_are_told_from_all_others() {
-        let head = RequestHead::read(EXAMPLE).unwrap();
-        let headers = vec![(b"x".as_slice(), b"\xff".as_slice())];
-        let expected = RequestHead { method: Some(b"GET"), authority: None, path: Some(b"/a"), headers };
+        let lines = pairs(EXAMPLE).unwrap();
+        let head = RequestHead::new(&lines).unwrap();
+        let headers = [(b"x".as_slice(), b"\xff".as_slice())];
+        let expected =
+            RequestHead { method: Some(b"GET"), authority: None, path: Some(b"/a"), headers: &headers };
         assert_eq!(head, expected);
-        assert_eq!(RequestHead::read(b"").unwrap(), RequestHead::default());
+        assert_eq!(pairs(b"").unwrap(), []);
+        assert_eq!(RequestHead::new(&[]).unwrap(), RequestHead::default());
+    }
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        for written in [vec![], vec![("a", "b")], vec![("a", ""), ("", "b"), ("a", "b")]] {
+            let owned: Vec<_> = written.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+            let bytes = serialized(&owned).unwrap();
+            let read: Vec<_> = written.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())).collect();
+            assert_eq!(pairs(&bytes), Some(read));
+        }
     }
 
     #[test]
@@ -105,17 +129,13 @@ mod tests {
     }
 
     #[test]
-    fn a_pseudo_header_that_comes_twice_makes_no_sense() {
+    fn a_pseudo_header_that_comes_twice_or_too_late_makes_no_sense() {
         for name in [":method", ":authority", ":path", ":scheme", ":protocol"] {
-            let length = u32::try_from(name.len()).unwrap().to_le_bytes();
-            let lengths = [length, 1_u32.to_le_bytes()].concat();
-            let strings = [name.as_bytes(), b"\0a\0"].concat();
-            let bytes = |times: u8| {
-                let count = u32::from(times).to_le_bytes();
-                [count.to_vec(), lengths.repeat(times.into()), strings.repeat(times.into())].concat()
-            };
-            assert!(RequestHead::read(&bytes(1)).is_ok());
-            assert_eq!(RequestHead::read(&bytes(2)), Err(Fault::HeadersMalformed), "{name}");
+            let line = (name.as_bytes(), b"a".as_slice());
+            let other = (b"x".as_slice(), b"a".as_slice());
+            assert!(RequestHead::new(&[line, other]).is_ok());
+            assert_eq!(RequestHead::new(&[line, line]), Err(Fault::HeadersMalformed), "{name}");
+            assert_eq!(RequestHead::new(&[other, line]), Err(Fault::HeadersMalformed), "{name}");
         }
     }
 }

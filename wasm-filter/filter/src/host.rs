@@ -1,79 +1,60 @@
-//! Envoy, through the proxy-wasm SDK: the only file that speaks it.
+//! Envoy, through the proxy-wasm ABI 0.2.1: the only file that speaks it.
 //!
-//! Of the SDK's host calls only those are used that return bytes and a result. Two are declared here instead, because
-//! the SDK's own lose what is needed: its answers carry no response details, and its header map panics on bytes that
-//! are no pairs or names that are not UTF-8.
+//! Not by way of the SDK for Rust. That one panics where a proxy answers with a status that it does not expect, loses the details of
+//! answers, decides for each plugin whether it is for HTTP or for TCP, and exports callbacks that this filter has no use for:
+//! each would cost every request a call, and all together are as large as a third of the filter. What is exported here is
+//! all that a proxy calls; it does without the others.
+//!
+//! Statuses are numbers, because a proxy may answer with any. Addresses and sizes are 32 bits wide on both sides.
 
+use std::alloc::{Layout, alloc};
+use std::borrow::Cow;
 use std::cell::RefCell;
-use std::ptr::null_mut;
+use std::ptr::{NonNull, null_mut};
 
-use proxy_wasm::hostcalls;
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MetricType, Status};
+use bookend_engine::HeaderLine;
+use serde_json::{Map, Value};
 
-use crate::{CallFailed, Filter, Level, Next, Proxy, Refusal};
+use crate::filter::{Filter, Host, Metric};
+use crate::proxy::{Attribute, CallFailed, HeadersError, Label, Level, Proxy};
+use crate::{Fault, Next, Refusal, headers, tokens};
 
 /// The request's headers, among the ABI's header maps.
 const REQUEST_HEADERS: u32 = 0;
 
+/// The plugin's configuration, among the ABI's buffers.
+const PLUGIN_CONFIGURATION: u32 = 7;
+
+/// Among the ABI's metrics.
+const COUNTER: u32 = 0;
+const GAUGE: u32 = 1;
+
+/// Among the ABI's streams.
+const HTTP_REQUEST: u32 = 0;
+const DOWNSTREAM: u32 = 2;
+
+/// The ABI's status for what is not there.
+const NOT_FOUND: u32 = 1;
+
+/// The status of what is wrong on this side, when the ABI would call it a bad argument.
+const BAD_ARGUMENT: u32 = 2;
+
+/// Goes on with the next filter.
+const CONTINUE: u32 = 0;
+
+/// Stops everything of an HTTP request, its body too. After a mere 1, Envoy may go on with the first byte of the body
+/// (`allow_on_headers_stop_iteration`).
+const STOP_REQUEST: u32 = 4;
+
+/// Stops a connection's bytes here.
+const STOP_CONNECTION: u32 = 1;
+
+/// The most bytes that a proxy may hand over at once.
+const MOST_BYTES: usize = 256 << 20;
+
 thread_local! {
     /// A module has one thread.
     static FILTER: RefCell<Filter> = const { RefCell::new(Filter::new()) };
-}
-
-proxy_wasm::main! {{
-    proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|id| Box::new(Plugin { id }));
-}}
-
-/// The filter as it stands in one place of the proxy's configuration.
-struct Plugin {
-    id: u32,
-}
-
-impl Context for Plugin {}
-
-impl RootContext for Plugin {
-    fn on_configure(&mut self, _size: usize) -> bool {
-        with_filter(false, |filter| filter.configure(&Host, self.id))
-    }
-
-    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
-        with_filter((), |filter| filter.create(id, self.id));
-        Some(Box::new(Stream { id }))
-    }
-
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
-    }
-}
-
-impl Drop for Plugin {
-    fn drop(&mut self) {
-        with_filter((), |filter| filter.delete(self.id));
-    }
-}
-
-/// One request.
-struct Stream {
-    id: u32,
-}
-
-impl Context for Stream {}
-
-impl HttpContext for Stream {
-    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        match with_filter(Next::Stop, |filter| filter.request_headers(&Host, self.id)) {
-            Next::Continue => Action::Continue,
-            Next::Stop => Action::Pause,
-        }
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        with_filter((), |filter| filter.delete(self.id));
-    }
 }
 
 /// Lets a callback use the filter. A callback inside another one, which no proxy makes, gets `refused`.
@@ -84,10 +65,104 @@ fn with_filter<T>(refused: T, callback: impl FnOnce(&mut Filter) -> T) -> T {
     })
 }
 
-// The results are numbers here, because a proxy may answer with a status that the SDK's enumeration does not know.
+/// Says which version of the ABI this is, by its name.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_abi_version_0_2_1() {}
+
+/// The first call. Nothing here panics; should it ever, the log says where, and the proxy sees a trap.
+#[unsafe(no_mangle)]
+extern "C" fn _initialize() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or("nowhere", |location| location.file());
+        Envoy.log(Level::Error, &["bookend: panic in ", place].concat());
+    }));
+}
+
+/// Memory for what the proxy hands over; [`taken`] takes it over. Null where there is none, or too much is asked for: the proxy
+/// then fails the call for which it wanted it.
+#[unsafe(no_mangle)]
+extern "C" fn malloc(size: usize) -> *mut u8 {
+    match Layout::array::<u8>(size) {
+        Ok(_) if size == 0 => NonNull::dangling().as_ptr(),
+        // SAFETY: the layout is not empty.
+        Ok(layout) if size <= MOST_BYTES => unsafe { alloc(layout) },
+        _ => null_mut(),
+    }
+}
+
+/// A plugin, which has no parent, or a stream of a plugin.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_context_create(context: u32, parent: u32) {
+    with_filter((), |filter| filter.create(context, parent));
+}
+
+/// Nonzero accepts the configuration.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_configure(plugin: u32, _size: usize) -> u32 {
+    with_filter(false, |filter| filter.configure(&Envoy, plugin)).into()
+}
+
+/// Time passed for a plugin.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_tick(plugin: u32) {
+    with_filter((), |filter| filter.tick(&Envoy, plugin));
+}
+
+/// The headers of a request arrived.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_request_headers(context: u32, _headers: usize, _end_of_stream: u32) -> u32 {
+    match with_filter(Next::Stop, |filter| filter.request_headers(&Envoy, context)) {
+        Next::Continue => CONTINUE,
+        Next::Stop => STOP_REQUEST,
+    }
+}
+
+/// A connection was accepted.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_new_connection(context: u32) -> u32 {
+    on_connection(|filter| filter.new_connection(&Envoy, context))
+}
+
+/// Bytes of a connection arrived.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_downstream_data(context: u32, _size: usize, _end_of_stream: u32) -> u32 {
+    on_connection(|filter| filter.downstream_data(&Envoy, context))
+}
+
+fn on_connection(callback: impl FnOnce(&mut Filter) -> Next) -> u32 {
+    match with_filter(Next::Stop, callback) {
+        Next::Continue => CONTINUE,
+        Next::Stop => STOP_CONNECTION,
+    }
+}
+
+/// The context will not be heard of again.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_delete(context: u32) {
+    with_filter((), |filter| filter.delete(&Envoy, context));
+}
+
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
+    fn proxy_log(level: u32, message: *const u8, message_size: usize) -> u32;
+    fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_set_effective_context(context: u32) -> u32;
+    fn proxy_get_buffer_bytes(
+        buffer: u32,
+        start: usize,
+        max_size: usize,
+        value: *mut *mut u8,
+        value_size: *mut usize,
+    ) -> u32;
     fn proxy_get_header_map_pairs(map: u32, value: *mut *mut u8, value_size: *mut usize) -> u32;
+    fn proxy_get_property(
+        path: *const u8,
+        path_size: usize,
+        value: *mut *mut u8,
+        value_size: *mut usize,
+    ) -> u32;
+    fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
     fn proxy_send_local_response(
         status: u32,
         details: *const u8,
@@ -96,8 +171,13 @@ unsafe extern "C" {
         body_size: usize,
         headers: *const u8,
         headers_size: usize,
-        grpc_status: i32,
+        grpc_status: u32,
     ) -> u32;
+    fn proxy_close_stream(stream: u32) -> u32;
+    fn proxy_continue_stream(stream: u32) -> u32;
+    fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, metric: *mut u32) -> u32;
+    fn proxy_increment_metric(metric: u32, offset: i64) -> u32;
+    fn proxy_record_metric(metric: u32, value: u64) -> u32;
 }
 
 /// Status 0 is success.
@@ -105,77 +185,152 @@ fn checked(status: u32) -> Result<(), CallFailed> {
     if status == 0 { Ok(()) } else { Err(CallFailed(status)) }
 }
 
-impl From<Status> for CallFailed {
-    fn from(status: Status) -> Self {
-        Self(status as u32)
+/// What a call leaves in memory that the proxy asked [`malloc`] for; nothing if the status says that it is not there.
+fn taken(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Option<Vec<u8>>, CallFailed> {
+    let mut bytes: *mut u8 = null_mut();
+    let mut size: usize = 0;
+    match call(&raw mut bytes, &raw mut size) {
+        NOT_FOUND => Ok(None),
+        status => {
+            checked(status)?;
+            if bytes.is_null() || size == 0 {
+                return Ok(Some(Vec::new()));
+            }
+            // SAFETY: the proxy asked `malloc` for exactly `size` bytes, which got them from the allocator of `Vec` with the
+            // layout of one; it filled all of them, and has forgotten the address.
+            Ok(Some(unsafe { Vec::from_raw_parts(bytes, size, size) }))
+        }
     }
 }
 
 /// Envoy, or another proxy that hosts modules.
-struct Host;
+struct Envoy;
 
-impl Proxy for Host {
-    fn configuration(&self) -> Result<Vec<u8>, CallFailed> {
-        Ok(hostcalls::get_buffer(BufferType::PluginConfiguration, 0, usize::MAX)?.unwrap_or_default())
+impl Proxy for Envoy {
+    fn attribute(&self, attribute: Attribute) -> Result<Option<Cow<'_, [u8]>>, CallFailed> {
+        Ok(self.property(attribute.path())?.map(Cow::Owned))
     }
 
-    fn property(&self, path: &[&str]) -> Result<Option<Vec<u8>>, CallFailed> {
-        Ok(hostcalls::get_property(path.to_vec())?)
-    }
-
-    fn set_property(&self, path: &[&str], value: &[u8]) -> Result<(), CallFailed> {
-        Ok(hostcalls::set_property(path.to_vec(), Some(value))?)
-    }
-
-    fn request_headers(&self) -> Result<Vec<u8>, CallFailed> {
-        let mut bytes: *mut u8 = null_mut();
-        let mut size: usize = 0;
+    fn request_headers<T>(&self, read: impl FnOnce(Result<&[HeaderLine<'_>], HeadersError>) -> T) -> T {
         // SAFETY: both results are written to live variables.
-        checked(unsafe { proxy_get_header_map_pairs(REQUEST_HEADERS, &raw mut bytes, &raw mut size) })?;
-        if bytes.is_null() || size == 0 {
-            return Ok(Vec::new());
+        let call = |value: *mut *mut u8, size: *mut usize| unsafe {
+            proxy_get_header_map_pairs(REQUEST_HEADERS, value, size)
+        };
+        let bytes = match taken(call) {
+            Ok(bytes) => bytes.unwrap_or_default(),
+            Err(failed) => return read(Err(HeadersError::Unreadable(failed))),
+        };
+        match headers::pairs(&bytes) {
+            Some(lines) => read(Ok(&lines)),
+            None => read(Err(HeadersError::Malformed)),
         }
-        // SAFETY: the host asked the SDK's allocator for exactly `size` bytes, which took them from a `Vec` of that
-        // capacity; it filled all of them, and has forgotten the address.
-        Ok(unsafe { Vec::from_raw_parts(bytes, size, size) })
     }
 
-    fn respond(&self, refusal: &Refusal) -> Result<(), CallFailed> {
-        let Refusal { status, body, details, grpc_status } = refusal;
-        let no_headers = 0_u32.to_le_bytes();
+    fn verified(&self) -> Result<Map<String, Value>, Fault> {
+        tokens::entries(self.property(&[tokens::METADATA]))
+    }
+
+    fn attach(&self, label: Label, text: &str) -> Result<(), CallFailed> {
+        let path = label.name();
+        // SAFETY: both texts outlive the call, which copies them.
+        checked(unsafe { proxy_set_property(path.as_ptr(), path.len(), text.as_ptr(), text.len()) })
+    }
+
+    fn respond(&self, refusal: &Refusal<'_>) -> Result<(), CallFailed> {
+        let Refusal { status, body, headers, details, grpc_status } = *refusal;
+        let headers = headers::serialized(headers).ok_or(CallFailed(BAD_ARGUMENT))?;
         // SAFETY: every text outlives the call, which copies it.
         checked(unsafe {
             proxy_send_local_response(
-                *status,
+                status.into(),
                 details.as_ptr(),
                 details.len(),
                 body.as_ptr(),
                 body.len(),
-                no_headers.as_ptr(),
-                no_headers.len(),
-                *grpc_status,
+                headers.as_ptr(),
+                headers.len(),
+                grpc_status,
             )
         })
     }
 
     fn reset(&self) -> Result<(), CallFailed> {
-        Ok(hostcalls::reset_http_request()?)
+        // SAFETY: numbers only.
+        checked(unsafe { proxy_close_stream(HTTP_REQUEST) })
     }
 
-    fn define_counter(&self, name: &str) -> Result<u32, CallFailed> {
-        Ok(hostcalls::define_metric(MetricType::Counter, name)?)
+    fn close(&self, _details: &str) -> Result<(), CallFailed> {
+        // SAFETY: numbers only.
+        checked(unsafe { proxy_close_stream(DOWNSTREAM) })
     }
 
-    fn count(&self, counter: u32) -> Result<(), CallFailed> {
-        Ok(hostcalls::increment_metric(counter, 1)?)
+    fn second(&self) -> u64 {
+        let mut time = 0;
+        // SAFETY: the result is written to a live variable.
+        let _unknown = unsafe { proxy_get_current_time_nanoseconds(&raw mut time) };
+        time / 1_000_000_000
     }
 
-    fn log(&self, level: Level, message: &str) {
+    fn log(&self, level: Level, line: &str) {
         let level = match level {
-            Level::Info => LogLevel::Info,
-            Level::Warn => LogLevel::Warn,
-            Level::Error => LogLevel::Error,
+            Level::Info => 2,
+            Level::Warn => 3,
+            Level::Error => 4,
         };
-        let _unheard = hostcalls::log(level, message);
+        // SAFETY: the line outlives the call, which copies it.
+        let _unheard = unsafe { proxy_log(level, line.as_ptr(), line.len()) };
+    }
+}
+
+impl Host for Envoy {
+    fn configuration(&self) -> Result<Vec<u8>, CallFailed> {
+        // SAFETY: both results are written to live variables.
+        let call = |value: *mut *mut u8, size: *mut usize| unsafe {
+            proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, usize::MAX, value, size)
+        };
+        Ok(taken(call)?.unwrap_or_default())
+    }
+
+    fn property(&self, path: &[&str]) -> Result<Option<Vec<u8>>, CallFailed> {
+        let path = path.join("\0");
+        // SAFETY: the path outlives the call, and both results are written to live variables.
+        taken(|value, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), value, size) })
+    }
+
+    fn turn_to(&self, context: u32) -> Result<(), CallFailed> {
+        // SAFETY: numbers only.
+        checked(unsafe { proxy_set_effective_context(context) })
+    }
+
+    fn resume(&self) -> Result<(), CallFailed> {
+        // SAFETY: numbers only.
+        checked(unsafe { proxy_continue_stream(DOWNSTREAM) })
+    }
+
+    fn tick_every(&self, milliseconds: u32) -> Result<(), CallFailed> {
+        // SAFETY: numbers only.
+        checked(unsafe { proxy_set_tick_period_milliseconds(milliseconds) })
+    }
+
+    fn define(&self, kind: Metric, name: &str) -> Result<u32, CallFailed> {
+        let kind = match kind {
+            Metric::Counter => COUNTER,
+            Metric::Gauge => GAUGE,
+        };
+        let mut metric = 0;
+        // SAFETY: the name outlives the call, which copies it, and the result is written to a live variable.
+        checked(unsafe { proxy_define_metric(kind, name.as_ptr(), name.len(), &raw mut metric) })?;
+        Ok(metric)
+    }
+
+    fn add(&self, counter: u32, count: u64) -> Result<(), CallFailed> {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        // SAFETY: numbers only.
+        checked(unsafe { proxy_increment_metric(counter, count) })
+    }
+
+    fn set(&self, gauge: u32, value: u64) -> Result<(), CallFailed> {
+        // SAFETY: numbers only.
+        checked(unsafe { proxy_record_metric(gauge, value) })
     }
 }

@@ -1,15 +1,133 @@
-//! What the filter needs of a proxy.
+//! What the filter needs of a proxy, for one stream.
+//!
+//! Everything about policy lies on this side, so a proxy is told in a page: the proxy-wasm host, a native module and the
+//! doubles of the tests are each an implementation of [`Proxy`], and none of them decides anything.
 
-use crate::Refusal;
+use std::borrow::Cow;
+
+use bookend_engine::HeaderLine;
+use serde_json::{Map, Value};
+
+use crate::{Fault, Refusal};
+
+/// The stream that is being judged: an HTTP request, or a TCP connection.
+///
+/// Whatever fails is an error and never a default: the filter refuses what it cannot read. Nothing here may panic.
+pub trait Proxy {
+    /// What the proxy knows, or nothing if it does not have it. Bytes are handed on as they are.
+    ///
+    /// # Errors
+    /// When the proxy has it but cannot hand it out.
+    fn attribute(&self, attribute: Attribute) -> Result<Option<Cow<'_, [u8]>>, CallFailed>;
+
+    /// Calls `read` once and returns what it returns. It gets every header line of the request, pseudo-headers first and
+    /// otherwise in the proxy's order; a header that is repeated is several lines. Lines are lent, so a proxy that has them in
+    /// memory copies nothing.
+    ///
+    /// `read` gets an error where the proxy refuses, or hands out what are no lines.
+    fn request_headers<T>(&self, read: impl FnOnce(Result<&[HeaderLine<'_>], HeadersError>) -> T) -> T;
+
+    /// What the filter `envoy.filters.http.jwt_authn` wrote into the dynamic metadata of the request; nothing if it wrote
+    /// nothing. Asked for only where a policy has conditions about tokens. [`tokens`](crate::tokens) says what of it is one.
+    ///
+    /// # Errors
+    /// Metadata that cannot be read, or makes no sense. Tokens are in doubt then.
+    fn verified(&self) -> Result<Map<String, Value>, Fault>;
+
+    /// Attaches a text to the stream, for access logs and for other filters. What was attached under the label before is
+    /// replaced.
+    ///
+    /// # Errors
+    /// When the proxy refuses. No verdict depends on it.
+    fn attach(&self, label: Label, text: &str) -> Result<(), CallFailed>;
+
+    /// Answers the request in the place of the service. Nothing of the request goes on.
+    ///
+    /// # Errors
+    /// When the proxy refuses; the request is then [`reset`](Self::reset).
+    fn respond(&self, refusal: &Refusal) -> Result<(), CallFailed>;
+
+    /// Ends the request's stream without an answer.
+    ///
+    /// # Errors
+    /// When the proxy refuses. The request does not go on anyway.
+    fn reset(&self) -> Result<(), CallFailed>;
+
+    /// Ends the TCP connection. Nothing that is still to come or to be read reaches either side. `details` say why, in one
+    /// word, where the proxy has a place for it.
+    ///
+    /// # Errors
+    /// When the proxy refuses. The connection does not go on anyway.
+    fn close(&self, details: &str) -> Result<(), CallFailed>;
+
+    /// The present second, counted from any beginning. The quota of the log is renewed when it changes; a proxy without a clock
+    /// answers always the same, and its log ends when the quota does.
+    fn second(&self) -> u64;
+
+    /// Logs a line. There is nobody to tell when this fails.
+    fn log(&self, level: Level, line: &str);
+}
+
+/// What a decision may ask for beside the headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attribute {
+    /// The filter state `bookend.peer`: who is at the other end of the connection, and where it arrived; see
+    /// [`Arrival`](crate::arrival::Arrival).
+    Peer,
+    /// `connection.uri_san_peer_certificate`: the first URI name of the peer's verified certificate. Asked for where there is
+    /// no `Peer`, and never before a handshake is over: what is shown during one is not verified.
+    FirstUriSan,
+    /// `destination.address`: the address and port that the peer reached. Asked for where there is no `Peer`.
+    Destination,
+    /// `connection.tls_version`: anything at all where the connection is one of TLS, from its first moment on; nothing where
+    /// it is plaintext. Only whether there is something is looked at.
+    TlsVersion,
+    /// `upstream.address`: the address and port of the endpoint that was chosen for a request. Asked for at the source end only.
+    Upstream,
+}
+
+impl Attribute {
+    /// Its path in Envoy. Access logs and errors name it so, joined by dots.
+    pub const fn path(self) -> &'static [&'static str] {
+        match self {
+            Self::Peer => &["filter_state", "bookend.peer"],
+            Self::FirstUriSan => &["connection", "uri_san_peer_certificate"],
+            Self::Destination => &["destination", "address"],
+            Self::TlsVersion => &["connection", "tls_version"],
+            Self::Upstream => &["upstream", "address"],
+        }
+    }
+}
+
+/// Where something is attached to a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Label {
+    /// The id of what decided.
+    Rule,
+    /// The verdict of what is only audited and the id of its rule, where that differs from what is enforced (S36):
+    /// `deny default/shop/strict`.
+    Audit,
+}
+
+impl Label {
+    /// The name: `%FILTER_STATE(wasm.bookend.rule:PLAIN)%` in an access log of Envoy. One segment, because Envoy would join several
+    /// by a NUL that no log format can spell.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rule => "bookend.rule",
+            Self::Audit => "bookend.audit",
+        }
+    }
+}
 
 /// How loud a log line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
-    /// A request was refused, a configuration came into force.
+    /// A decision, a configuration that came into force.
     Info,
     /// Something is wrong that does not touch a verdict.
     Warn,
-    /// A configuration was refused, or requests are refused for want of knowledge.
+    /// A configuration was refused, or everything is refused for want of knowledge.
     Error,
 }
 
@@ -18,56 +136,11 @@ pub enum Level {
 #[error("the proxy answered with status {0}")]
 pub struct CallFailed(pub u32);
 
-/// A proxy, as the filter sees it.
-pub trait Proxy {
-    /// The bytes of the filter's configuration; readable while it is being configured.
-    ///
-    /// # Errors
-    /// When the proxy refuses.
-    fn configuration(&self) -> Result<Vec<u8>, CallFailed>;
-
-    /// An attribute, or nothing if the proxy has none at this path.
-    ///
-    /// # Errors
-    /// When the proxy has it but cannot hand it out.
-    fn property(&self, path: &[&str]) -> Result<Option<Vec<u8>>, CallFailed>;
-
-    /// Attaches an attribute to the request, for access logs.
-    ///
-    /// # Errors
-    /// When the proxy refuses.
-    fn set_property(&self, path: &[&str], value: &[u8]) -> Result<(), CallFailed>;
-
-    /// All headers of the request, serialized as pairs; see [`headers`](crate::headers).
-    ///
-    /// # Errors
-    /// When the proxy refuses.
-    fn request_headers(&self) -> Result<Vec<u8>, CallFailed>;
-
-    /// Answers the request in the place of the service.
-    ///
-    /// # Errors
-    /// When the proxy refuses.
-    fn respond(&self, refusal: &Refusal) -> Result<(), CallFailed>;
-
-    /// Resets the request's stream without an answer.
-    ///
-    /// # Errors
-    /// When the proxy refuses.
-    fn reset(&self) -> Result<(), CallFailed>;
-
-    /// Defines a counter and answers its number.
-    ///
-    /// # Errors
-    /// When the proxy refuses.
-    fn define_counter(&self, name: &str) -> Result<u32, CallFailed>;
-
-    /// Adds one to a counter.
-    ///
-    /// # Errors
-    /// When the proxy refuses.
-    fn count(&self, counter: u32) -> Result<(), CallFailed>;
-
-    /// Logs a line. There is nobody to tell when this fails.
-    fn log(&self, level: Level, message: &str);
+/// Why there are no header lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeadersError {
+    /// The proxy would not hand them out.
+    Unreadable(CallFailed),
+    /// What it handed out are no lines.
+    Malformed,
 }

@@ -11,10 +11,11 @@
 
 use serde_json::{Map, Value};
 
-use crate::{Fault, Proxy, metadata};
+use crate::proxy::CallFailed;
+use crate::{Fault, metadata};
 
 /// Where Envoy keeps the dynamic metadata of a request.
-pub const METADATA: [&str; 1] = ["metadata"];
+pub const METADATA: &str = "metadata";
 
 /// The namespace of the filter that verifies tokens.
 pub const NAMESPACE: &str = "envoy.filters.http.jwt_authn";
@@ -22,23 +23,26 @@ pub const NAMESPACE: &str = "envoy.filters.http.jwt_authn";
 /// Istio's key of the one payload.
 const PAYLOAD: &str = "payload";
 
+/// What that filter wrote, in what the property [`METADATA`] holds: the message `envoy.config.core.v3.Metadata`.
+///
+/// # Errors
+/// Bytes that are no metadata, or that the proxy would not hand out.
+pub fn entries(metadata: Result<Option<Vec<u8>>, CallFailed>) -> Result<Map<String, Value>, Fault> {
+    let attribute = || METADATA.to_owned();
+    let bytes = metadata.map_err(|cause| Fault::Unreadable { attribute: attribute(), cause })?;
+    metadata::namespace(&bytes.unwrap_or_default(), NAMESPACE)
+        .map_err(|_| Fault::Malformed { attribute: attribute(), expected: "metadata of a proxy" })
+}
+
 /// The claims of every token that the proxy verified, by the order of their keys.
 ///
 /// # Errors
-/// Metadata that cannot be read, or holds what may or may not be a payload.
-pub fn verified(proxy: &impl Proxy) -> Result<Vec<Value>, Fault> {
-    let attribute = || METADATA.join(".");
-    let bytes =
-        proxy.property(&METADATA).map_err(|cause| Fault::Unreadable { attribute: attribute(), cause })?;
-    payloads(&bytes.unwrap_or_default())
-        .map_err(|expected| Fault::Malformed { attribute: attribute(), expected })
-}
-
-fn payloads(bytes: &[u8]) -> Result<Vec<Value>, &'static str> {
-    let entries = metadata::namespace(bytes, NAMESPACE).map_err(|_| "metadata of a proxy")?;
+/// An entry that may or may not be a payload.
+pub fn payloads(entries: Map<String, Value>) -> Result<Vec<Value>, Fault> {
+    let expected = "payloads of tokens, under the key `payload` or the name of the issuer, and nothing else";
     let payload = |(key, value): (String, Value)| match value {
         Value::Object(claims) if is_payload(&key, &claims) => Ok(Value::Object(claims)),
-        _ => Err("payloads of tokens, under the key `payload` or the name of the issuer, and nothing else"),
+        _ => Err(Fault::Malformed { attribute: METADATA.to_owned(), expected }),
     };
     entries.into_iter().map(payload).collect()
 }
@@ -71,17 +75,21 @@ mod tests {
         entry(namespace, &entries.concat())
     }
 
+    fn verified(bytes: &[u8]) -> Result<Vec<Value>, Fault> {
+        entries(Ok(Some(bytes.to_vec()))).and_then(payloads)
+    }
+
     #[test]
     fn a_token_is_found_under_istios_key_and_under_its_issuers_name() {
-        let found = payloads(&of(NAMESPACE, &[entry("payload", &payload("a")), entry("b", &payload("b"))]));
+        let found = verified(&of(NAMESPACE, &[entry("payload", &payload("a")), entry("b", &payload("b"))]));
         assert_eq!(found, Ok(vec![serde_json::json!({"iss": "b"}), serde_json::json!({"iss": "a"})]));
     }
 
     #[test]
     fn where_nothing_is_written_there_are_no_tokens() {
-        assert_eq!(payloads(b""), Ok(vec![]));
-        assert_eq!(payloads(&of(NAMESPACE, &[])), Ok(vec![]));
-        assert_eq!(payloads(&of("another.filter", &[entry("payload", &payload("a"))])), Ok(vec![]));
+        assert_eq!(verified(b""), Ok(vec![]));
+        assert_eq!(verified(&of(NAMESPACE, &[])), Ok(vec![]));
+        assert_eq!(verified(&of("another.filter", &[entry("payload", &payload("a"))])), Ok(vec![]));
     }
 
     #[test]
@@ -93,11 +101,11 @@ mod tests {
             entry("payload", &field(3, b"a")),
         ] {
             assert!(
-                payloads(&of(NAMESPACE, &[good.clone(), other.clone()])).is_err(),
+                verified(&of(NAMESPACE, &[good.clone(), other.clone()])).is_err(),
                 "{}",
                 other.escape_ascii()
             );
         }
-        assert!(payloads(b"\xff").is_err());
+        assert!(verified(b"\xff").is_err());
     }
 }

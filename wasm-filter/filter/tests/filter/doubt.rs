@@ -2,19 +2,19 @@
 
 use bookend_filter::{CallFailed, Filter, Level, Next};
 
-use crate::proxy::{World, pairs};
+use crate::proxy::{PEER, World, pairs};
 
 #[test]
 fn an_attribute_that_cannot_be_read_refuses_the_request() {
-    for path in
-        ["filter_state/bookend.peer_uri_sans", "filter_state/bookend.peer_address", "destination/address"]
-    {
+    for path in [PEER, "connection/uri_san_peer_certificate", "destination/address"] {
         for wrong in [Err(CallFailed(10)), Ok(b"\xff".to_vec())] {
             let mut world = World::new();
+            world.forget(PEER);
+            world.know("destination/address", "10.0.0.1:9080");
             world.properties.insert(path.to_owned(), wrong);
             let details = format!("bookend_fault{{{}}}", path.replace('/', "."));
             assert_eq!(world.refused(), Some(details));
-            assert_eq!(world.done.borrow().counted, ["bookend.requests.faults"]);
+            assert_eq!(world.done.borrow().totals(), [("bookend.requests.faults", 1)]);
         }
     }
 }
@@ -23,12 +23,15 @@ fn an_attribute_that_cannot_be_read_refuses_the_request() {
 fn an_address_that_is_none_refuses_the_request() {
     let refused = |path: &str, value: &str| {
         let mut world = World::new();
+        world.forget(PEER);
         world.know(path, value);
         world.refused()
     };
-    let peer = Some("bookend_fault{filter_state.bookend.peer_address}".to_owned());
-    assert_eq!(refused("filter_state/bookend.peer_address", "10.0.0.7:1234"), peer);
-    assert_eq!(refused("filter_state/bookend.peer_address", "10.0.0"), peer);
+    let peer = Some("bookend_fault{filter_state.bookend.peer}".to_owned());
+    assert_eq!(refused(PEER, "10.0.0.7:1234 10.0.0.1:9080 "), peer);
+    assert_eq!(refused(PEER, "10.0.0 10.0.0.1:9080 "), peer);
+    assert_eq!(refused(PEER, "10.0.0.7"), peer);
+    assert_eq!(refused(PEER, ""), peer);
     let destination = Some("bookend_fault{destination.address}".to_owned());
     assert_eq!(refused("destination/address", "10.0.0.1"), destination);
     assert_eq!(refused("destination/address", "/run/socket"), destination);
@@ -66,7 +69,9 @@ fn a_proxy_that_does_not_say_whose_it_is_refuses_every_request() {
         let (level, line) = &done.logs[0];
         assert_eq!(*level, Level::Error);
         let cause = format!("because the proxy has no attribute `xds.node.metadata.{name}`");
-        assert_eq!(*line, format!("bookend: every request is refused, {cause}"));
+        assert_eq!(*line, format!("bookend: everything is refused, {cause}"));
+        assert_eq!(done.decisions()[0]["fault"], format!("xds.node.metadata.{name}"));
+        assert_eq!(done.totals(), [("bookend.requests.faults", 1)]);
     }
 }
 
@@ -87,6 +92,14 @@ fn a_request_of_no_known_plugin_is_refused() {
     assert_eq!(filter.request_headers(&world, 7), Next::Stop);
     filter.create(7, 1);
     assert_eq!(filter.request_headers(&world, 7), Next::Stop);
+    assert_eq!(filter.new_connection(&world, 8), Next::Stop);
+    assert_eq!(filter.downstream_data(&world, 8), Next::Stop);
+    assert_eq!(world.done.borrow().closed.len(), 2);
+    filter.tick(&world, 1);
+    assert_eq!(
+        world.done.borrow().totals(),
+        [("bookend.connections.faults", 2), ("bookend.requests.faults", 2)]
+    );
     let refusal = world.done.borrow().refusal.clone().expect("the request is answered");
     assert_eq!(refusal.details, "bookend_fault{configuration}");
 }

@@ -3,7 +3,10 @@
 
 mod audit;
 mod configuration;
+mod connection;
 mod doubt;
+mod outbound;
 mod proxy;
+mod report;
 mod tokens;
 mod verdict;

@@ -1,9 +1,15 @@
 //! A proxy made of plain values, which remembers what the filter did.
 
-use std::cell::RefCell;
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use bookend_filter::{CallFailed, Filter, Level, Next, Proxy, Refusal};
+use bookend_engine::HeaderLine;
+use bookend_filter::{
+    Attribute, CallFailed, Fault, Filter, HeadersError, Host, Label, Level, Metric, Next, Proxy, Refusal,
+    headers, tokens,
+};
+use serde_json::{Map, Value};
 
 /// `reviews` may read single ratings on port 9080; nobody may go to `/admin`; everybody is isolated.
 pub(crate) const CONFIGURATION: &str = r#"{
@@ -62,38 +68,60 @@ pub(crate) const CONFIGURATION: &str = r#"{
   }
 }"#;
 
+/// The one name in the certificate of `reviews`.
 pub(crate) const REVIEWS: &str = "spiffe://cluster.local/ns/default/sa/reviews";
 
-/// The numbers of the plugin and of its stream.
-const PLUGIN: u32 = 1;
-const STREAM: u32 = 2;
+/// Where the text about the peer is.
+pub(crate) const PEER: &str = "filter_state/bookend.peer";
 
+/// The numbers of the plugin and of its stream.
+pub(crate) const PLUGIN: u32 = 1;
+pub(crate) const STREAM: u32 = 2;
+
+/// What a proxy knows, and what was done to it.
 #[derive(Clone)]
 pub(crate) struct World {
     pub(crate) configuration: Result<Vec<u8>, CallFailed>,
     pub(crate) properties: BTreeMap<String, Result<Vec<u8>, CallFailed>>,
     pub(crate) headers: Result<Vec<u8>, CallFailed>,
+    /// Whether it sends answers and closes connections.
     pub(crate) answers: bool,
+    /// Whether it counts and attaches.
     pub(crate) keeps_books: bool,
+    pub(crate) second: Cell<u64>,
+    /// Calls for each request, beyond what is written down.
+    pub(crate) calls: Cell<u32>,
     pub(crate) done: RefCell<Done>,
 }
 
+/// What a filter did.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Done {
-    pub(crate) refusal: Option<Refusal>,
+    pub(crate) refusal: Option<Answered>,
     pub(crate) reset: bool,
+    pub(crate) closed: Vec<String>,
+    /// Contexts that were let go on.
+    pub(crate) resumed: Vec<u32>,
     pub(crate) rule: Option<String>,
     pub(crate) audit: Option<String>,
-    pub(crate) counted: Vec<&'static str>,
+    /// The names of metrics; their numbers are their places.
+    pub(crate) metrics: Vec<String>,
+    pub(crate) counted: BTreeMap<String, u64>,
+    pub(crate) gauges: BTreeMap<String, u64>,
     pub(crate) logs: Vec<(Level, String)>,
+    pub(crate) paces: Vec<u32>,
+    pub(crate) context: u32,
 }
 
-const COUNTERS: [&str; 4] = [
-    "bookend.requests.allowed",
-    "bookend.requests.denied",
-    "bookend.requests.faults",
-    "bookend.requests.audited",
-];
+/// A refusal that was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) details: String,
+    pub(crate) grpc_status: u32,
+}
 
 impl World {
     /// The proxy of `ratings`, asked by `reviews` for `GET /ratings/1`.
@@ -104,16 +132,36 @@ impl World {
             headers: Ok(Vec::new()),
             answers: true,
             keeps_books: true,
+            second: Cell::new(1),
+            calls: Cell::new(0),
             done: RefCell::default(),
         };
         world.request("GET", "/ratings/1");
-        world.know("filter_state/bookend.peer_uri_sans", REVIEWS);
-        world.know("filter_state/bookend.peer_address", "10.0.0.7");
-        world.know("destination/address", "10.0.0.1:9080");
+        world.arrive("10.0.0.7", "10.0.0.1:9080", REVIEWS);
         world.know("xds/node/metadata/NAMESPACE", "default");
         world.know("xds/node/metadata/SERVICE_ACCOUNT", "ratings");
         world.know("xds/node/metadata/LABELS", pairs(&[("app", "ratings")]));
         world
+    }
+
+    /// With other settings.
+    pub(crate) fn with_settings(settings: &Value) -> Self {
+        let mut world = Self::new();
+        world.configure(|configuration| configuration["settings"] = settings.clone());
+        world
+    }
+
+    /// Changes the configuration.
+    pub(crate) fn configure(&mut self, change: impl FnOnce(&mut Value)) {
+        let bytes = self.configuration.as_ref().expect("there is a configuration");
+        let mut configuration = serde_json::from_slice(bytes).expect("it is JSON");
+        change(&mut configuration);
+        self.configuration = Ok(configuration.to_string().into());
+    }
+
+    /// Who is there, and where they arrived.
+    pub(crate) fn arrive(&mut self, from: &str, at: &str, names: &str) {
+        self.know(PEER, format!("{from} {at} {names}"));
     }
 
     pub(crate) fn know(&mut self, path: &str, value: impl Into<Vec<u8>>) {
@@ -128,15 +176,24 @@ impl World {
         self.headers = Ok(pairs(&[(":method", method), (":path", path), ("x-forwarded-for", "10.0.0.7")]));
     }
 
-    /// Starts a filter and plays the request.
-    pub(crate) fn play(&self) -> (Next, Done) {
+    /// A filter that was configured in this world.
+    pub(crate) fn filter(&self) -> Filter {
         self.done.take();
         let mut filter = Filter::new();
         filter.create(PLUGIN, 0);
         filter.configure(self, PLUGIN);
         filter.create(STREAM, PLUGIN);
+        self.done.borrow_mut().context = STREAM;
+        filter
+    }
+
+    /// Starts a filter and plays the request, until it was reported.
+    pub(crate) fn play(&self) -> (Next, Done) {
+        let mut filter = self.filter();
+        self.calls.set(0);
         let next = filter.request_headers(self, STREAM);
-        filter.delete(STREAM);
+        filter.delete(self, STREAM);
+        filter.tick(self, PLUGIN);
         (next, self.done.borrow().clone())
     }
 
@@ -146,50 +203,76 @@ impl World {
         assert_eq!(next == Next::Stop, done.refusal.is_some(), "a request is answered or goes on");
         done.refusal.map(|refusal| refusal.details)
     }
+
+    fn called(&self) {
+        self.calls.set(self.calls.get() + 1);
+    }
+}
+
+impl Done {
+    /// The decisions that were logged.
+    pub(crate) fn decisions(&self) -> Vec<Value> {
+        let lines = self.logs.iter().filter(|(_, line)| line.starts_with('{'));
+        lines.map(|(_, line)| serde_json::from_str(line).expect("a line of the log is JSON")).collect()
+    }
+
+    /// The counters that were met, without those of rules.
+    pub(crate) fn totals(&self) -> Vec<(&str, u64)> {
+        let totals = self.counted.iter().filter(|(name, _)| !name.starts_with("bookend.rule."));
+        totals.map(|(name, count)| (name.as_str(), *count)).collect()
+    }
 }
 
 /// Serializes pairs as a proxy does.
 pub(crate) fn pairs(pairs: &[(&str, &str)]) -> Vec<u8> {
-    let number = |length: usize| u32::try_from(length).expect("short").to_le_bytes();
-    let mut bytes = number(pairs.len()).to_vec();
-    for (name, value) in pairs {
-        bytes.extend([number(name.len()), number(value.len())].concat());
-    }
-    for (name, value) in pairs {
-        bytes.extend([name.as_bytes(), b"\0", value.as_bytes(), b"\0"].concat());
-    }
-    bytes
+    let owned: Vec<_> = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    headers::serialized(&owned).expect("few")
 }
 
 impl Proxy for World {
-    fn configuration(&self) -> Result<Vec<u8>, CallFailed> {
-        self.configuration.clone()
+    fn attribute(&self, attribute: Attribute) -> Result<Option<Cow<'_, [u8]>>, CallFailed> {
+        self.called();
+        match self.properties.get(&attribute.path().join("/")) {
+            None => Ok(None),
+            Some(Ok(bytes)) => Ok(Some(Cow::Borrowed(bytes))),
+            Some(Err(failed)) => Err(*failed),
+        }
     }
 
-    fn property(&self, path: &[&str]) -> Result<Option<Vec<u8>>, CallFailed> {
-        self.properties.get(&path.join("/")).cloned().transpose()
+    fn request_headers<T>(&self, read: impl FnOnce(Result<&[HeaderLine<'_>], HeadersError>) -> T) -> T {
+        self.called();
+        match self.headers.as_deref().map(headers::pairs) {
+            Ok(Some(lines)) => read(Ok(&lines)),
+            Ok(None) => read(Err(HeadersError::Malformed)),
+            Err(failed) => read(Err(HeadersError::Unreadable(*failed))),
+        }
     }
 
-    fn set_property(&self, path: &[&str], value: &[u8]) -> Result<(), CallFailed> {
-        let value = String::from_utf8_lossy(value).into_owned();
+    fn verified(&self) -> Result<Map<String, Value>, Fault> {
+        tokens::entries(self.property(&[tokens::METADATA]))
+    }
+
+    fn attach(&self, label: Label, text: &str) -> Result<(), CallFailed> {
+        self.called();
         let mut done = self.done.borrow_mut();
-        match path {
-            ["bookend.rule"] => done.rule = Some(value),
-            ["bookend.audit"] => done.audit = Some(value),
-            other => unreachable!("nobody reads `{other:?}`"),
+        match label {
+            Label::Rule => done.rule = Some(text.to_owned()),
+            Label::Audit => done.audit = Some(text.to_owned()),
         }
         if self.keeps_books { Ok(()) } else { Err(CallFailed(2)) }
     }
 
-    fn request_headers(&self) -> Result<Vec<u8>, CallFailed> {
-        self.headers.clone()
-    }
-
-    fn respond(&self, refusal: &Refusal) -> Result<(), CallFailed> {
+    fn respond(&self, refusal: &Refusal<'_>) -> Result<(), CallFailed> {
         if !self.answers {
             return Err(CallFailed(6));
         }
-        self.done.borrow_mut().refusal = Some(refusal.clone());
+        self.done.borrow_mut().refusal = Some(Answered {
+            status: refusal.status,
+            body: refusal.body.to_owned(),
+            headers: refusal.headers.to_vec(),
+            details: refusal.details.to_owned(),
+            grpc_status: refusal.grpc_status,
+        });
         Ok(())
     }
 
@@ -198,17 +281,68 @@ impl Proxy for World {
         Ok(())
     }
 
-    fn define_counter(&self, name: &str) -> Result<u32, CallFailed> {
-        let place = COUNTERS.iter().position(|counter| *counter == name).expect("a known counter");
-        if self.keeps_books { Ok(u32::try_from(place).expect("small")) } else { Err(CallFailed(10)) }
+    fn close(&self, details: &str) -> Result<(), CallFailed> {
+        self.done.borrow_mut().closed.push(details.to_owned());
+        if self.answers { Ok(()) } else { Err(CallFailed(6)) }
     }
 
-    fn count(&self, counter: u32) -> Result<(), CallFailed> {
-        self.done.borrow_mut().counted.extend(COUNTERS.get(counter as usize));
+    fn second(&self) -> u64 {
+        self.second.get()
+    }
+
+    fn log(&self, level: Level, line: &str) {
+        self.done.borrow_mut().logs.push((level, line.to_owned()));
+    }
+}
+
+impl Host for World {
+    fn configuration(&self) -> Result<Vec<u8>, CallFailed> {
+        self.configuration.clone()
+    }
+
+    fn property(&self, path: &[&str]) -> Result<Option<Vec<u8>>, CallFailed> {
+        self.called();
+        self.properties.get(&path.join("/")).cloned().transpose()
+    }
+
+    fn turn_to(&self, context: u32) -> Result<(), CallFailed> {
+        self.done.borrow_mut().context = context;
         Ok(())
     }
 
-    fn log(&self, level: Level, message: &str) {
-        self.done.borrow_mut().logs.push((level, message.to_owned()));
+    fn resume(&self) -> Result<(), CallFailed> {
+        let mut done = self.done.borrow_mut();
+        let context = done.context;
+        done.resumed.push(context);
+        Ok(())
+    }
+
+    fn tick_every(&self, milliseconds: u32) -> Result<(), CallFailed> {
+        self.called();
+        self.done.borrow_mut().paces.push(milliseconds);
+        Ok(())
+    }
+
+    fn define(&self, _kind: Metric, name: &str) -> Result<u32, CallFailed> {
+        if !self.keeps_books {
+            return Err(CallFailed(10));
+        }
+        let mut done = self.done.borrow_mut();
+        done.metrics.push(name.to_owned());
+        Ok(u32::try_from(done.metrics.len()).expect("few") - 1)
+    }
+
+    fn add(&self, counter: u32, count: u64) -> Result<(), CallFailed> {
+        let mut done = self.done.borrow_mut();
+        let name = done.metrics.get(counter as usize).expect("a counter that was defined").clone();
+        *done.counted.entry(name).or_default() += count;
+        Ok(())
+    }
+
+    fn set(&self, gauge: u32, value: u64) -> Result<(), CallFailed> {
+        let mut done = self.done.borrow_mut();
+        let name = done.metrics.get(gauge as usize).expect("a gauge that was defined").clone();
+        done.gauges.insert(name, value);
+        Ok(())
     }
 }

@@ -3,21 +3,21 @@
 use bookend_filter::{CallFailed, Level, tokens};
 use serde_json::{Value, json};
 
-use crate::proxy::{CONFIGURATION, World, pairs};
+use crate::proxy::{World, pairs};
 
 const DENIED: &str = "bookend_denied{default/bookinfo/isolate[0]}";
 
 /// A proxy that verifies tokens, and lets `reviews` read ratings only with one of the issuer `a`.
 fn world() -> World {
-    let mut configuration: Value = serde_json::from_str(CONFIGURATION).expect("it is JSON");
-    let mut set = |part: &str, value: Value| {
-        *configuration.pointer_mut(part).expect("the part is there") = value;
-    };
-    let token = json!([{ "issuer": ["a"], "subject": null, "audiences": null, "claims": [] }]);
-    set("/program/rules/0/http/0/jwt", token);
-    set("/inventory/workloads/1/identity/jwt", json!(true));
     let mut world = World::new();
-    world.configuration = Ok(configuration.to_string().into());
+    world.configure(|configuration| {
+        let mut set = |part: &str, value: Value| {
+            *configuration.pointer_mut(part).expect("the part is there") = value;
+        };
+        let token = json!([{ "issuer": ["a"], "subject": null, "audiences": null, "claims": [] }]);
+        set("/program/rules/0/http/0/jwt", token);
+        set("/inventory/workloads/1/identity/jwt", json!(true));
+    });
     world
 }
 

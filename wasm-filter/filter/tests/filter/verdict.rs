@@ -2,14 +2,17 @@
 
 use bookend_filter::{Level, Next};
 
-use crate::proxy::World;
+use serde_json::json;
+
+use crate::proxy::{PEER, REVIEWS, World, pairs};
 
 #[test]
-fn an_allowed_request_goes_on_counted_and_labelled_with_its_rule() {
+fn an_allowed_request_goes_on_and_is_counted() {
     let (next, done) = World::new().play();
     assert_eq!(next, Next::Continue);
-    assert_eq!(done.rule.as_deref(), Some("default/bookinfo/reviews-reads-ratings"));
-    assert_eq!(done.counted, ["bookend.requests.allowed"]);
+    assert_eq!(done.totals(), [("bookend.requests.allowed", 1)]);
+    let rule = "bookend.rule.default/bookinfo/reviews-reads-ratings.allowed";
+    assert_eq!(done.counted.get(rule), Some(&1));
     assert_eq!(done.logs, [(Level::Info, "bookend: enforcing revision `r1`".to_owned())]);
 }
 
@@ -19,20 +22,25 @@ fn a_denied_request_is_answered_counted_and_logged_with_its_rule() {
     world.request("POST", "/ratings/1?token=secret");
     let (next, done) = world.play();
     assert_eq!(next, Next::Stop);
-    let refusal = done.refusal.expect("the request is answered");
+    let refusal = done.refusal.as_ref().expect("the request is answered");
     assert_eq!((refusal.status, refusal.grpc_status), (403, 7));
-    assert_eq!(refusal.body, "denied by bookend: default/bookinfo/isolate[0]");
+    assert_eq!((refusal.body.as_str(), refusal.headers.len()), ("denied by policy", 0));
+    assert_eq!(refusal.details, "bookend_denied{default/bookinfo/isolate[0]}");
     assert_eq!(done.rule.as_deref(), Some("default/bookinfo/isolate[0]"));
-    assert_eq!(done.counted, ["bookend.requests.denied"]);
-    let line = "bookend: denied by default/bookinfo/isolate[0]: POST /ratings/1 from 10.0.0.7 as \
-                spiffe://cluster.local/ns/default/sa/reviews";
-    assert_eq!(done.logs.last(), Some(&(Level::Info, line.to_owned())));
+    assert_eq!(done.totals(), [("bookend.requests.denied", 1)]);
+    let expected = json!({
+        "bookend": "decision", "verdict": "deny", "rule": "default/bookinfo/isolate[0]", "end": "destination",
+        "revision": "r1", "layer": "http", "method": "POST", "path": "/ratings/1",
+        "peer": { "address": "10.0.0.7", "principals": [REVIEWS] }, "port": 9080,
+    });
+    assert_eq!(done.decisions(), [expected]);
 }
 
 #[test]
 fn a_log_line_is_one_short_line_whatever_the_peer_sends() {
     let mut world = World::new();
-    world.request("GET", &format!("/\u{1b}[2J\u{85}{}", "a".repeat(10_000)));
+    world.request("GET", &format!("/\u{1b}[2J\u{85}\"\\{}", "a".repeat(10_000)));
+    world.arrive("10.0.0.7", "10.0.0.1:9080", &"spiffe://\"\n,".repeat(1000));
     let (_, done) = world.play();
     let (_, line) = done.logs.last().expect("the denial is logged");
     assert!(line.len() < 1500 && line.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{line}");
@@ -41,9 +49,9 @@ fn a_log_line_is_one_short_line_whatever_the_peer_sends() {
 #[test]
 fn the_port_is_the_one_the_peer_reached() {
     let mut world = World::new();
-    world.know("destination/address", "[2001:db8::1]:9080");
+    world.arrive("2001:db8::7", "[2001:db8::1]:9080", REVIEWS);
     assert_eq!(world.refused(), None);
-    world.know("destination/address", "10.0.0.1:9081");
+    world.arrive("10.0.0.7", "10.0.0.1:9081", REVIEWS);
     assert_eq!(world.refused().as_deref(), Some("bookend_denied{default/bookinfo/isolate[0]}"));
 }
 
@@ -52,10 +60,10 @@ fn the_peer_is_who_its_certificate_says() {
     let denied = Some("bookend_denied{default/bookinfo/isolate[0]}".to_owned());
     let with = |sans: &str| {
         let mut world = World::new();
-        world.know("filter_state/bookend.peer_uri_sans", sans);
+        world.arrive("10.0.0.7", "10.0.0.1:9080", sans);
         world.refused()
     };
-    let reviews = crate::proxy::REVIEWS;
+    let reviews = REVIEWS;
     assert_eq!(with(reviews), None);
     assert_eq!(with("spiffe://cluster.local/ns/default/sa/details"), denied);
     assert_eq!(with(&format!("{reviews},spiffe://cluster.local/ns/default/sa/admin")), denied, "two names");
@@ -67,24 +75,27 @@ fn the_peer_is_who_its_certificate_says() {
 #[test]
 fn a_proxy_that_lists_no_names_is_asked_for_the_first() {
     let mut world = World::new();
-    world.forget("filter_state/bookend.peer_uri_sans");
+    world.forget(PEER);
+    assert_eq!(world.refused().as_deref(), Some("bookend_fault{destination.address}"));
+    world.know("destination/address", "10.0.0.1:9080");
     assert_eq!(world.refused().as_deref(), Some("bookend_denied{default/bookinfo/isolate[0]}"));
-    world.know("connection/uri_san_peer_certificate", crate::proxy::REVIEWS);
+    world.know("connection/uri_san_peer_certificate", REVIEWS);
     assert_eq!(world.refused(), None);
-    // A list that says "none" is an answer, not a reason to ask again.
-    world.know("filter_state/bookend.peer_uri_sans", "-");
+    // A text that says "none" is an answer, not a reason to ask again.
+    world.arrive("10.0.0.7", "10.0.0.1:9080", "");
     assert_eq!(world.refused().as_deref(), Some("bookend_denied{default/bookinfo/isolate[0]}"));
 }
 
 #[test]
 fn headers_about_the_peer_are_never_believed() {
     let mut world = World::new();
-    world.forget("filter_state/bookend.peer_uri_sans");
-    world.headers = Ok(crate::proxy::pairs(&[
+    world.arrive("10.0.0.7", "10.0.0.1:9080", "");
+    world.headers = Ok(pairs(&[
         (":method", "GET"),
         (":path", "/ratings/1"),
         ("x-forwarded-client-cert", "URI=spiffe://cluster.local/ns/default/sa/reviews"),
         ("x-envoy-peer-metadata", "CgwKA0FQUBIFGgNhcHA="),
+        ("bookend.peer", "10.0.0.7 10.0.0.1:9080 spiffe://cluster.local/ns/default/sa/reviews"),
     ]));
     assert_eq!(world.refused().as_deref(), Some("bookend_denied{default/bookinfo/isolate[0]}"));
 }
