@@ -81,6 +81,9 @@ pub enum Error {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// The stream has ended: its peer, its service or the module closed it.
+    #[error("the stream has ended")]
+    Closed,
     /// The instance failed before. Envoy answers 503 from here on, with `FAIL_CLOSED`.
     #[error("the module failed on an earlier request and is not asked again; start a new instance")]
     Failed,

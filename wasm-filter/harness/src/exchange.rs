@@ -2,10 +2,24 @@
 
 use std::collections::BTreeMap;
 
+use crate::response::LocalResponse;
 use crate::{LogLine, Properties};
 
 /// A header's name and value. Envoy hands both over as bytes: a value may hold any byte from 0x80 upward.
 pub type Header = (Vec<u8>, Vec<u8>);
+
+/// Headers, a body and trailers, as far as they are there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Message {
+    /// The headers, pseudo-headers first.
+    pub headers: Option<Vec<Header>>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// The trailers.
+    pub trailers: Option<Vec<Header>>,
+    /// Whether this is all of it.
+    pub complete: bool,
+}
 
 /// What a proxy knows when a request's headers have arrived.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +42,10 @@ pub struct Outcome {
     /// What the module stored with `proxy_set_property`, by path. Envoy keeps it as the filter state object
     /// `wasm.<path>`, where the segments of a path are joined by NUL.
     pub written: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// What went to the service of the request.
+    pub request: Message,
+    /// What went to the peer of the response, whoever gave it.
+    pub response: Message,
 }
 
 /// Where a request goes from the module.
@@ -37,23 +55,8 @@ pub enum Ending {
     Continue(Vec<Header>),
     /// Nowhere: the module answered.
     LocalResponse(LocalResponse),
-    /// Nowhere yet: the module holds it and this host has nothing that could wake it.
+    /// Nowhere yet: the module holds it.
     Paused,
     /// Nowhere: the module reset the stream.
     Closed,
-}
-
-/// The answer of a module in the place of the service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LocalResponse {
-    /// HTTP status code.
-    pub status: u32,
-    /// Headers beside those the proxy adds.
-    pub headers: Vec<Header>,
-    /// The body.
-    pub body: Vec<u8>,
-    /// `%RESPONSE_CODE_DETAILS%` in access logs; never sent to the peer.
-    pub details: Vec<u8>,
-    /// The status for a gRPC request; without one the proxy derives it from `status`.
-    pub grpc_status: Option<i32>,
 }

@@ -1,11 +1,13 @@
-//! What the host keeps for one instance, and the order in which Envoy calls a module.
+//! What the host keeps for one instance.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::{Duration, SystemTime};
 
-use crate::exchange::{Exchange, Header, LocalResponse};
+use crate::call::Calls;
+use crate::context::{Actions, Context};
 use crate::metrics::Metrics;
-use crate::{Plugin, Properties, Value};
+use crate::{Plugin, attributes};
 
 /// The context of the plugin itself. Streams get the numbers after it.
 pub(crate) const ROOT: u32 = 1;
@@ -59,8 +61,15 @@ pub(crate) enum Phase {
     Start,
     /// `proxy_on_configure`.
     Configure,
-    /// Anything about a request.
-    Stream,
+    /// Anything after that.
+    Run,
+}
+
+/// The timer of the plugin. Times are nanoseconds since the start of the instance.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timer {
+    pub(crate) period: u64,
+    pub(crate) due: u64,
 }
 
 /// Everything that an instance's hostcalls read and write.
@@ -68,77 +77,90 @@ pub(crate) enum Phase {
 pub(crate) struct Host {
     pub(crate) plugin: Plugin,
     pub(crate) phase: Phase,
-    pub(crate) stream: Option<Stream>,
+    pub(crate) contexts: BTreeMap<u32, Context>,
+    /// The context that was called, and the one that the module chose to speak for.
+    pub(crate) current: u32,
+    pub(crate) effective: Option<u32>,
+    pub(crate) actions: Actions,
+    /// The module answered in this callback: whatever it returns, nothing goes on.
+    pub(crate) stop: bool,
     pub(crate) logs: Vec<LogLine>,
     pub(crate) metrics: Metrics,
-    /// Values with the number of their last change.
-    pub(crate) shared: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
+    /// When the instance started.
+    pub(crate) epoch: SystemTime,
+    /// The time since then, in nanoseconds; it passes only where the caller says so.
+    pub(crate) now: u64,
+    pub(crate) timer: Option<Timer>,
+    pub(crate) calls: Calls,
+    /// The queues that this instance is told about.
+    pub(crate) queues: BTreeSet<u32>,
+    /// The plugin was asked to end, and may say that it has.
+    pub(crate) awaits_done: bool,
     /// The size of memory that was refused last, in bytes.
     pub(crate) refused_memory: Option<usize>,
-    /// The context on whose behalf hostcalls work.
-    pub(crate) context: u32,
-}
-
-/// A request on its way through the module.
-#[derive(Debug)]
-pub(crate) struct Stream {
-    pub(crate) context: u32,
-    pub(crate) headers: Vec<Header>,
-    pub(crate) properties: Properties,
-    pub(crate) written: BTreeMap<Vec<u8>, Vec<u8>>,
-    pub(crate) response: Option<LocalResponse>,
-    pub(crate) resumed: bool,
-    pub(crate) closed: bool,
-}
-
-impl Stream {
-    pub(crate) fn new(context: u32, exchange: &Exchange) -> Self {
-        Self {
-            context,
-            headers: exchange.headers.clone(),
-            properties: exchange.properties.clone(),
-            written: BTreeMap::new(),
-            response: None,
-            resumed: false,
-            closed: false,
-        }
-    }
 }
 
 impl Host {
     pub(crate) fn new(plugin: &Plugin) -> Self {
         let mut plugin = plugin.clone();
-        for (name, value) in [
-            ("plugin_name", &plugin.name),
-            ("plugin_root_id", &plugin.root_id),
-            ("plugin_vm_id", &plugin.vm_id),
-        ] {
-            plugin.properties.set([name], value.as_str());
-        }
+        attributes::of_plugin(&mut plugin);
         Self {
-            plugin,
             phase: Phase::Initialize,
-            stream: None,
+            contexts: BTreeMap::new(),
+            current: ROOT,
+            effective: None,
+            actions: Actions::new(),
+            stop: false,
             logs: Vec::new(),
             metrics: Metrics::default(),
-            shared: BTreeMap::new(),
+            epoch: plugin.clock.unwrap_or_else(SystemTime::now),
+            now: 0,
+            timer: None,
+            calls: Calls::default(),
+            queues: BTreeSet::new(),
+            awaits_done: false,
             refused_memory: None,
-            context: ROOT,
+            plugin,
         }
     }
 
-    /// The request, if hostcalls work on its behalf.
-    pub(crate) fn stream(&mut self) -> Option<&mut Stream> {
-        let context = self.context;
-        self.stream.as_mut().filter(|stream| stream.context == context)
+    /// The number of the context on whose behalf hostcalls work.
+    pub(crate) fn context_id(&self) -> u32 {
+        self.effective.unwrap_or(self.current)
     }
 
-    /// The encoded value of an attribute; an inner nothing for one that cannot be read. What a module wrote is found
-    /// under its name if the path is one segment, because Envoy looks a name up as a whole.
-    pub(crate) fn property(&mut self, path: &[u8]) -> Option<Option<Vec<u8>>> {
-        let of_stream = self.stream().and_then(|stream| stream.properties.find(path).map(Value::encode));
-        of_stream
-            .or_else(|| self.plugin.properties.find(path).map(Value::encode))
-            .or_else(|| self.stream()?.written.get(path).filter(|_| !path.contains(&0)).cloned().map(Some))
+    /// The stream on whose behalf hostcalls work; none if it is the plugin itself.
+    pub(crate) fn context(&mut self) -> Option<&mut Context> {
+        let id = self.context_id();
+        self.contexts.get_mut(&id)
+    }
+
+    /// A moment since the start of the instance, in nanoseconds since 1970.
+    pub(crate) fn time(&self, since: u64) -> u64 {
+        let start = self.epoch.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        u64::try_from(start.as_nanos()).unwrap_or(u64::MAX).saturating_add(since)
+    }
+
+    /// The encoded value of an attribute; an inner nothing for one that cannot be read.
+    pub(crate) fn property(&self, path: &[u8]) -> Option<Option<Vec<u8>>> {
+        // Envoy reads segments until the path ends, so that a NUL at the end names nothing more.
+        let path = path.strip_suffix(b"\0").unwrap_or(path);
+        if path.is_empty() {
+            return Some(None);
+        }
+        let context = self.contexts.get(&self.context_id());
+        if let Some(context) = context {
+            let began = self.time(context.began);
+            if let Some(value) = attributes::of_stream(context, path, began) {
+                return Some(value.encode());
+            }
+            if let Some(value) = context.properties.find(path) {
+                return Some(value.encode());
+            }
+        }
+        if let Some(value) = self.plugin.properties.find(path) {
+            return Some(value.encode());
+        }
+        context.and_then(|context| attributes::written(context, path)).cloned().map(Some)
     }
 }

@@ -3,9 +3,13 @@
 //! A hostcall reads the guest's memory and the host's state, and answers with what is to be written. The table
 //! [`CALLS`] is the ABI of version 0.2.1 as far as SDKs import it.
 
+mod buffers;
+mod calls;
 mod headers;
+mod metrics;
 mod plugin;
-mod state;
+mod properties;
+mod shared;
 mod stream;
 
 use crate::host::Host;
@@ -17,7 +21,9 @@ pub(crate) enum Status {
     NotFound = 1,
     BadArgument = 2,
     SerializationFailure = 3,
+    ParseFailure = 4,
     InvalidMemoryAccess = 6,
+    Empty = 7,
     CasMismatch = 8,
     InternalFailure = 10,
     Unimplemented = 12,
@@ -99,18 +105,29 @@ pub(crate) static CALLS: &[Hostcall] = &[
     call("proxy_set_effective_context", "i", plugin::set_effective_context),
     call("proxy_done", "", plugin::done),
     call("proxy_get_status", "iii", plugin::status),
-    call("proxy_define_metric", "iiii", plugin::define_metric),
-    call("proxy_increment_metric", "iI", plugin::increment_metric),
-    call("proxy_record_metric", "iI", plugin::record_metric),
-    call("proxy_get_metric", "ii", plugin::get_metric),
+    call("proxy_define_metric", "iiii", metrics::define),
+    call("proxy_increment_metric", "iI", metrics::increment),
+    call("proxy_record_metric", "iI", metrics::record),
+    call("proxy_get_metric", "ii", metrics::get),
     call("proxy_call_foreign_function", "iiiiii", plugin::call_foreign_function),
-    call("proxy_get_property", "iiii", state::get_property),
-    call("proxy_set_property", "iiii", state::set_property),
-    call("proxy_get_buffer_bytes", "iiiii", state::get_buffer),
-    call("proxy_get_buffer_status", "iii", state::buffer_status),
-    call("proxy_set_buffer_bytes", "iiiii", state::set_buffer),
-    call("proxy_get_shared_data", "iiiii", state::get_shared),
-    call("proxy_set_shared_data", "iiiii", state::set_shared),
+    call("proxy_get_property", "iiii", properties::get),
+    call("proxy_set_property", "iiii", properties::set),
+    call("proxy_get_buffer_bytes", "iiiii", buffers::get),
+    call("proxy_get_buffer_status", "iii", buffers::status),
+    call("proxy_set_buffer_bytes", "iiiii", buffers::set),
+    call("proxy_get_shared_data", "iiiii", shared::get),
+    call("proxy_set_shared_data", "iiiii", shared::set),
+    call("proxy_register_shared_queue", "iii", shared::register_queue),
+    call("proxy_resolve_shared_queue", "iiiii", shared::resolve_queue),
+    call("proxy_dequeue_shared_queue", "iii", shared::dequeue),
+    call("proxy_enqueue_shared_queue", "iii", shared::enqueue),
+    call("proxy_http_call", "iiiiiiiiii", calls::http_call),
+    // There is no service that speaks gRPC here: Envoy answers so for a cluster that it does not know.
+    call("proxy_grpc_call", "iiiiiiiiiiii", calls::grpc_call),
+    call("proxy_grpc_stream", "iiiiiiiii", calls::grpc_stream),
+    call("proxy_grpc_send", "iiii", calls::grpc_unknown),
+    call("proxy_grpc_cancel", "i", calls::grpc_unknown),
+    call("proxy_grpc_close", "i", calls::grpc_unknown),
     call("proxy_get_header_map_pairs", "iii", headers::get_pairs),
     call("proxy_set_header_map_pairs", "iii", headers::set_pairs),
     call("proxy_get_header_map_size", "ii", headers::size),
@@ -121,20 +138,4 @@ pub(crate) static CALLS: &[Hostcall] = &[
     call("proxy_send_local_response", "iiiiiiii", stream::send_local_response),
     call("proxy_continue_stream", "i", stream::resume),
     call("proxy_close_stream", "i", stream::close),
-    // There are neither queues nor services here. Answering so is honest, and a module has to cope with it:
-    // Envoy answers the same in builds without these parts.
-    call("proxy_register_shared_queue", "iii", unimplemented),
-    call("proxy_resolve_shared_queue", "iiiii", unimplemented),
-    call("proxy_dequeue_shared_queue", "iii", unimplemented),
-    call("proxy_enqueue_shared_queue", "iii", unimplemented),
-    call("proxy_http_call", "iiiiiiiiii", unimplemented),
-    call("proxy_grpc_call", "iiiiiiiiiiii", unimplemented),
-    call("proxy_grpc_stream", "iiiiiiiii", unimplemented),
-    call("proxy_grpc_send", "iiii", unimplemented),
-    call("proxy_grpc_cancel", "i", unimplemented),
-    call("proxy_grpc_close", "i", unimplemented),
 ];
-
-fn unimplemented(_host: &mut Host, _arguments: &Arguments<'_>) -> Answer {
-    Err(Status::Unimplemented)
-}

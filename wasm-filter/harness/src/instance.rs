@@ -1,75 +1,56 @@
-//! Loading a module, starting it as a plugin, and asking it about requests.
+//! A started plugin: calling it, and doing afterwards what it asked for.
+
+mod clock;
+mod connection;
+mod http;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::exchange::{Ending, Exchange, Outcome};
-use crate::host::{Host, LogLine, Phase, ROOT, Stream};
-use crate::machine::{Code, Fault, Machine};
-use crate::{Error, Metric, Plugin};
+use crate::context::{Action, Context};
+use crate::host::{Host, LogLine, ROOT};
+use crate::machine::{Fault, Machine};
+use crate::{Answerer, Error, Metric};
 
-/// A compiled module. Cloning is cheap, and threads may share it.
-#[derive(Clone)]
-pub struct Module {
-    code: Code,
-}
+pub use connection::Tcp;
+pub use http::{Course, Http};
 
-impl Module {
-    /// Compiles a module, in binary form.
-    ///
-    /// # Errors
-    /// Bytes that are no module, an unknown version of the ABI, and imports that a host does not have.
-    pub fn load(bytes: &[u8]) -> Result<Self, Error> {
-        let code = Code::compile(bytes)?;
-        if !["proxy_abi_version_0_2_0", "proxy_abi_version_0_2_1"].iter().any(|name| code.exports(name)) {
-            return Err(Error::UnknownAbi);
-        }
-        code.exports_memory()?;
-        Ok(Self { code })
-    }
-
-    /// Starts the module with a configuration.
-    ///
-    /// # Errors
-    /// A module that refuses its configuration, crashes, or exceeds its limits.
-    pub fn start(&self, plugin: &Plugin) -> Result<Instance, Error> {
-        let machine = Machine::new(&self.code, Host::new(plugin))
-            .map_err(|fault| translate(fault, "start function", &Host::new(plugin), Vec::new()))?;
-        let mut instance = Instance { machine, failed: false, next_context: ROOT + 1, startup: Vec::new() };
-
-        // A reactor initializes itself and may have a `main`; a command has a `_start`.
-        if instance.call("_initialize", &[])?.is_some() {
-            instance.call("main", &[0, 0])?;
-        } else {
-            instance.call("_start", &[])?;
-        }
-        instance.machine.host_mut().phase = Phase::Start;
-        instance.call("proxy_on_context_create", &[ROOT, 0])?;
-        if !instance.agrees("proxy_on_vm_start", plugin.vm_configuration.len())? {
-            return Err(Error::StartRefused { logs: instance.take_logs() });
-        }
-        instance.machine.host_mut().phase = Phase::Configure;
-        if !instance.agrees("proxy_on_configure", plugin.configuration.len())? {
-            return Err(Error::ConfigurationRefused { logs: instance.take_logs() });
-        }
-        instance.machine.host_mut().phase = Phase::Stream;
-        instance.startup = instance.take_logs();
-        Ok(instance)
-    }
-}
-
-/// A started plugin.
+/// A started plugin, as one worker of a proxy has it.
+///
+/// Streams are opened on it and told what arrives; several may be open at once. Time passes where
+/// [`Instance::advance`] says so. A module that crashes or exceeds its limits is not asked again: every method answers
+/// [`Error::Failed`] from then on.
 pub struct Instance {
     machine: Machine,
     failed: bool,
     next_context: u32,
-    startup: Vec<LogLine>,
+    /// Whether the plugin was asked to end, and whether it has.
+    ending: Ending,
+    pub(crate) startup: Vec<LogLine>,
+}
+
+/// How far the plugin itself has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Running,
+    /// It wants to finish something first, and says `proxy_done` then.
+    Asked,
+    Ended,
 }
 
 impl Instance {
+    pub(crate) fn new(machine: Machine) -> Self {
+        Self { machine, failed: false, next_context: ROOT + 1, ending: Ending::Running, startup: Vec::new() }
+    }
+
     /// What the module logged while it started.
     pub fn startup_logs(&self) -> &[LogLine] {
         &self.startup
+    }
+
+    /// What the module logged since it started, or since the last time.
+    pub fn take_logs(&mut self) -> Vec<LogLine> {
+        std::mem::take(&mut self.host_mut().logs)
     }
 
     /// The metrics that the module has defined, by name.
@@ -77,41 +58,86 @@ impl Instance {
         self.machine.host().metrics.values()
     }
 
-    /// Plays the headers of a request to the module, from the creation of its context to its deletion.
+    /// Lets somebody answer the module's calls to other services. Without one there is no service: every call is
+    /// refused as one to an unknown cluster is.
+    pub fn set_answerer(&mut self, answerer: impl Answerer + 'static) {
+        self.host_mut().calls.answerer = Some(Box::new(answerer));
+    }
+
+    /// Ends the plugin: `proxy_on_done`, then `proxy_on_delete`. True if it has ended; false if the module wants to
+    /// finish something first, and it ends when it calls `proxy_done`.
     ///
     /// # Errors
-    /// A module that crashes or exceeds its limits; from then on always [`Error::Failed`].
-    pub fn http_request(&mut self, exchange: &Exchange) -> Result<Outcome, Error> {
+    /// A module that crashes or exceeds its limits.
+    pub fn shut_down(&mut self) -> Result<bool, Error> {
+        if self.ending == Ending::Running {
+            self.ending = Ending::Asked;
+            self.host_mut().awaits_done = true;
+            if self.call("proxy_on_done", &[ROOT])?.is_none_or(|answer| answer != 0) {
+                self.end()?;
+            }
+        }
+        Ok(self.ending == Ending::Ended)
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        if self.ending != Ending::Ended {
+            self.ending = Ending::Ended;
+            self.host_mut().awaits_done = false;
+            self.host_mut().timer = None;
+            self.call("proxy_on_delete", &[ROOT])?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn host(&self) -> &Host {
+        self.machine.host()
+    }
+
+    pub(crate) fn host_mut(&mut self) -> &mut Host {
+        self.machine.host_mut()
+    }
+
+    /// Makes room for a stream and answers its number.
+    fn admit(&mut self, context: Context) -> Result<u32, Error> {
         if self.failed {
             return Err(Error::Failed);
         }
-        let context = self.next_context;
-        self.next_context = context.checked_add(1).ok_or(Error::Failed)?;
-        let count = u32::try_from(exchange.headers.len()).unwrap_or(u32::MAX);
+        let id = self.next_context;
+        self.next_context = id.checked_add(1).ok_or(Error::Failed)?;
+        self.host_mut().contexts.insert(id, context);
+        Ok(id)
+    }
 
-        self.machine.host_mut().stream = Some(Stream::new(context, exchange));
-        self.call("proxy_on_context_create", &[context, ROOT])?;
-        let action =
-            self.call("proxy_on_request_headers", &[context, count, u32::from(exchange.end_of_stream)])?;
-        for callback in ["proxy_on_done", "proxy_on_log", "proxy_on_delete"] {
-            self.call(callback, &[context])?;
-        }
-
-        let logs = self.take_logs();
-        let Some(stream) = self.machine.host_mut().stream.take() else { return Err(Error::Failed) };
-        let ending = match stream.response {
-            Some(response) => Ending::LocalResponse(response),
-            None if stream.closed => Ending::Closed,
-            None if action.unwrap_or_default() == 0 || stream.resumed => Ending::Continue(stream.headers),
-            None => Ending::Paused,
-        };
-        Ok(Outcome { ending, logs, written: stream.written })
+    /// The context of an open stream.
+    fn context(&mut self, id: u32) -> Result<&mut Context, Error> {
+        self.host_mut().contexts.get_mut(&id).ok_or(Error::Closed)
     }
 
     /// Calls a callback on behalf of the context that is its first argument.
-    fn call(&mut self, callback: &str, arguments: &[u32]) -> Result<Option<u32>, Error> {
-        self.machine.host_mut().context =
-            arguments.first().copied().filter(|first| *first > 0).unwrap_or(ROOT);
+    pub(crate) fn call(&mut self, callback: &str, arguments: &[u32]) -> Result<Option<u32>, Error> {
+        self.call_on(arguments.first().copied().unwrap_or(ROOT), callback, arguments)
+    }
+
+    /// Calls a callback, and does afterwards what the module asked for meanwhile.
+    pub(crate) fn call_on(
+        &mut self,
+        context: u32,
+        callback: &str,
+        arguments: &[u32],
+    ) -> Result<Option<u32>, Error> {
+        let result = self.call_only(context, callback, arguments)?;
+        self.perform()?;
+        Ok(result)
+    }
+
+    /// Calls a callback. What the module asked for is left to [`Instance::perform`].
+    fn call_only(&mut self, context: u32, callback: &str, arguments: &[u32]) -> Result<Option<u32>, Error> {
+        if self.failed {
+            return Err(Error::Failed);
+        }
+        let host = self.host_mut();
+        (host.current, host.effective, host.stop) = (context, None, false);
         self.machine.call(callback, arguments).map_err(|fault| {
             self.failed = true;
             let logs = self.take_logs();
@@ -120,20 +146,30 @@ impl Instance {
     }
 
     /// Calls a callback of the plugin that answers yes or no; a module without it agrees.
-    fn agrees(&mut self, callback: &str, size: usize) -> Result<bool, Error> {
-        let size = u32::try_from(size).unwrap_or(u32::MAX);
-        Ok(self.call(callback, &[ROOT, size])?.is_none_or(|answer| answer != 0))
+    pub(crate) fn agrees(&mut self, callback: &str, size: usize) -> Result<bool, Error> {
+        Ok(self.call(callback, &[ROOT, count(size)])?.is_none_or(|answer| answer != 0))
     }
 
-    fn take_logs(&mut self) -> Vec<LogLine> {
-        std::mem::take(&mut self.machine.host_mut().logs)
+    /// Does what the module asked for in the callback that has returned, in its order.
+    fn perform(&mut self) -> Result<(), Error> {
+        while let Some(action) = self.host_mut().actions.pop_front() {
+            match action {
+                Action::ResumeRequest(id) => self.resume_request(id)?,
+                Action::ResumeResponse(id) => self.resume_response(id)?,
+                Action::ResumeDownstream(id) => self.resume_downstream(id)?,
+                Action::Reset(id) => self.reset(id)?,
+                Action::Close(id) => self.close_locally(id)?,
+                Action::Respond(id, response) => self.respond(id, *response)?,
+                Action::Done => self.end()?,
+            }
+        }
+        Ok(())
     }
 }
 
-impl fmt::Debug for Module {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Module").finish_non_exhaustive()
-    }
+/// A size as the ABI says it.
+fn count(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
 }
 
 impl fmt::Debug for Instance {
@@ -145,7 +181,7 @@ impl fmt::Debug for Instance {
     }
 }
 
-fn translate(fault: Fault, callback: &str, host: &Host, logs: Vec<LogLine>) -> Error {
+pub(crate) fn translate(fault: Fault, callback: &str, host: &Host, logs: Vec<LogLine>) -> Error {
     let callback = callback.to_owned();
     let limits = host.plugin.limits;
     match (fault, host.refused_memory) {

@@ -30,6 +30,10 @@
 //! request's headers only (no bodies, trailers, responses or TCP streams), calls no other service, and offers
 //! no WASI: a module that imports it is refused by the name of what is missing.
 
+mod attributes;
+mod call;
+mod context;
+mod conversation;
 mod error;
 mod exchange;
 mod host;
@@ -38,15 +42,23 @@ mod instance;
 mod machine;
 mod metadata;
 mod metrics;
+mod module;
 mod pairs;
 mod plugin;
 mod properties;
+mod response;
+mod shared;
 mod token;
 
+pub use call::{Answer, Answerer, Call};
+pub use conversation::{Conversation, Delivery};
 pub use error::Error;
-pub use exchange::{Ending, Exchange, Header, LocalResponse, Outcome};
+pub use exchange::{Ending, Exchange, Header, Message, Outcome};
 pub use host::{Level, LogLine};
-pub use instance::{Instance, Module};
+pub use instance::{Course, Http, Instance, Tcp};
 pub use metrics::Metric;
-pub use plugin::{Limits, Plugin};
+pub use module::Module;
+pub use plugin::{Direction, Limits, Plugin};
 pub use properties::{Properties, Value};
+pub use response::LocalResponse;
+pub use shared::Shared;

@@ -15,12 +15,17 @@ pub enum Metric {
     Histogram(Vec<u64>),
 }
 
+/// The kinds of metric in the ABI. The low two bits of a metric's number say its kind.
+const COUNTER: u32 = 0;
+const GAUGE: u32 = 1;
+const HISTOGRAM: u32 = 2;
+const KIND: u32 = 3;
+
 /// All metrics of an instance.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     values: BTreeMap<String, Metric>,
-    /// The name behind each number that a module holds. The low two bits of a number say the kind, so that
-    /// numbers differ from positions, as they do in Envoy.
+    /// The name behind each number that a module holds.
     names: BTreeMap<u32, String>,
 }
 
@@ -32,13 +37,13 @@ impl Metrics {
     /// Defines a metric and answers its number. The same name defined twice means the same metric.
     pub(crate) fn define(&mut self, kind: u32, name: &str) -> Result<u32, Status> {
         let empty = match kind {
-            0 => Metric::Counter(0),
-            1 => Metric::Gauge(0),
-            2 => Metric::Histogram(Vec::new()),
+            COUNTER => Metric::Counter(0),
+            GAUGE => Metric::Gauge(0),
+            HISTOGRAM => Metric::Histogram(Vec::new()),
             _ => return Err(Status::BadArgument),
         };
-        let position = u32::try_from(self.names.len()).map_err(|_| Status::InternalFailure)?;
-        let number = position.checked_mul(4).ok_or(Status::InternalFailure)? + 4 + kind;
+        let last = self.names.keys().rev().find(|number| **number & KIND == kind).copied().unwrap_or(kind);
+        let number = last.checked_add(KIND + 1).ok_or(Status::InternalFailure)?;
         self.values.entry(name.to_owned()).or_insert(empty);
         self.names.insert(number, name.to_owned());
         Ok(number)
@@ -51,9 +56,12 @@ impl Metrics {
 
     /// Adds to a counter or moves a gauge. A counter refuses to stand still or go down.
     pub(crate) fn increment(&mut self, number: u32, offset: i64) -> Result<(), Status> {
+        if number & KIND > GAUGE {
+            return Err(Status::BadArgument);
+        }
         match self.find(number)? {
-            Metric::Counter(value) if offset > 0 => *value = value.saturating_add_signed(offset),
-            Metric::Gauge(value) => *value = value.saturating_add_signed(offset),
+            Metric::Counter(value) if offset > 0 => *value = value.wrapping_add_signed(offset),
+            Metric::Gauge(value) => *value = value.wrapping_add_signed(offset),
             _ => return Err(Status::BadArgument),
         }
         Ok(())
@@ -62,7 +70,7 @@ impl Metrics {
     /// Adds to a counter, sets a gauge, or notes a value in a histogram.
     pub(crate) fn record(&mut self, number: u32, recorded: u64) -> Result<(), Status> {
         match self.find(number)? {
-            Metric::Counter(value) => *value = value.saturating_add(recorded),
+            Metric::Counter(value) => *value = value.wrapping_add(recorded),
             Metric::Gauge(value) => *value = recorded,
             Metric::Histogram(values) => values.push(recorded),
         }
@@ -71,6 +79,9 @@ impl Metrics {
 
     /// The value of a counter or a gauge.
     pub(crate) fn get(&mut self, number: u32) -> Result<u64, Status> {
+        if number & KIND > GAUGE {
+            return Err(Status::BadArgument);
+        }
         match self.find(number)? {
             Metric::Counter(value) | Metric::Gauge(value) => Ok(*value),
             Metric::Histogram(_) => Err(Status::BadArgument),
@@ -92,6 +103,13 @@ mod tests {
         assert_eq!(metrics.get(first), Ok(5));
         assert_eq!(metrics.increment(first, 0), Err(Status::BadArgument));
         assert_eq!(metrics.increment(first, -1), Err(Status::BadArgument));
+    }
+
+    #[test]
+    fn numbers_say_the_kind_and_count_from_four() {
+        let mut metrics = Metrics::default();
+        let numbers = [0, 1, 2, 0].map(|kind| metrics.define(kind, &kind.to_string()).unwrap());
+        assert_eq!(numbers, [4, 5, 6, 8]);
     }
 
     #[test]

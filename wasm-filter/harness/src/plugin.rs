@@ -1,6 +1,8 @@
 //! How a module is started.
 
-use crate::{Level, Properties};
+use std::time::SystemTime;
+
+use crate::{Level, Properties, Shared};
 
 /// What a proxy's configuration says about a plugin.
 #[derive(Debug, Clone)]
@@ -17,10 +19,19 @@ pub struct Plugin {
     pub configuration: Vec<u8>,
     /// Attributes that are known without a request, such as `xds.node`.
     pub properties: Properties,
+    /// Which way the listener's traffic goes, readable as `listener_direction`.
+    pub direction: Direction,
     /// What `proxy_get_log_level` answers. Every line is recorded, whatever its level.
     pub log_level: Level,
     /// How much the module may use.
     pub limits: Limits,
+    /// What instances share that are started with this plugin, or with a clone of it.
+    pub shared: Shared,
+    /// When the instance starts; now, without it. From there on time passes where the caller says so.
+    pub clock: Option<SystemTime>,
+    /// Whether a module that stops at the headers (action 1) is asked about the body; otherwise everything waits. The
+    /// option of the same name in Envoy, which is off unless it is set.
+    pub allow_on_headers_stop_iteration: bool,
 }
 
 impl Default for Plugin {
@@ -32,10 +43,26 @@ impl Default for Plugin {
             vm_configuration: Vec::new(),
             configuration: Vec::new(),
             properties: Properties::new(),
+            direction: Direction::Unspecified,
             log_level: Level::Trace,
             limits: Limits::default(),
+            shared: Shared::default(),
+            clock: None,
+            allow_on_headers_stop_iteration: false,
         }
     }
+}
+
+/// Which way a listener's traffic goes, as the proxy's configuration says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Direction {
+    /// The configuration does not say. 0 in the ABI.
+    #[default]
+    Unspecified,
+    /// To the workload. 1 in the ABI.
+    Inbound,
+    /// From the workload. 2 in the ABI.
+    Outbound,
 }
 
 /// How much a module may use before it is stopped.

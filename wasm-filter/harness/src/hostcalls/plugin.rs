@@ -1,9 +1,13 @@
-//! Calls about the plugin as a whole: logs, time, metrics.
-
-use std::time::{SystemTime, UNIX_EPOCH};
+//! Calls about the plugin as a whole: logs, time, who speaks.
 
 use super::{Answer, Arguments, Status, Write};
-use crate::host::{Host, Level, LogLine, ROOT};
+use crate::context::Action;
+use crate::host::{Host, Level, LogLine, ROOT, Timer};
+
+/// The context of the VM, which nobody can speak for: whoever chooses it speaks for the one that was called.
+const NOBODY: u32 = 0;
+
+const NANOSECONDS: u64 = 1_000_000;
 
 pub(super) fn log(host: &mut Host, arguments: &Arguments<'_>) -> Answer {
     let level = Level::from_number(arguments.word(0)).ok_or(Status::BadArgument)?;
@@ -16,54 +20,43 @@ pub(super) fn log_level(host: &mut Host, arguments: &Arguments<'_>) -> Answer {
     Ok(vec![Write::Word { at: arguments.word(0), value: host.plugin.log_level as u32 }])
 }
 
-pub(super) fn current_time(_host: &mut Host, arguments: &Arguments<'_>) -> Answer {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|_| Status::InternalFailure)?;
-    let value = u64::try_from(since.as_nanos()).map_err(|_| Status::InternalFailure)?;
-    Ok(vec![Write::Long { at: arguments.word(0), value }])
+pub(super) fn current_time(host: &mut Host, arguments: &Arguments<'_>) -> Answer {
+    Ok(vec![Write::Long { at: arguments.word(0), value: host.time(host.now) }])
 }
 
-/// Accepted; no tick ever comes, as if every request came before the first one.
-pub(super) fn set_tick_period(_host: &mut Host, _arguments: &Arguments<'_>) -> Answer {
+/// Winds the timer up anew; a period of 0 stops it.
+pub(super) fn set_tick_period(host: &mut Host, arguments: &Arguments<'_>) -> Answer {
+    let period = u64::from(arguments.word(0)) * NANOSECONDS;
+    host.timer = (period > 0).then(|| Timer { period, due: host.now.saturating_add(period) });
     Ok(Vec::new())
 }
 
+/// From here to the end of the callback, calls are about that context.
 pub(super) fn set_effective_context(host: &mut Host, arguments: &Arguments<'_>) -> Answer {
     let context = arguments.word(0);
-    if context != ROOT && host.stream.as_ref().is_none_or(|stream| stream.context != context) {
-        return Err(Status::BadArgument);
+    host.effective = match context {
+        NOBODY => None,
+        ROOT => Some(ROOT),
+        stream if host.contexts.contains_key(&stream) => Some(stream),
+        _ => return Err(Status::BadArgument),
+    };
+    Ok(Vec::new())
+}
+
+/// Only a plugin that was asked to end may say that it has.
+pub(super) fn done(host: &mut Host, _arguments: &Arguments<'_>) -> Answer {
+    if !std::mem::take(&mut host.awaits_done) {
+        return Err(Status::NotFound);
     }
-    host.context = context;
+    host.actions.push_back(Action::Done);
     Ok(Vec::new())
 }
 
-/// Only a plugin that was asked to end may say that it has; this host never asks.
-pub(super) fn done(_host: &mut Host, _arguments: &Arguments<'_>) -> Answer {
-    Err(Status::NotFound)
-}
-
-/// The status of the last call to another service: there was none.
-pub(super) fn status(_host: &mut Host, arguments: &Arguments<'_>) -> Answer {
-    Ok(vec![Write::Word { at: arguments.word(0), value: 0 }, arguments.block(1, Vec::new())])
-}
-
-pub(super) fn define_metric(host: &mut Host, arguments: &Arguments<'_>) -> Answer {
-    let value = host.metrics.define(arguments.word(0), arguments.text(1)?)?;
-    Ok(vec![Write::Word { at: arguments.word(3), value }])
-}
-
-pub(super) fn increment_metric(host: &mut Host, arguments: &Arguments<'_>) -> Answer {
-    host.metrics.increment(arguments.word(0), arguments.long(1).cast_signed())?;
-    Ok(Vec::new())
-}
-
-pub(super) fn record_metric(host: &mut Host, arguments: &Arguments<'_>) -> Answer {
-    host.metrics.record(arguments.word(0), arguments.long(1))?;
-    Ok(Vec::new())
-}
-
-pub(super) fn get_metric(host: &mut Host, arguments: &Arguments<'_>) -> Answer {
-    let value = host.metrics.get(arguments.word(0))?;
-    Ok(vec![Write::Long { at: arguments.word(1), value }])
+/// The status of the last call that got no response. Streams have none.
+pub(super) fn status(host: &mut Host, arguments: &Arguments<'_>) -> Answer {
+    let (code, message) = if host.context_id() == ROOT { host.calls.status } else { (0, "") };
+    let message = arguments.block(1, message.as_bytes().to_vec());
+    Ok(vec![Write::Word { at: arguments.word(0), value: code }, message])
 }
 
 /// There are no foreign functions.

@@ -76,7 +76,7 @@ fn callbacks_come_in_the_order_of_envoy() {
     let lines: String = instance.startup_logs().iter().map(|line| line.message.as_str()).collect();
     assert_eq!(lines, "imcvf");
     let outcome = instance.http_request(&exchange(&[], Default::default())).expect("the request is played");
-    assert_eq!(said(&outcome).concat(), "chdlx");
+    assert_eq!(said(&outcome).concat(), "chldx");
 }
 
 #[test]

@@ -42,11 +42,3 @@ fn a_module_may_hold_or_reset_a_request() {
     assert_eq!(ending("", "i32.const 1"), Ending::Paused);
     assert_eq!(ending("", "(drop (call $close (i32.const 0))) i32.const 1"), Ending::Closed);
 }
-
-#[test]
-fn calls_to_other_services_are_unimplemented() {
-    let call = format!("(call $say (call $http_call {})) i32.const 0", "(i32.const 0)".repeat(10));
-    let outcome =
-        ask(&on_request("", &call), &exchange(&[], Properties::new())).expect("the request is played");
-    assert_eq!(said(&outcome), ["<"], "status 12 is logged as the twelfth character from 0");
-}
