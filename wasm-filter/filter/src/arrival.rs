@@ -17,8 +17,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use bookend_engine::Peer;
 
+use crate::Fault;
 use crate::proxy::{Attribute, Proxy};
-use crate::{Fault, Recent};
+use crate::recent::{Key, Recent};
 
 /// What Envoy's formatter writes for a value that is absent, where it is not told to leave it out.
 const ABSENT: &str = "-";
@@ -38,15 +39,32 @@ pub struct Arrival {
 }
 
 impl Arrival {
-    /// Asks the proxy, and remembers what its text meant.
+    /// Asks the proxy who a request comes from, or remembers it. A proxy that does not have the one text is asked each time.
     ///
     /// # Errors
     /// An attribute that is there but makes no sense, and a destination that is not there.
-    pub fn read<'a>(proxy: &impl Proxy, recent: &'a mut Recent) -> Result<Cow<'a, Self>, Fault> {
-        match attribute(proxy, Attribute::Peer)? {
-            Some(text) => recent.find(&text, Self::parse).map(Cow::Borrowed),
-            None => Self::piecemeal(proxy).map(Cow::Owned),
-        }
+    pub(crate) fn of_request<'a>(proxy: &impl Proxy, recent: &'a mut Recent) -> Result<Cow<'a, Self>, Fault> {
+        let told = match proxy.connection() {
+            Some(connection) => recent.find(Key::Connection(connection), || Self::told(proxy))?,
+            None => match attribute(proxy, Attribute::Peer)? {
+                Some(text) => recent.find(Key::Text(&text), || Self::parse(&text).map(Some))?,
+                None => None,
+            },
+        };
+        told.map_or_else(|| Self::piecemeal(proxy).map(Cow::Owned), |told| Ok(Cow::Borrowed(told)))
+    }
+
+    /// Asks the proxy whose a connection is, which happens once for each.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn of_connection(proxy: &impl Proxy) -> Result<Self, Fault> {
+        Self::told(proxy)?.map_or_else(|| Self::piecemeal(proxy), Ok)
+    }
+
+    /// What the one text says, if there is one.
+    fn told(proxy: &impl Proxy) -> Result<Option<Self>, Fault> {
+        attribute(proxy, Attribute::Peer)?.map(|text| Self::parse(&text)).transpose()
     }
 
     /// Reads the one text.

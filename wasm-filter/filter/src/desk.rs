@@ -2,9 +2,9 @@
 
 use bookend_engine::DecisionLog;
 
-use crate::Recent;
 use crate::journal::Journal;
 use crate::proxy::{Level, Proxy};
+use crate::recent::Recent;
 use crate::tally::{Counters, Tally};
 
 /// What one worker keeps: whom it met recently, what it counted, what it logged. A gate is the same for all workers and never

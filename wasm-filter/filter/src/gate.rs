@@ -157,7 +157,7 @@ impl Gate {
         let Desk { recent, books } = desk;
         proxy.request_headers(|lines| {
             let head = lines.map_err(Fault::from).and_then(RequestHead::new);
-            let arrival = Arrival::read(proxy, recent);
+            let arrival = Arrival::of_request(proxy, recent);
             let (head, arrival) = (head.as_ref(), arrival.as_deref());
             let upstream = self.upstream(proxy);
             let judged = self.judge_request(proxy, books, arrival, head, &upstream);
@@ -174,15 +174,14 @@ impl Gate {
     /// A connection, or something on it, arrived: judges it as soon as it is known whose it is (S64), closes it if it may not
     /// pass, and keeps the books.
     pub fn pass_connection(&self, desk: &mut Desk, proxy: &impl Proxy, moment: Moment) -> Passage {
-        let Desk { recent, books } = desk;
         let arrival = match early(proxy, moment) {
             Ok(true) => return Passage::Wait,
-            Ok(false) => Arrival::read(proxy, recent),
+            Ok(false) => Arrival::of_connection(proxy),
             Err(fault) => Err(fault),
         };
-        let judged = self.judge_connection(arrival.as_deref());
-        let case = Case { layer: Layer::Tcp, head: None, arrival: arrival.as_deref().ok(), upstream: None };
-        self.carry_out(books, proxy, &case, judged).into()
+        let judged = self.judge_connection(arrival.as_ref());
+        let case = Case { layer: Layer::Tcp, head: None, arrival: arrival.as_ref().ok(), upstream: None };
+        self.carry_out(&mut desk.books, proxy, &case, judged).into()
     }
 
     /// Closes a connection that waited too long.

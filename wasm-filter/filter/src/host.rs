@@ -211,6 +211,11 @@ impl Proxy for Envoy {
         Ok(self.property(attribute.path())?.map(Cow::Owned))
     }
 
+    fn connection(&self) -> Option<u64> {
+        let bytes = self.property(&["connection_id"]).ok()??;
+        bytes.try_into().ok().map(u64::from_le_bytes)
+    }
+
     fn request_headers<T>(&self, read: impl FnOnce(Result<&[HeaderLine<'_>], HeadersError>) -> T) -> T {
         // SAFETY: both results are written to live variables.
         let call = |value: *mut *mut u8, size: *mut usize| unsafe {

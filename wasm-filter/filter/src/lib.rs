@@ -25,8 +25,9 @@
 //!
 //! # What a request costs
 //!
-//! Two calls to the proxy where it is allowed: all headers, and the one text about the connection. Policies with conditions about
-//! tokens need a third, a filter at the source's end one for the endpoint, and `accessLog.allowed` one to attach the rule. What is
+//! Two calls to the proxy where it is allowed: all headers, and the number of its connection; for the first request of a connection
+//! a third, the one text about it. Policies with conditions about
+//! tokens need one more, a filter at the source's end one for the endpoint, and `accessLog.allowed` one to attach the rule. What is
 //! counted is told on ticks.
 //!
 //! **This crate does not** know what a policy means, trust a header about the peer (`x-forwarded-for`,
@@ -56,5 +57,4 @@ pub use filter::{Filter, Host, Metric};
 pub use gate::{Gate, Moment, Next, Passage};
 pub use own::{NODES, own_workload};
 pub use proxy::{Attribute, CallFailed, HeadersError, Label, Level, Proxy};
-pub use recent::Recent;
 pub use refusal::{PERMISSION_DENIED, Refusal};

@@ -20,6 +20,13 @@ pub trait Proxy {
     /// When the proxy has it but cannot hand it out.
     fn attribute(&self, attribute: Attribute) -> Result<Option<Cow<'_, [u8]>>, CallFailed>;
 
+    /// A number that no other connection of this proxy ever has or had, for the connection that the request came over: what is known of
+    /// a connection is then asked for once. Nothing where the proxy has no such number, or where asking for it costs more than
+    /// asking for [`Attribute::Peer`].
+    fn connection(&self) -> Option<u64> {
+        None
+    }
+
     /// Calls `read` once and returns what it returns. It gets every header line of the request, pseudo-headers first and
     /// otherwise in the proxy's order; a header that is repeated is several lines. Lines are lent, so a proxy that has them in
     /// memory copies nothing.

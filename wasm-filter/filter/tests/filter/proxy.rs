@@ -89,6 +89,8 @@ pub(crate) struct World {
     /// Whether it counts and attaches.
     pub(crate) keeps_books: bool,
     pub(crate) second: Cell<u64>,
+    /// The number of the connection, if the proxy numbers them.
+    pub(crate) connection: Cell<Option<u64>>,
     /// Calls for each request, beyond what is written down.
     pub(crate) calls: Cell<u32>,
     pub(crate) done: RefCell<Done>,
@@ -133,6 +135,7 @@ impl World {
             answers: true,
             keeps_books: true,
             second: Cell::new(1),
+            connection: Cell::new(None),
             calls: Cell::new(0),
             done: RefCell::default(),
         };
@@ -237,6 +240,11 @@ impl Proxy for World {
             Some(Ok(bytes)) => Ok(Some(Cow::Borrowed(bytes))),
             Some(Err(failed)) => Err(*failed),
         }
+    }
+
+    fn connection(&self) -> Option<u64> {
+        self.called();
+        self.connection.get()
     }
 
     fn request_headers<T>(&self, read: impl FnOnce(Result<&[HeaderLine<'_>], HeadersError>) -> T) -> T {

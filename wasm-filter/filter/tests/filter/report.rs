@@ -3,7 +3,7 @@
 use bookend_filter::Next;
 use serde_json::json;
 
-use crate::proxy::{PLUGIN, World};
+use crate::proxy::{PEER, PLUGIN, REVIEWS, World};
 
 /// Plays several requests in one filter and answers what was decided.
 fn play(world: &World, requests: u32) -> Vec<Next> {
@@ -21,20 +21,62 @@ fn play(world: &World, requests: u32) -> Vec<Next> {
 #[test]
 fn an_allowed_request_costs_two_calls() {
     let world = World::new();
+    world.connection.set(Some(1));
     let mut filter = world.filter();
-    world.calls.set(0);
-    for context in 100..200 {
-        filter.create(context, PLUGIN);
-        assert_eq!(filter.request_headers(&world, context), Next::Continue);
-        filter.delete(&world, context);
-    }
-    assert_eq!(world.calls.get(), 200);
+    let mut cost = |requests: u32| {
+        world.calls.set(0);
+        for context in 100..100 + requests {
+            filter.create(context, PLUGIN);
+            assert_eq!(filter.request_headers(&world, context), Next::Continue);
+            filter.delete(&world, context);
+        }
+        world.calls.get()
+    };
+    assert_eq!(cost(1), 3, "the first of a connection");
+    assert_eq!(cost(100), 200);
+    world.connection.set(Some(2));
+    assert_eq!(cost(100), 201);
     let done = world.done.borrow();
     assert_eq!(
         (done.rule.as_deref(), done.decisions().len(), done.counted.len()),
         (None, 0, 0),
         "nothing is told yet"
     );
+}
+
+#[test]
+fn connections_are_never_taken_for_one_another() {
+    let mut world = World::new();
+    let mut filter = world.filter();
+    for round in 0..3 {
+        for connection in 0..2000_u64 {
+            world.connection.set(Some(connection));
+            // What the proxy says in later rounds does not matter where it is remembered, and is right where it is not.
+            let names = if connection % 2 == 0 { REVIEWS } else { "" };
+            world.arrive("10.0.0.7", "10.0.0.1:9080", names);
+            filter.create(100, PLUGIN);
+            let next = filter.request_headers(&world, 100);
+            assert_eq!(next == Next::Continue, connection % 2 == 0, "connection {connection}, round {round}");
+        }
+    }
+}
+
+#[test]
+fn a_connection_of_which_nothing_is_told_is_asked_about_again() {
+    let mut world = World::new();
+    world.connection.set(Some(1));
+    world.forget(PEER);
+    world.know("destination/address", "10.0.0.1:9080");
+    let mut filter = world.filter();
+    let mut request = |world: &World| {
+        filter.create(100, PLUGIN);
+        filter.request_headers(world, 100)
+    };
+    assert_eq!(request(&world), Next::Stop);
+    world.know("connection/uri_san_peer_certificate", REVIEWS);
+    assert_eq!(request(&world), Next::Continue);
+    world.arrive("10.0.0.7", "10.0.0.1:9080", "");
+    assert_eq!(request(&world), Next::Stop);
 }
 
 #[test]
