@@ -1,4 +1,4 @@
-//! The log of decisions: one JSON object on each line, for people and for machines (S65).
+//! The log of decisions: one JSON object on each line, for people and for machines.
 //!
 //! ```json
 //! {"bookend":"decision","verdict":"deny","rule":"default/shop/isolate[0]","end":"destination","revision":"r1","layer":"http",

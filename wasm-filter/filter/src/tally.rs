@@ -1,7 +1,7 @@
 //! What is counted.
 //!
 //! A decision adds to a number in the filter's own memory; the proxy is told the sums from time to time and never for each
-//! request. How many counters there are is known when a configuration is read (S66).
+//! request. How many counters there are is known when a configuration is read.
 
 use std::collections::BTreeMap;
 
