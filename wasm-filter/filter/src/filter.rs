@@ -264,6 +264,11 @@ impl Filter {
     }
 
     fn connection(&mut self, host: &impl Host, context: u32, moment: Moment) -> Next {
+        match self.streams.get(&context).map(|stream| stream.state) {
+            Some(State::Passed) => return Next::Continue,
+            Some(State::Stopped) => return Next::Stop,
+            Some(State::New | State::Waiting(_)) | None => {}
+        }
         let stream = self.streams.get_mut(&context);
         let known = stream.and_then(|stream| Some((self.posts.get_mut(&stream.plugin)?, stream)));
         let Some((post, stream)) = known else {
@@ -271,11 +276,6 @@ impl Filter {
             let _stopped = post.gate.pass_connection(&mut post.desk, host, Moment::Settled);
             return Next::Stop;
         };
-        match stream.state {
-            State::Passed => return Next::Continue,
-            State::Stopped => return Next::Stop,
-            State::New | State::Waiting(_) => {}
-        }
         let passage = post.gate.pass_connection(&mut post.desk, host, moment);
         stream.state = passage.into();
         if passage == Passage::Wait {

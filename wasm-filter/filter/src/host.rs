@@ -203,6 +203,12 @@ fn taken(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Option<Ve
     }
 }
 
+/// An attribute by its path, whose segments are divided by NULs.
+fn property(path: &str) -> Result<Option<Vec<u8>>, CallFailed> {
+    // SAFETY: the path outlives the call, and both results are written to live variables.
+    taken(|value, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), value, size) })
+}
+
 /// Envoy, or another proxy that hosts modules.
 struct Envoy;
 
@@ -212,7 +218,7 @@ impl Proxy for Envoy {
     }
 
     fn connection(&self) -> Option<u64> {
-        let bytes = self.property(&["connection_id"]).ok()??;
+        let bytes = property("connection_id").ok()??;
         bytes.try_into().ok().map(u64::from_le_bytes)
     }
 
@@ -297,9 +303,7 @@ impl Host for Envoy {
     }
 
     fn property(&self, path: &[&str]) -> Result<Option<Vec<u8>>, CallFailed> {
-        let path = path.join("\0");
-        // SAFETY: the path outlives the call, and both results are written to live variables.
-        taken(|value, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), value, size) })
+        property(&path.join("\0"))
     }
 
     fn turn_to(&self, context: u32) -> Result<(), CallFailed> {

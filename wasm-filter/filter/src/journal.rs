@@ -235,3 +235,62 @@ impl Line {
         self.text.push('"');
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn quoted(bytes: &[u8]) -> String {
+        let mut line = Line { text: String::new() };
+        line.quoted(bytes);
+        let value: Value = serde_json::from_str(&line.text).unwrap();
+        value.as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn bytes_of_a_peer_are_harmless_and_can_be_told_apart() {
+        assert_eq!(quoted(b"/a?b c~"), "/a?b c~");
+        assert_eq!(quoted(b"\"\\\n\x7f\xff\0"), "\"\\\\\\x0a\\x7f\\xff\\x00");
+        assert_ne!(quoted(b"\\xff"), quoted(b"\xff"));
+        assert_eq!(quoted("\u{e9}".as_bytes()), "\\xc3\\xa9");
+        for byte in 0..=u8::MAX {
+            assert!(quoted(&[byte]).bytes().all(|shown| (0x20..0x7f).contains(&shown)), "{byte}");
+        }
+    }
+
+    #[test]
+    fn what_is_long_is_cut_and_says_so() {
+        assert_eq!(quoted(&[b'a'; MOST_BYTES]).len(), MOST_BYTES);
+        assert_eq!(quoted(&[b'a'; MOST_BYTES + 1]), format!("{}...", "a".repeat(MOST_BYTES)));
+    }
+
+    #[test]
+    fn what_is_not_known_is_left_out() {
+        let fault = Fault::HeadersMalformed;
+        let entry = Entry {
+            revision: "r1",
+            end: End::Destination,
+            layer: Layer::Http,
+            decided: Err(&fault),
+            audit: None,
+            head: None,
+            arrival: None,
+            upstream: None,
+        };
+        let expected = r#"{"bookend":"decision","verdict":"deny","fault":"request.headers","reason":"the request's headers make no sense","end":"destination","revision":"r1","layer":"http"}"#;
+        assert_eq!(entry.line(), expected);
+    }
+
+    #[test]
+    fn a_sample_is_the_first_and_then_one_in_so_many() {
+        let taken = |one_in| {
+            let mut sample = Sample::default();
+            (0..7).map(|_| u8::from(sample.takes(one_in))).collect::<Vec<_>>()
+        };
+        assert_eq!(taken(0), [0; 7]);
+        assert_eq!(taken(1), [1; 7]);
+        assert_eq!(taken(3), [1, 0, 0, 1, 0, 0, 1]);
+        assert_eq!(taken(u32::MAX), [1, 0, 0, 0, 0, 0, 0]);
+    }
+}
