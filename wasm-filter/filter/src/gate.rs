@@ -1,20 +1,21 @@
 //! A configuration at work.
 
+mod execution;
+
 use std::net::SocketAddr;
 
 use bookend_engine::{
-    Configuration, Decision, Enforcement, Exchange, FilterEnd, Head, Inventory, OwnWorkload, Permit, Program,
-    Request, Ruling, Settings, Tokens, Verdict,
+    Configuration, Enforcement, Exchange, FilterEnd, Head, Inventory, OwnWorkload, Permit, Program, Request,
+    Ruling, Settings, Tokens,
 };
 
 use crate::arrival::{Arrival, socket_address};
 use crate::desk::{Books, Desk};
 use crate::headers::RequestHead;
-use crate::journal::Entry;
-use crate::proxy::{Attribute, Label, Level, Proxy};
-use crate::refusal::Reason;
-use crate::tally::{Counters, Layer, Outcome};
+use crate::proxy::{Attribute, Level, Proxy};
+use crate::tally::{Counters, Layer};
 use crate::{Fault, tokens};
+use execution::Case;
 
 /// A configuration, bound to the proxy's own workload: what all workers of a proxy share, and what never changes. A gate that
 /// could not be bound refuses everything and says why.
@@ -71,14 +72,6 @@ impl From<Next> for Passage {
             Next::Stop => Self::Stop,
         }
     }
-}
-
-/// The stream that is judged, for the books.
-struct Case<'a> {
-    layer: Layer,
-    head: Option<&'a RequestHead<'a>>,
-    arrival: Option<&'a Arrival>,
-    upstream: Option<SocketAddr>,
 }
 
 impl Gate {
@@ -236,84 +229,6 @@ impl Gate {
         })
     }
 
-    /// Lets a stream pass or refuses it, and keeps the books. What is only audited goes into the books and nowhere else.
-    fn carry_out(
-        &self,
-        books: &mut Books,
-        proxy: &impl Proxy,
-        case: &Case<'_>,
-        judged: Result<Option<Ruling<'_>>, Fault>,
-    ) -> Next {
-        match judged {
-            Ok(Some(ruling)) => self.rule(books, proxy, case, ruling),
-            Ok(None) => {
-                books.tally.add(Counters::of(case.layer, Outcome::Left));
-                Next::Continue
-            }
-            Err(fault) => {
-                books.tally.add(Counters::of(case.layer, Outcome::Fault));
-                let reason = Reason::fault(&fault);
-                let _unattached = proxy.attach(Label::Rule, &reason.details);
-                refuse(proxy, case.layer, &reason);
-                self.tell(books, proxy, case, Err(&fault), None);
-                Next::Stop
-            }
-        }
-    }
-
-    fn rule(&self, books: &mut Books, proxy: &impl Proxy, case: &Case<'_>, ruling: Ruling<'_>) -> Next {
-        let (decision, answer) = (ruling.decision, ruling.answer());
-        let outcome = Outcome::from(decision.verdict);
-        books.tally.add(Counters::of(case.layer, outcome));
-        books.tally.add(self.counters.of_cause(decision.cause, outcome));
-        let audit = ruling.audit.map(|(_, rehearsed)| rehearsed);
-        if let Some(rehearsed) = audit {
-            books.tally.add(Counters::of(case.layer, Outcome::Audited));
-            books.tally.add(self.counters.of_cause(rehearsed.cause, Outcome::Audited));
-            let label = [rehearsed.verdict.name(), " ", rehearsed.cause.id()].concat();
-            let _unattached = proxy.attach(Label::Audit, &label);
-        }
-        let next = match ruling.permit {
-            Some(permit) => {
-                if audit.is_some() || self.settings.access_log.allowed {
-                    let _unattached = proxy.attach(Label::Rule, decision.cause.id());
-                }
-                permit.into()
-            }
-            None => {
-                let _unattached = proxy.attach(Label::Rule, decision.cause.id());
-                refuse(
-                    proxy,
-                    case.layer,
-                    &Reason::rule(decision.cause.id(), self.settings.answers.rule, answer),
-                );
-                Next::Stop
-            }
-        };
-        self.tell(books, proxy, case, Ok(decision), audit);
-        next
-    }
-
-    /// Logs a decision, if it is one of those that are logged.
-    fn tell(
-        &self,
-        books: &mut Books,
-        proxy: &impl Proxy,
-        case: &Case<'_>,
-        decided: Result<Decision<'_>, &Fault>,
-        audit: Option<Decision<'_>>,
-    ) {
-        let log = &self.settings.decision_log;
-        let allowed = decided.is_ok_and(|decision| decision.verdict == Verdict::Allow);
-        if !books.journal.wants(log, allowed, audit.is_some()) {
-            return;
-        }
-        let Case { layer, head, arrival, upstream } = *case;
-        let end = self.settings.end.into();
-        let entry = Entry { revision: &self.revision, end, layer, decided, audit, head, arrival, upstream };
-        books.log(proxy, log, Level::Info, &entry.line());
-    }
-
     /// The tokens that the proxy verified. Where they cannot be read, conditions on them are in doubt (S54); the rest of the
     /// policy is judged all the same.
     fn tokens(&self, proxy: &impl Proxy, books: &mut Books) -> Tokens {
@@ -345,22 +260,6 @@ fn early(proxy: &impl Proxy, moment: Moment) -> Result<bool, Fault> {
         Moment::Settled => Ok(false),
         Moment::Waiting => absent(Attribute::Peer),
         Moment::Opened => Ok(absent(Attribute::Peer)? && !absent(Attribute::TlsVersion)?),
-    }
-}
-
-/// Refuses a stream. Whether or not that works, nothing of it goes on.
-fn refuse(proxy: &impl Proxy, layer: Layer, reason: &Reason<'_>) {
-    let refused = match layer {
-        Layer::Http => proxy.respond(&reason.refusal()),
-        Layer::Tcp => proxy.close(&reason.details),
-    };
-    if let Err(error) = refused {
-        let line = format!("bookend: a refusal could not be carried out: {error}");
-        proxy.log(Level::Error, &line);
-        if layer == Layer::Http {
-            // A request that nobody answers would hang: end it. If that fails too it hangs.
-            let _unheard = proxy.reset();
-        }
     }
 }
 
