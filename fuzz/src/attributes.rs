@@ -1,15 +1,21 @@
 //! The filter lets pass only what it understood: whatever a proxy hands over.
 //!
 //! An input is what the proxy says, divided by lines that hold `--`: its header pairs, its metadata, the labels of the
-//! workload, its namespace and account, the peer's names and address, and where it arrived. What is missing at the end the
-//! proxy does not know.
+//! workload, its namespace and account, the text about the peer, the first name of its certificate, and where it arrived. What
+//! is missing at the end the proxy does not know.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::LazyLock;
 
-use bookend_engine::CanonicalPath;
-use bookend_filter::{CallFailed, Filter, Level, Next, Proxy, Refusal, headers};
+use bookend_engine::{CanonicalPath, HeaderLine};
+use bookend_filter::arrival::Arrival;
+use bookend_filter::{
+    Attribute, CallFailed, Fault, Filter, HeadersError, Host, Label, Level, Metric, Next, Proxy, Refusal, headers,
+    tokens,
+};
 use bookend_lang::{Source, compile};
+use serde_json::{Map, Value};
 
 use crate::seed::pairs;
 
@@ -56,7 +62,8 @@ static CONFIGURATION: LazyLock<Vec<u8>> = LazyLock::new(|| {
 
 /// * At an isolated workload a request passes only where method, path, role, subject, peer, port and label are found again
 ///   in the bytes.
-/// * A request that does not pass is answered, in one word for access logs and on one line for the log.
+/// * A request that does not pass is answered, in one word for access logs and on one line of JSON for the log. Nothing about a
+///   connection lets a stream pass there.
 /// * Pairs that are read are what they were made of.
 pub fn law(bytes: &[u8]) {
     let said = Said::new(bytes);
@@ -68,14 +75,20 @@ pub fn law(bytes: &[u8]) {
     assert!(filter.configure(&said, 1), "the configuration is sound");
     filter.create(2, 1);
     let next = filter.request_headers(&said, 2);
+    if said.part(3) == b"default" {
+        filter.create(3, 1);
+        assert_eq!(filter.new_connection(&said, 3), Next::Stop);
+        assert_eq!(filter.downstream_data(&said, 3), Next::Stop);
+    }
     let done = said.done.borrow();
     for line in &done.lines {
         assert!(!line.contains(char::is_control), "a log line has control characters: {line:?}");
+        assert!(!line.starts_with('{') || serde_json::from_str::<Value>(line).is_ok(), "no JSON: {line:?}");
     }
     match next {
         Next::Stop => {
-            let refusal = done.refusal.as_ref().expect("a request that does not pass is answered");
-            assert!(refusal.status == 403 && refusal.details.bytes().all(|byte| byte.is_ascii_graphic()));
+            let (status, details) = done.refusal.as_ref().expect("a request that does not pass is answered");
+            assert!(*status == 403 && details.bytes().all(|byte| byte.is_ascii_graphic()));
         }
         Next::Continue => {
             assert!(done.refusal.is_none(), "answered as well");
@@ -91,7 +104,8 @@ struct Said<'a> {
 
 #[derive(Default)]
 struct Done {
-    refusal: Option<Refusal>,
+    /// Status and details.
+    refusal: Option<(u16, String)>,
     lines: Vec<String>,
 }
 
@@ -133,13 +147,69 @@ impl<'a> Said<'a> {
         assert!(self.part(1).windows(SUBJECT.len()).any(|window| window == SUBJECT), "a token of alice");
         let labels = headers::pairs(self.part(2)).expect("labels");
         assert_eq!(labels.iter().rfind(|(key, _)| *key == b"app"), Some(&(&b"app"[..], &b"shop"[..])));
-        let names = str::from_utf8(self.part(5)).expect("text");
-        assert!(names.split(',').all(|name| name == PEER), "{names}");
-        assert!(self.part(7).ends_with(b":8080"));
+        let arrival = self.parts.get(5).filter(|text| !text.is_empty()).map(|text| Arrival::parse(text));
+        match arrival {
+            Some(arrival) => {
+                let arrival = arrival.expect("a text that is understood");
+                assert_eq!((arrival.uri_sans.as_slice(), arrival.destination.port()), (&[PEER.to_owned()][..], 8080));
+            }
+            None => {
+                assert_eq!(self.part(6), PEER.as_bytes());
+                assert!(self.part(7).ends_with(b":8080"));
+            }
+        }
     }
 }
 
 impl Proxy for Said<'_> {
+    fn attribute(&self, attribute: Attribute) -> Result<Option<Cow<'_, [u8]>>, CallFailed> {
+        let part = match attribute {
+            Attribute::Peer => self.parts.get(5).filter(|text| !text.is_empty()),
+            Attribute::FirstUriSan => self.parts.get(6),
+            Attribute::Destination => self.parts.get(7),
+            Attribute::TlsVersion | Attribute::Upstream => None,
+        };
+        Ok(part.map(|part| Cow::Borrowed(*part)))
+    }
+
+    fn request_headers<T>(&self, read: impl FnOnce(Result<&[HeaderLine<'_>], HeadersError>) -> T) -> T {
+        match headers::pairs(self.headers()) {
+            Some(lines) => read(Ok(&lines)),
+            None => read(Err(HeadersError::Malformed)),
+        }
+    }
+
+    fn verified(&self) -> Result<Map<String, Value>, Fault> {
+        tokens::entries(self.property(&[tokens::METADATA]))
+    }
+
+    fn attach(&self, _label: Label, _text: &str) -> Result<(), CallFailed> {
+        Ok(())
+    }
+
+    fn respond(&self, refusal: &Refusal<'_>) -> Result<(), CallFailed> {
+        self.done.borrow_mut().refusal = Some((refusal.status, refusal.details.to_owned()));
+        Ok(())
+    }
+
+    fn reset(&self) -> Result<(), CallFailed> {
+        unreachable!("every answer could be sent")
+    }
+
+    fn close(&self, _details: &str) -> Result<(), CallFailed> {
+        Ok(())
+    }
+
+    fn second(&self) -> u64 {
+        0
+    }
+
+    fn log(&self, _level: Level, line: &str) {
+        self.done.borrow_mut().lines.push(line.to_owned());
+    }
+}
+
+impl Host for Said<'_> {
     fn configuration(&self) -> Result<Vec<u8>, CallFailed> {
         Ok(CONFIGURATION.clone())
     }
@@ -150,40 +220,32 @@ impl Proxy for Said<'_> {
             ["xds", "node", "metadata", "LABELS"] => 2,
             ["xds", "node", "metadata", "NAMESPACE"] => 3,
             ["xds", "node", "metadata", "SERVICE_ACCOUNT"] => 4,
-            ["filter_state", "bookend.peer_uri_sans"] => 5,
-            ["filter_state", "bookend.peer_address"] => 6,
-            ["destination", "address"] => 7,
             _ => return Ok(None),
         };
         Ok(self.parts.get(number).map(|part| part.to_vec()))
     }
 
-    fn set_property(&self, _path: &[&str], _value: &[u8]) -> Result<(), CallFailed> {
+    fn turn_to(&self, _context: u32) -> Result<(), CallFailed> {
         Ok(())
     }
 
-    fn request_headers(&self) -> Result<Vec<u8>, CallFailed> {
-        Ok(self.headers().to_vec())
+    fn resume(&self) -> Result<(), CallFailed> {
+        unreachable!("nothing waits")
     }
 
-    fn respond(&self, refusal: &Refusal) -> Result<(), CallFailed> {
-        self.done.borrow_mut().refusal = Some(refusal.clone());
+    fn tick_every(&self, _milliseconds: u32) -> Result<(), CallFailed> {
         Ok(())
     }
 
-    fn reset(&self) -> Result<(), CallFailed> {
-        unreachable!("every answer could be sent")
-    }
-
-    fn define_counter(&self, _name: &str) -> Result<u32, CallFailed> {
+    fn define(&self, _kind: Metric, _name: &str) -> Result<u32, CallFailed> {
         Ok(1)
     }
 
-    fn count(&self, _counter: u32) -> Result<(), CallFailed> {
+    fn add(&self, _counter: u32, _count: u64) -> Result<(), CallFailed> {
         Ok(())
     }
 
-    fn log(&self, _level: Level, message: &str) {
-        self.done.borrow_mut().lines.push(message.to_owned());
+    fn set(&self, _gauge: u32, _value: u64) -> Result<(), CallFailed> {
+        Ok(())
     }
 }

@@ -92,11 +92,15 @@ pub(super) fn attributes() -> Vec<Vec<u8>> {
     };
     let mut seeds = Vec::new();
     for metadata in metadata() {
-        for (path, names) in
-            [("/open/a?b", web), ("/open/%61", "-"), ("/open/../a", &format!("{web},{web}x"))]
-        {
+        let told = |names: &str| format!("10.0.0.2 10.0.0.1:8080 {names}");
+        for (path, peer) in [
+            ("/open/a?b", told(web)),
+            ("/open/%61", told("")),
+            ("/open/../a", told(&format!("{web},{web}x"))),
+            ("/open/b", String::new()),
+        ] {
             let (labels, request) = (pairs(&[("app", "shop"), ("version", "v1")]), request(path));
-            let rest: [&[u8]; 5] = [b"default", b"shop", names.as_bytes(), b"10.0.0.2", b"10.0.0.1:8080"];
+            let rest: [&[u8]; 5] = [b"default", b"shop", peer.as_bytes(), web.as_bytes(), b"10.0.0.1:8080"];
             let parts = [&[request.as_slice(), &metadata, &labels], &rest[..]].concat();
             seeds.push(parts.join(DIVIDER));
         }
