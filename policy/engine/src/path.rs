@@ -5,6 +5,7 @@
 //! has no canonical form at all. A path condition on such a request is in doubt, and doubt denies (S3, S33).
 
 mod canonical;
+mod lookalike;
 mod pattern;
 
 pub use canonical::{CanonicalPath, PathDoubt};

@@ -2,6 +2,8 @@
 
 use alloc::{string::String, vec::Vec};
 
+use super::lookalike::is_lookalike;
+
 /// A path that every server reads alike: absolute, percent-decoded, without query, empty or dot segments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CanonicalPath(String);
@@ -45,6 +47,13 @@ pub enum PathDoubt {
     /// A segment that starts or ends in white space, which some servers trim (CVE-2016-5007).
     #[error("the path holds white space at an end of a segment")]
     Space,
+    /// A character that some servers take for an ASCII one, or leave out: they normalize the path, change its case, or
+    /// fit it into a smaller character set ("WorstFit", CVE-2024-4577).
+    #[error("the path holds a character that some servers take for another one, or leave out")]
+    Lookalike,
+    /// A segment that ends in a dot, or `::$`: Windows reads `a.` and `a::$DATA` as `a`.
+    #[error("the path holds a name that Windows reads as another one")]
+    WindowsName,
 }
 
 impl CanonicalPath {
@@ -75,6 +84,12 @@ impl CanonicalPath {
         }
         if segments.split('/').any(|s| s.trim() != s) {
             return Err(PathDoubt::Space);
+        }
+        if text.chars().any(is_lookalike) {
+            return Err(PathDoubt::Lookalike);
+        }
+        if text.contains("::$") || segments.split('/').any(|s| s.ends_with('.')) {
+            return Err(PathDoubt::WindowsName);
         }
         Ok(Self(text))
     }
@@ -133,7 +148,8 @@ mod tests {
             ("/caf%C3%A9", "/café"),
             ("/a%20b", "/a b"),
             ("/a+b", "/a+b"),
-            ("/...", "/..."),
+            ("/...a", "/...a"),
+            ("/v1/x:cancel", "/v1/x:cancel"),
             ("/.well-known/x", "/.well-known/x"),
         ] {
             assert_eq!(CanonicalPath::new(raw.as_bytes()).as_ref().map(CanonicalPath::as_str), Ok(canonical));
@@ -163,6 +179,12 @@ mod tests {
             (b"/%20a", Space),
             (b"/a /b", Space),
             (b"/a%20/", Space),
+            (b"/%ef%bd%81dmin", Lookalike),
+            (b"/public/%ef%bc%8e%ef%bc%8e/admin", Lookalike),
+            (b"/a%C2%ADb", Lookalike),
+            (b"/...", WindowsName),
+            (b"/a./b", WindowsName),
+            (b"/a::$DATA", WindowsName),
             (b"/a%C2%A0", Space),
             (b"/a%E3%80%80", Space),
             (b"/a;x=1", Parameter),

@@ -92,9 +92,13 @@ impl PathPattern {
         if literal.contains('*') {
             return Err(PathPatternError::InnerStar);
         }
-        let canonical = CanonicalPath::new(literal.as_bytes())?;
-        let literal = String::from(canonical.as_str());
-        Ok(if prefix { Shape::Prefix(literal) } else { Shape::Exact(literal) })
+        if prefix {
+            // Some canonical path must begin so, and its next character may be any.
+            CanonicalPath::new(format!("{literal}x").as_bytes())?;
+            return Ok(Shape::Prefix(String::from(literal)));
+        }
+        CanonicalPath::new(literal.as_bytes())?;
+        Ok(Shape::Exact(String::from(literal)))
     }
 
     fn template(text: &str) -> Result<Shape, PathPatternError> {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use unicode_normalization::UnicodeNormalization as _;
+
 /// The bytes that `%XX` stands for, and `+` where it is a space; nothing where an encoding is broken or the text is
 /// not UTF-8.
 fn decode(text: &[u8], plus: bool) -> Option<String> {
@@ -33,9 +35,17 @@ pub(super) fn canonical(target: Option<&[u8]>) -> Option<String> {
     }
     let segments: Vec<&str> = path.get(1..)?.split('/').collect();
     let (last, before) = segments.split_last()?;
-    let sound = |segment: &&str| !matches!(*segment, "." | "..") && segment.trim() == *segment;
+    let sound = |segment: &&str| !segment.ends_with('.') && segment.trim() == *segment;
     let sound = before.iter().all(|segment| !segment.is_empty() && sound(segment)) && sound(last);
-    sound.then_some(path)
+    (sound && !path.contains("::$") && !path.chars().any(passes_for_another)).then_some(path)
+}
+
+/// Whether some servers take a character for an ASCII one, or leave it out.
+fn passes_for_another(character: char) -> bool {
+    let ignored = ['\u{ad}', '\u{200b}', '\u{200d}', '\u{2060}', '\u{feff}', '\u{2215}', '\u{2216}'];
+    let other = |text: String| text.chars().any(|c| c.is_ascii());
+    !character.is_ascii()
+        && (ignored.contains(&character) || other(character.nfkc().collect()) || "ıſ".contains(character))
 }
 
 /// The segments that a template names.
