@@ -175,6 +175,7 @@ impl Filter {
             }
         } else if let Some(mut post) = self.posts.remove(&context) {
             post.report(host);
+            self.warn(host);
         }
     }
 
@@ -219,7 +220,16 @@ impl Filter {
             post.keep_pace(host);
         }
         self.posts.insert(plugin, post);
+        self.warn(host);
         true
+    }
+
+    /// Sets the gauge that warns of gates that refuse everything: one plugin that works must not hide another that does not.
+    fn warn(&mut self, host: &impl Host) {
+        let faulty = self.posts.values().any(|post| post.gate.fault().is_some());
+        if let Some(gauge) = self.metric(host, Metric::Gauge, Gate::FAULTY) {
+            let _unset = host.set(gauge, faulty.into());
+        }
     }
 
     /// Puts a gate in its place.

@@ -75,6 +75,9 @@ impl From<Next> for Passage {
 }
 
 impl Gate {
+    /// The gauge that is 1 where everything is refused.
+    pub const FAULTY: &str = "bookend.configuration.faulty";
+
     /// Reads a configuration.
     ///
     /// # Errors
@@ -130,11 +133,12 @@ impl Gate {
         self.counters.names()
     }
 
-    /// What it is, as numbers: names of gauges, and what they stand at as long as it is in force.
+    /// What it is, as numbers: names of gauges, and what they stand at as long as it is in force. Of several gates in a proxy the
+    /// last one tells its own; a proxy whose gates are in one place is `faulty` as long as one of them is.
     pub fn gauges(&self) -> [(&'static str, u64); 3] {
         let rules = self.enforcement.as_ref().map_or(0, |enforcement| enforcement.program().rules().len());
         [
-            ("bookend.configuration.faulty", self.fault().is_some().into()),
+            (Self::FAULTY, self.fault().is_some().into()),
             ("bookend.policy.revision", number_of(&self.revision)),
             ("bookend.policy.rules", u64::try_from(rules).unwrap_or(u64::MAX)),
         ]

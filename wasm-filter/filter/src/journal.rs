@@ -120,13 +120,14 @@ impl Entry<'_> {
             line.bytes("host", head.authority);
             line.bytes("path", head.path.and_then(|path| path.split(|byte| *byte == b'?').next()));
         }
-        if let Some(arrival) = self.arrival {
+        let known = |arrival: &&Arrival| arrival.address.is_some() || !arrival.uri_sans.is_empty();
+        if let Some(Arrival { uri_sans, address, .. }) = self.arrival.filter(known) {
             line.open("peer");
-            if let Some(address) = arrival.address {
+            if let Some(address) = address {
                 line.text("address", &address.to_string());
             }
-            if !arrival.uri_sans.is_empty() {
-                line.list("principals", arrival.uri_sans.iter().take(MOST_NAMES).map(String::as_str));
+            if !uri_sans.is_empty() {
+                line.list("principals", uri_sans.iter().take(MOST_NAMES).map(String::as_str));
             }
             line.close();
         }

@@ -104,4 +104,9 @@ fn what_is_in_force_is_a_number_to_watch() {
     assert!(filter.configure(&world, 7));
     assert_eq!(gauges(&world), expected(1, 0));
     assert_eq!(world.done.borrow().paces, [1000, 1000]);
+    world.know("xds/node/metadata/LABELS", crate::proxy::pairs(&[("app", "ratings")]));
+    assert!(filter.configure(&world, 8));
+    assert_eq!(gauges(&world), expected(1, 2), "one that works hides none that does not");
+    filter.delete(&world, 7);
+    assert_eq!(gauges(&world), expected(0, 2));
 }
