@@ -41,7 +41,7 @@ mod when;
 mod workload;
 mod written;
 
-pub use answer::Answer;
+pub use answer::{Answer, AnswerFault};
 pub use clause::{Clause, EmptyClause};
 pub use configuration::{Configuration, ConfigurationError};
 pub use connection::{Connection, End, Endpoint, Exchange, Identity, Location};

@@ -8,10 +8,7 @@ use crate::{
     limit,
     yaml::{Entry, Node, Value},
 };
-use bookend_engine::{Action, Answer};
-
-/// Statuses that may be answered: others tell that the request was met, or that more is to come (RFC 9110, 15).
-const STATUSES: core::ops::RangeInclusive<i64> = 300..=599;
+use bookend_engine::{Action, Answer, AnswerFault};
 
 /// The status where none is written (RFC 9110, 15.5.4).
 const FORBIDDEN: u16 = 403;
@@ -28,27 +25,6 @@ const NEEDED: [(u16, &str); 8] = [
     (407, "proxy-authenticate"),
 ];
 
-/// Headers that concern one hop or the length of the message (RFC 9110, 7.6.1 and 8.6; RFC 9112, 6.1), and those that
-/// the proxy itself writes over.
-const OF_THE_PROXY: [&str; 13] = [
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-range",
-    "date",
-    "host",
-    "keep-alive",
-    "proxy-connection",
-    "server",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
-/// Headers by which proxies, and gRPC, tell each other what became of a request.
-const RESERVED: [&str; 3] = ["grpc-", "x-envoy-", "x-istio-"];
-
 /// Reads the answer of a rule that does `action`.
 pub(super) fn answer(node: &Node, action: Action, report: &mut Report) -> Option<Spanned<Answer>> {
     if action != Action::Deny {
@@ -57,7 +33,8 @@ pub(super) fn answer(node: &Node, action: Action, report: &mut Report) -> Option
     }
     let mut fields = Fields::of(node, "answer", report)?;
     let status_node = fields.get("status");
-    let status = optional(status_node.map(|node| integer(node, "status", STATUSES, report)));
+    let statuses = i64::from(*Answer::STATUSES.start())..=i64::from(*Answer::STATUSES.end());
+    let status = optional(status_node.map(|node| integer(node, "status", statuses, report)));
     let body_node = fields.get("body");
     let body = optional(body_node.map(|node| text(node, "body", limit::BODY, report)));
     let headers = optional(fields.get("headers").map(|node| headers(node, report)));
@@ -134,20 +111,14 @@ fn headers(node: &Node, report: &mut Report) -> Option<Vec<(String, String)>> {
 
 /// The name of a header that a rule may answer with, in lower case.
 fn name(entry: &Entry, report: &mut Report) -> Option<String> {
-    // RFC 9110, 5.6.2.
-    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     let name = entry.key.to_ascii_lowercase();
-    let cure = match name.as_str() {
-        ":status" => "write `status` beside `headers`",
-        _ if name.starts_with(':') => "pseudo headers are the proxy's; remove it",
-        _ if name.is_empty() || name.len() > limit::NAME || !name.chars().all(token) => {
-            "use letters, digits and `-`, such as `x-reason`"
-        }
-        _ if OF_THE_PROXY.contains(&name.as_str()) => "the proxy writes it itself; remove it",
-        _ if RESERVED.iter().any(|prefix| name.starts_with(prefix)) => {
-            "proxies and gRPC speak to each other by it; remove it"
-        }
-        _ => return Some(name),
+    let cure = match Answer::check_name(&name) {
+        Ok(()) if name.len() <= limit::NAME => return Some(name),
+        Err(AnswerFault::Pseudo) if name == ":status" => "write `status` beside `headers`",
+        Err(AnswerFault::Pseudo) => "pseudo-headers are the proxy's; remove it",
+        Err(AnswerFault::OfTheProxy) => "the proxy writes it itself; remove it",
+        Err(AnswerFault::Reserved) => "proxies and gRPC speak to each other by it; remove it",
+        Ok(()) | Err(_) => "use letters, digits and `-`, such as `x-reason`",
     };
     let message = format!("`{}` is not the name of a header that a rule can answer with", quoted(&entry.key));
     report.add(Code::BadAnswer, entry.key_span, message, cure);
@@ -161,12 +132,12 @@ fn value(entry: &Entry, report: &mut Report) -> Option<String> {
     let value = string(&entry.value, &what, report)?;
     let cure = if value.value.len() > limit::TEXT {
         format!("write at most {} bytes", limit::TEXT)
-    } else if value.value.chars().any(|c| !matches!(c, ' '..='~' | '\t')) {
-        "use printable ASCII, spaces and tabs; other characters belong into the body".to_owned()
+    } else if Answer::check_value(&value.value).is_ok() {
+        return Some(value.value);
     } else if value.value.trim() != value.value {
         "remove the white space at its ends, which is no part of a value".to_owned()
     } else {
-        return Some(value.value);
+        "use printable ASCII, spaces and tabs; other characters belong into the body".to_owned()
     };
     report.add(Code::BadAnswer, value.span, format!("this is not a value of the header `{what}`"), cure);
     None
