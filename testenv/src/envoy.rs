@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 pub use access::Access;
-pub use filter::{Filter, facts};
+pub use filter::Filter;
 pub use verifier::Verifier;
 
 use crate::certificate::Authority;
@@ -64,12 +64,11 @@ impl Envoy {
         replace(&key, &identity.key)?;
         nix::unistd::chown(&key, Some(PROXY_UID.into()), None).doing("give the proxy its key")?;
         access::create(directory)?;
-        let filtered = filter.is_some();
-        let listeners = listener::listeners(workload, directory, filtered);
-        write_resources(directory, "cds", "1", &cluster::clusters(workload, directory))?;
-        write_resources(directory, "lds", "1", &listeners)?;
+        let places = filter::Places::new(directory, filter);
+        write_resources(directory, "cds", "1", &cluster::clusters(workload, places))?;
+        write_resources(directory, "lds", "1", &listener::listeners(workload, places))?;
         if let Some(filter) = filter {
-            write_resources(directory, filter::FILE, "1", &[filter.resource(workload)])?;
+            filter.publish(directory, 1)?;
         }
         let bootstrap = bootstrap::bootstrap(workload, directory);
         replace(&directory.join("bootstrap.json"), &bootstrap.to_string())?;
@@ -113,10 +112,9 @@ impl Envoy {
     ///
     /// # Errors
     /// If Envoy refuses it (the old one then stays in force), with Envoy's reason.
-    pub fn reconfigure(&self, namespace: &Namespace, filter: &Filter, workload: &Workload) -> Result<()> {
+    pub fn reconfigure(&self, namespace: &Namespace, filter: &Filter) -> Result<()> {
         let before = admin::reloads(namespace)?;
-        let version = (self.version.fetch_add(1, Ordering::Relaxed) + 1).to_string();
-        write_resources(&self.directory, filter::FILE, &version, &[filter.resource(workload)])?;
+        filter.publish(&self.directory, self.version.fetch_add(1, Ordering::Relaxed) + 1)?;
         let end = Instant::now() + RELOAD;
         while Instant::now() < end {
             self.process().alive()?;
@@ -124,7 +122,7 @@ impl Envoy {
             if now.refused > before.refused {
                 return Err(self.failure("refused the filter"));
             }
-            if now.accepted > before.accepted {
+            if now.all_accepted_since(&before) {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(20));

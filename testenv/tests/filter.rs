@@ -25,7 +25,7 @@ impl Module {
     }
 
     fn configured(&self, text: &str) -> Filter {
-        Filter { module: self.0.clone(), configuration: text.to_owned() }
+        Filter { module: self.0.clone(), configuration: text.to_owned(), outbound: None }
     }
 }
 
@@ -57,8 +57,8 @@ fn the_filter_knows_the_direct_peer_whatever_a_header_says() {
     world.reconfigure(&module.configured("facts")).unwrap();
     let answer = ratings(&world);
     assert_eq!(answer.status, 403);
-    let peer = workload("reviews-v1").unwrap();
-    assert_eq!(answer.text(), format!("{} {} ", peer.ipv4(), peer.spiffe_id()));
+    let (peer, own) = (workload("reviews-v1").unwrap(), workload("ratings").unwrap());
+    assert_eq!(answer.text(), format!("{} {}:9080 {} ", peer.ipv4(), own.ipv4(), peer.spiffe_id()));
 }
 
 #[test]

@@ -88,9 +88,12 @@ impl Documents {
     }
 }
 
-/// The filter with the configuration that `compiled` becomes.
+/// The filter with the configuration that `compiled` becomes. It names the rule also of what it allows, and to the client.
 pub fn filter(module: &Path, compiled: &Compiled) -> Result<Filter> {
-    let json = compiled.configuration().to_json().doing("write the filter's configuration")?;
+    let mut configuration = compiled.configuration();
+    configuration.settings.access_log.allowed = true;
+    configuration.settings.answers.rule = true;
+    let json = configuration.to_json().doing("write the filter's configuration")?;
     let configuration = String::from_utf8(json).doing("write the filter's configuration as text")?;
-    Ok(Filter { module: module.to_owned(), configuration })
+    Ok(Filter { module: module.to_owned(), configuration, outbound: None })
 }

@@ -28,7 +28,7 @@ const TRIES: usize = 3;
 /// How long an access log line may take from Envoy to the file.
 const LOG: Duration = Duration::from_secs(2);
 /// How the filter begins the body of a refusal; the id of the rule follows.
-const REFUSED: &str = "denied by bookend: ";
+const REFUSED: &str = "denied by policy: ";
 
 /// A world in which policies are in force.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! Envoy's administration interface, from inside its namespace.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -10,11 +11,18 @@ use crate::world::redirect::ADMIN_PORT;
 
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// How often Envoy accepted and refused a filter configuration.
-#[derive(Debug, Clone, Copy)]
+/// How often Envoy accepted each filter's configuration, and how often it refused one.
+#[derive(Debug, Clone)]
 pub(super) struct Reloads {
-    pub(super) accepted: u64,
+    accepted: BTreeMap<String, u64>,
     pub(super) refused: u64,
+}
+
+impl Reloads {
+    /// Whether every filter was accepted again.
+    pub(super) fn all_accepted_since(&self, before: &Self) -> bool {
+        self.accepted.iter().all(|(name, count)| before.accepted.get(name).is_none_or(|old| count > old))
+    }
 }
 
 pub(super) fn get(namespace: &Namespace, path: &str) -> Result<String> {
@@ -31,13 +39,14 @@ pub(super) fn statistic(namespace: &Namespace, name: &str) -> Result<u64> {
 
 pub(super) fn reloads(namespace: &Namespace) -> Result<Reloads> {
     let text = get(namespace, "/stats?filter=extension_config_discovery")?;
-    let sum = |end: &str| {
-        numbers(&text).filter(|(name, _)| name.ends_with(end)).map(|(_, value)| value).sum::<u64>()
-    };
+    let ending = |end| numbers(&text).filter(move |(name, _): &(&str, u64)| name.ends_with(end));
     if text.is_empty() {
         return Err(Error::new("this Envoy runs without the filter").cure("build the world with it"));
     }
-    Ok(Reloads { accepted: sum(".config_reload"), refused: sum(".config_fail") + sum(".update_rejected") })
+    Ok(Reloads {
+        accepted: ending(".config_reload").map(|(name, count)| (name.to_owned(), count)).collect(),
+        refused: ending(".config_fail").chain(ending(".update_rejected")).map(|(_, count)| count).sum(),
+    })
 }
 
 fn numbers(text: &str) -> impl Iterator<Item = (&str, u64)> {

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::address;
+use super::filter::Places;
 use crate::world::redirect::{PASSTHROUGH_V4, PASSTHROUGH_V6};
 use crate::world::topology::{APP_PORT, Proxy, SERVICES, Service, Workload};
 
@@ -24,10 +25,12 @@ pub(super) fn outbound_name(service: &Service) -> String {
 }
 
 /// All clusters of `workload`'s proxy.
-pub(super) fn clusters(workload: &Workload, directory: &Path) -> Vec<Value> {
-    let mut clusters: Vec<Value> = SERVICES.iter().map(|service| outbound(service, directory)).collect();
+pub(super) fn clusters(workload: &Workload, places: Places<'_>) -> Vec<Value> {
+    let mut clusters: Vec<Value> = SERVICES.iter().map(|service| outbound(service, places)).collect();
     if workload.proxy == Proxy::Sidecar {
-        clusters.push(original_destination(PASSTHROUGH));
+        let mut passthrough = original_destination(PASSTHROUGH);
+        filter(&mut passthrough, places);
+        clusters.push(passthrough);
         for name in [inbound_name(), INBOUND_PASSTHROUGH.to_owned()] {
             let mut cluster = original_destination(&name);
             if let Some(fields) = cluster.as_object_mut() {
@@ -59,7 +62,29 @@ fn as_the_proxy() -> Value {
     })
 }
 
-fn outbound(service: &Service, directory: &Path) -> Value {
+/// Puts the filter before the endpoints of a cluster, where it is known which one is chosen.
+fn filter(cluster: &mut Value, places: Places<'_>) {
+    let mut filters = places.of_outbound_requests();
+    if filters.is_empty() {
+        return;
+    }
+    filters.push(json!({
+        "name": "envoy.filters.http.upstream_codec",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec",
+        },
+    }));
+    let options = json!({ "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        "explicit_http_config": { "http_protocol_options": {} },
+        "http_filters": filters,
+    } });
+    if let Some(fields) = cluster.as_object_mut() {
+        fields.insert("typed_extension_protocol_options".to_owned(), options);
+    }
+}
+
+fn outbound(service: &Service, places: Places<'_>) -> Value {
     let name = outbound_name(service);
     let endpoints: Vec<Value> = service
         .workloads()
@@ -71,7 +96,7 @@ fn outbound(service: &Service, directory: &Path) -> Value {
         .iter()
         .map(|identity| json!({ "san_type": "URI", "matcher": { "exact": identity } }))
         .collect();
-    json!({
+    let mut cluster = json!({
         "@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster",
         "name": name,
         "type": "STATIC",
@@ -84,10 +109,12 @@ fn outbound(service: &Service, directory: &Path) -> Value {
             "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
                 "sni": format!("outbound_.{APP_PORT}_._.{}.default.svc.cluster.local", service.name),
-                "common_tls_context": tls(directory, &["istio-peer-exchange", "istio"], &names),
+                "common_tls_context": tls(places.directory, &["istio-peer-exchange", "istio"], &names),
             },
         },
-    })
+    });
+    filter(&mut cluster, places);
+    cluster
 }
 
 /// The TLS half that both directions share: our certificate, the mesh's authority, TLS 1.2 or later.

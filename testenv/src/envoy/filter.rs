@@ -1,27 +1,22 @@
-//! The Bookend filter and what must stand before it in an HTTP filter chain.
+//! The Bookend filter, where it stands in the chains of a sidecar and a gateway, and what must stand before it.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::source;
+use super::plugin::{self, Layer, Wasm};
 use crate::error::{Doing, Error, Result};
-use crate::world::topology::Workload;
 
-/// The name of the extension, and of its discovery resource.
-pub(super) const NAME: &str = "bookend";
-/// The directory and file of the discovery resource.
-pub(super) const FILE: &str = "ecds";
-
-/// Filter state that holds the address of the direct peer, whatever `x-forwarded-for` says.
-const PEER_ADDRESS_KEY: &str = "bookend.peer_address";
-/// Filter state that holds the URI names of the peer's verified certificate, joined with a comma.
-const PEER_URI_SANS_KEY: &str = "bookend.peer_uri_sans";
-
-const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
-const RBAC: &str = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC";
+/// The directory of the filter before the workload, among HTTP filters.
+const REQUESTS: &str = "requests";
+/// The same filter among network filters, for what is no HTTP.
+const STREAMS: &str = "streams";
+/// The directory of the filter behind the workload, among the HTTP filters of clusters.
+const OUTBOUND_REQUESTS: &str = "outbound-requests";
+/// The same filter among network filters.
+const OUTBOUND_STREAMS: &str = "outbound-streams";
 
 /// The Bookend filter: a module and its configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +25,8 @@ pub struct Filter {
     pub module: PathBuf,
     /// The configuration, JSON text; the module sees exactly these bytes.
     pub configuration: String,
+    /// The configuration of the same module behind the workload, if it shall stand there too.
+    pub outbound: Option<String>,
 }
 
 impl Filter {
@@ -45,77 +42,65 @@ impl Filter {
         if !module.exists() {
             fs::write(&module, bytes).doing(format!("write `{}`", module.display()))?;
         }
-        Ok(Self { module, configuration: self.configuration.clone() })
+        Ok(Self { module, ..self.clone() })
     }
 
-    /// The discovery resource.
-    pub(super) fn resource(&self, workload: &Workload) -> Value {
-        json!({
-            "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
-            "name": NAME,
-            "typed_config": {
-                "@type": WASM,
-                "config": {
-                    "name": NAME,
-                    "root_id": NAME,
-                    "failure_policy": "FAIL_CLOSED",
-                    "vm_config": {
-                        "vm_id": format!("{NAME}.{}", workload.key),
-                        "runtime": "envoy.wasm.runtime.v8",
-                        "code": { "local": { "filename": self.module } },
-                    },
-                    "configuration": {
-                        "@type": "type.googleapis.com/google.protobuf.StringValue",
-                        "value": self.configuration,
-                    },
-                },
-            },
-        })
+    /// Writes what Envoy discovers, below its `directory`.
+    pub(super) fn publish(&self, directory: &Path, version: u64) -> Result<()> {
+        let ends = [
+            (REQUESTS, STREAMS, Some(&self.configuration)),
+            (OUTBOUND_REQUESTS, OUTBOUND_STREAMS, self.outbound.as_ref()),
+        ];
+        for (requests, streams, configuration) in ends {
+            let Some(configuration) = configuration else { continue };
+            let mut wasm = Wasm::new(&self.module, configuration);
+            // One machine for each end.
+            requests.clone_into(&mut wasm.vm);
+            plugin::publish(&directory.join(requests), version, &wasm.typed(Layer::Http))?;
+            plugin::publish(&directory.join(streams), version, &wasm.typed(Layer::Network))?;
+        }
+        Ok(())
     }
 }
 
-/// The HTTP filters in front of the router. Without Bookend only the two facts are recorded.
-pub(super) fn chain(directory: &Path, filtered: bool) -> Vec<Value> {
-    let mut chain = vec![facts()];
-    if filtered {
-        chain.push(json!({
-            "name": NAME,
-            "config_discovery": {
-                "config_source": source(directory, FILE),
-                "type_urls": [WASM, RBAC],
-                // Should the filter never arrive, deny everything instead of letting it pass.
-                "default_config": { "@type": RBAC, "rules": { "action": "ALLOW", "policies": {} } },
-                "apply_default_config_without_warming": false,
-            },
-        }));
-    }
-    chain.push(json!({
-        "name": "envoy.filters.http.router",
-        "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
-    }));
-    chain
+/// Where the filter stands in an Envoy whose files are below `directory`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Places<'d> {
+    pub(super) directory: &'d Path,
+    /// Before the workload.
+    pub(super) inbound: bool,
+    /// Behind the workload.
+    pub(super) outbound: bool,
 }
 
-/// The filter that must stand before Bookend's: it records who the direct peer is, by what the connection says and not
-/// what a header says.
-pub fn facts() -> Value {
-    let fact = |key: &str, format: &str| {
-        json!({
-            "object_key": key,
-            "factory_key": "envoy.string",
-            "format_string": { "text_format_source": { "inline_string": format }, "omit_empty_values": true },
-            "read_only": true,
-            "skip_if_empty": true,
-        })
-    };
-    json!({
-        "name": "bookend.facts",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.set_filter_state.v3.Config",
-            "on_request_headers": [
-                fact(PEER_ADDRESS_KEY, "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
-                fact(PEER_URI_SANS_KEY, "%DOWNSTREAM_PEER_URI_SAN%"),
-            ],
-        },
-    })
+impl<'d> Places<'d> {
+    pub(super) fn new(directory: &'d Path, filter: Option<&Filter>) -> Self {
+        let outbound = filter.is_some_and(|filter| filter.outbound.is_some());
+        Self { directory, inbound: filter.is_some(), outbound }
+    }
+
+    /// The HTTP filters that come before the router.
+    pub(super) fn of_requests(self) -> Vec<Value> {
+        self.here(self.inbound, REQUESTS, Layer::Http)
+    }
+
+    /// The network filters that come before the one that passes bytes on.
+    pub(super) fn of_streams(self) -> Vec<Value> {
+        self.here(self.inbound, STREAMS, Layer::Network)
+    }
+
+    /// The network filters on the way out.
+    pub(super) fn of_outbound_streams(self) -> Vec<Value> {
+        self.here(self.outbound, OUTBOUND_STREAMS, Layer::Network)
+    }
+
+    /// The HTTP filters of a cluster, where the endpoint is chosen.
+    pub(super) fn of_outbound_requests(self) -> Vec<Value> {
+        self.here(self.outbound, OUTBOUND_REQUESTS, Layer::Http)
+    }
+
+    fn here(self, stands: bool, name: &str, layer: Layer) -> Vec<Value> {
+        let Self { directory, .. } = self;
+        if stands { vec![plugin::discovered(&directory.join(name), layer)] } else { Vec::new() }
+    }
 }

@@ -5,23 +5,26 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::cluster::{INBOUND_PASSTHROUGH, PASSTHROUGH, inbound_name, outbound_name, tls};
-use super::{access, address, filter};
+use super::filter::Places;
+use super::plugin::{facts_of_connections, tcp_proxy};
+use super::{access, address};
 use crate::world::redirect::{INBOUND_PORT, OUTBOUND_PORT};
 use crate::world::topology::{APP_PORT, GATEWAY_PORT, Proxy, SERVICES, Service, Workload, service};
 
 /// The listeners of `workload`'s proxy.
-pub(super) fn listeners(workload: &Workload, directory: &Path, filtered: bool) -> Vec<Value> {
+pub(super) fn listeners(workload: &Workload, places: Places<'_>) -> Vec<Value> {
     match workload.proxy {
         Proxy::Sidecar => {
-            vec![virtual_inbound(directory, filtered), virtual_outbound(), outbound_http()]
+            vec![virtual_inbound(places), virtual_outbound(places), outbound_http()]
         }
-        Proxy::Gateway => vec![gateway(directory, filtered)],
+        Proxy::Gateway => vec![gateway(places)],
         Proxy::None => Vec::new(),
     }
 }
 
 /// Everything that comes in, by its original destination port; mTLS only, as `PeerAuthentication` STRICT says.
-fn virtual_inbound(directory: &Path, filtered: bool) -> Value {
+fn virtual_inbound(places: Places<'_>) -> Value {
+    let directory = places.directory;
     let name = inbound_name();
     let http = http_manager(json!({
         "stat_prefix": format!("inbound_{APP_PORT}"),
@@ -38,7 +41,7 @@ fn virtual_inbound(directory: &Path, filtered: bool) -> Value {
         "forward_client_cert_details": "APPEND_FORWARD",
         "set_current_client_cert_details": { "subject": true, "dns": true, "uri": true },
         "access_log": access::configuration(directory),
-        "http_filters": filter::chain(directory, filtered),
+        "http_filters": with_router(places.of_requests()),
     }));
     json!({
         "@type": "type.googleapis.com/envoy.config.listener.v3.Listener",
@@ -66,20 +69,20 @@ fn virtual_inbound(directory: &Path, filtered: bool) -> Value {
                 "name": "0.0.0.0_9080",
                 "filter_chain_match": { "destination_port": APP_PORT, "transport_protocol": "tls" },
                 "transport_socket": server_tls(directory),
-                "filters": [http],
+                "filters": [facts_of_connections(), http],
             },
             {
                 "name": "virtualInbound",
                 "filter_chain_match": { "transport_protocol": "tls" },
                 "transport_socket": server_tls(directory),
-                "filters": [tcp_proxy(INBOUND_PASSTHROUGH)],
+                "filters": after_facts(places.of_streams(), tcp_proxy(INBOUND_PASSTHROUGH)),
             },
         ],
     })
 }
 
 /// Everything that goes out: handed to the listener of its port, else passed through as it is.
-fn virtual_outbound() -> Value {
+fn virtual_outbound(places: Places<'_>) -> Value {
     json!({
         "@type": "type.googleapis.com/envoy.config.listener.v3.Listener",
         "name": "virtualOutbound",
@@ -93,7 +96,10 @@ fn virtual_outbound() -> Value {
                 "filter_chain_match": { "destination_port": OUTBOUND_PORT },
                 "filters": [tcp_proxy("BlackHoleCluster")],
             },
-            { "name": "virtualOutbound-catchall-tcp", "filters": [tcp_proxy(PASSTHROUGH)] },
+            {
+                "name": "virtualOutbound-catchall-tcp",
+                "filters": after_facts(places.of_outbound_streams(), tcp_proxy(PASSTHROUGH)),
+            },
         ],
     })
 }
@@ -115,7 +121,7 @@ fn outbound_http() -> Value {
         "address": address("0.0.0.0", APP_PORT),
         "additional_addresses": [{ "address": address("::", APP_PORT) }],
         "filter_chains": [{
-            "filters": [http_manager(json!({
+            "filters": [facts_of_connections(), http_manager(json!({
                 "stat_prefix": "outbound_0.0.0.0_9080",
                 "route_config": {
                     "name": "9080",
@@ -124,17 +130,15 @@ fn outbound_http() -> Value {
                     "virtual_hosts": hosts,
                 },
                 "use_remote_address": false,
-                "http_filters": [{
-                    "name": "envoy.filters.http.router",
-                    "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
-                }],
+                "http_filters": with_router(Vec::new()),
             }))],
         }],
     })
 }
 
 /// The front door: plain HTTP from anywhere, the routes of Bookinfo's `Gateway` and `VirtualService`.
-fn gateway(directory: &Path, filtered: bool) -> Value {
+fn gateway(places: Places<'_>) -> Value {
+    let directory = places.directory;
     let paths = ["/productpage", "/static", "/login", "/logout", "/api/v1/products"];
     let hosts: Vec<Value> = service("productpage")
         .map(|service| virtual_host(service, &["*".to_owned()], &paths))
@@ -147,14 +151,14 @@ fn gateway(directory: &Path, filtered: bool) -> Value {
         "address": address("0.0.0.0", GATEWAY_PORT),
         "additional_addresses": [{ "address": address("::", GATEWAY_PORT) }],
         "filter_chains": [{
-            "filters": [http_manager(json!({
+            "filters": [facts_of_connections(), http_manager(json!({
                 "stat_prefix": "outbound_0.0.0.0_8080",
                 "route_config": { "name": "http.8080", "validate_clusters": false, "virtual_hosts": hosts },
                 "use_remote_address": true,
                 "forward_client_cert_details": "SANITIZE_SET",
                 "set_current_client_cert_details": { "subject": true, "dns": true, "uri": true },
                 "access_log": access::configuration(directory),
-                "http_filters": filter::chain(directory, filtered),
+                "http_filters": with_router(places.of_requests()),
             }))],
         }],
     })
@@ -202,15 +206,17 @@ fn http_manager(specific: Value) -> Value {
     json!({ "name": "envoy.filters.network.http_connection_manager", "typed_config": config })
 }
 
-fn tcp_proxy(cluster: &str) -> Value {
-    json!({
-        "name": "envoy.filters.network.tcp_proxy",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
-            "stat_prefix": cluster,
-            "cluster": cluster,
-        },
-    })
+/// These network filters behind the one that records who the peer is, and the last one behind them.
+fn after_facts(filters: Vec<Value>, last: Value) -> Vec<Value> {
+    [facts_of_connections()].into_iter().chain(filters).chain([last]).collect()
+}
+
+fn with_router(mut filters: Vec<Value>) -> Vec<Value> {
+    filters.push(json!({
+        "name": "envoy.filters.http.router",
+        "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
+    }));
+    filters
 }
 
 fn original_destination() -> Value {

@@ -114,6 +114,22 @@ impl Layer {
         }
     }
 
+    fn rbac(self) -> &'static str {
+        match self {
+            Self::Http => "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC",
+            Self::Network => "type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC",
+        }
+    }
+
+    /// A filter of Envoy's own that refuses everything.
+    fn refusal(self) -> Value {
+        let rules = json!({ "action": "ALLOW", "policies": {} });
+        match self {
+            Self::Http => json!({ "@type": self.rbac(), "rules": rules }),
+            Self::Network => json!({ "@type": self.rbac(), "rules": rules, "stat_prefix": "bookend." }),
+        }
+    }
+
     fn dynamic(self) -> &'static str {
         match self {
             Self::Http => {
@@ -138,7 +154,10 @@ pub fn discovered(directory: &Path, layer: Layer) -> Value {
         "name": "bookend",
         "config_discovery": {
             "config_source": super::source(directory, "filter"),
-            "type_urls": [layer.wasm(), layer.dynamic()],
+            "type_urls": [layer.wasm(), layer.dynamic(), layer.rbac()],
+            // Should the filter never arrive, deny everything instead of letting it pass.
+            "default_config": layer.refusal(),
+            "apply_default_config_without_warming": false,
         },
     })
 }
@@ -177,13 +196,51 @@ pub fn facts_of_connections() -> Value {
     })
 }
 
-fn fact() -> Value {
+/// The filter among network filters that records who the proxy is itself. A [`Dynamic`] module needs it: Envoy tells its
+/// node to none.
+pub fn node_of_connections() -> Value {
+    let part = |name: &str| format!("%TYPED_CEL(xds.node.metadata.{name})%");
     json!({
-        "object_key": PEER,
+        "name": "bookend.node",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.set_filter_state.v3.Config",
+            "on_new_connection": [state("bookend.node", &json!({ "json_format": {
+                "NAMESPACE": part("NAMESPACE"),
+                "SERVICE_ACCOUNT": part("SERVICE_ACCOUNT"),
+                "LABELS": part("LABELS"),
+            } }))],
+        },
+    })
+}
+
+/// The filter behind the one that verifies tokens that records what it verified. A [`Dynamic`] module needs it: Envoy hands
+/// out no metadata that has parts.
+pub fn tokens_of_requests() -> Value {
+    let payloads = "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn)%";
+    json!({
+        "name": "bookend.tokens",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.set_filter_state.v3.Config",
+            "on_request_headers": [state("bookend.tokens", &json!({
+                "text_format_source": { "inline_string": payloads },
+                "omit_empty_values": true,
+            }))],
+        },
+    })
+}
+
+fn state(key: &str, format: &Value) -> Value {
+    json!({
+        "object_key": key,
         "factory_key": "envoy.string",
-        "format_string": { "text_format_source": { "inline_string": PEER_FORMAT }, "omit_empty_values": true },
+        "format_string": format,
         "skip_if_empty": true,
     })
+}
+
+fn fact() -> Value {
+    let source = json!({ "inline_string": PEER_FORMAT });
+    state(PEER, &json!({ "text_format_source": source, "omit_empty_values": true }))
 }
 
 /// A transport socket that demands certificates of the authority, and offers these application protocols.

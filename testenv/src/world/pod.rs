@@ -61,8 +61,7 @@ impl Pod {
 
     /// Gives its Envoy a new filter configuration and waits until it is in force.
     pub(super) fn reconfigure(&self, filter: &Filter) -> Result<()> {
-        let (namespace, workload) = (&self.namespace, self.workload);
-        self.envoy.as_ref().map_or(Ok(()), |envoy| envoy.reconfigure(namespace, filter, workload))
+        self.envoy.as_ref().map_or(Ok(()), |envoy| envoy.reconfigure(&self.namespace, filter))
     }
 
     /// What its Envoy logged of the request with this mark; waits for it, but not longer than `limit`.
