@@ -4,9 +4,9 @@ use alloc::{string::String, vec::Vec};
 use core::net::{IpAddr, SocketAddr};
 
 use crate::{
-    Answer, Configuration, Connection, Decision, End, Endpoint, Exchange, HttpMatch, Identity, Inventory,
-    Labels, Location, Needs, Permit, Principal, Program, Protocol, Settings, Truth, Verdict, Workload,
-    WorkloadIdentity,
+    Answer, Configuration, ConfigurationError, Connection, Decision, End, Endpoint, Exchange, HttpMatch,
+    Identity, Inventory, Labels, Location, Needs, Permit, Principal, Program, Protocol, Rule, Settings,
+    Truth, Verdict, Workload, WorkloadIdentity,
     decide::{decide_and_rehearse, decide_and_rehearse_end},
 };
 
@@ -77,19 +77,34 @@ pub struct Enforcement {
 }
 
 impl Enforcement {
+    /// What [`new`](Self::new) makes of the configuration in `json`, for a fraction of the memory: what cannot concern the proxy is gone
+    /// as soon as it is read, and so is the text before anything is made of it.
+    ///
+    /// # Errors
+    /// As [`Configuration::from_json`].
+    pub fn from_json(json: Vec<u8>, own: OwnWorkload) -> Result<Self, ConfigurationError> {
+        let identity = own.identity();
+        let retained = |rule: &Rule, settings: Option<&Settings>| {
+            let concerned = |end| concerns(rule, end, &identity);
+            match settings {
+                Some(settings) => concerned(settings.end.into()),
+                // They may be yet to come.
+                None => concerned(End::Destination) || concerned(End::Source),
+            }
+        };
+        let configuration = Configuration::from_json_where(&json, &retained)?;
+        drop(json);
+        Ok(Self::new(configuration, own))
+    }
+
     /// Narrows `configuration` to what can concern connections to `own`, or from `own` if that is the end that its settings
     /// name.
     pub fn new(configuration: Configuration, own: OwnWorkload) -> Self {
         let Configuration { revision, program, inventory, settings } = configuration;
         let end = End::from(settings.end);
         let (own, variants) = own.identities(&inventory);
-        let endpoint = Endpoint {
-            identity: Identity::Workload(&own),
-            location: Location::Unknown,
-            principal: Principal::Unknown,
-        };
         let program = program.retaining(
-            |rule| rule.peers(end).holds(|peer| peer.holds(&endpoint)) != Truth::No,
+            |rule| concerns(rule, end, &own),
             |isolation| match end {
                 // Whoever comes in may be isolated as the source.
                 End::Destination => isolation.egress || isolation.workloads.selects(&own) != Truth::No,
@@ -190,6 +205,16 @@ impl Enforcement {
     }
 }
 
+/// Whether a rule can concern connections of which `own` is the `end`. The less is known of it, the more rules can.
+fn concerns(rule: &Rule, end: End, own: &WorkloadIdentity) -> bool {
+    let endpoint = Endpoint {
+        identity: Identity::Workload(own),
+        location: Location::Unknown,
+        principal: Principal::Unknown,
+    };
+    rule.peers(end).holds(|peer| peer.holds(&endpoint)) != Truth::No
+}
+
 impl WorkloadIdentity {
     /// Whether somebody running, with these labels, may be the workload of a manifest: one that is running may have more labels.
     fn may_be(&self, known: &Self) -> bool {
@@ -203,20 +228,24 @@ impl WorkloadIdentity {
 }
 
 impl OwnWorkload {
-    /// The identity of the proxy's own workload: what it knows of itself, and from the inventory what only that knows. Where
-    /// the inventory leaves several, they follow.
-    fn identities(self, inventory: &Inventory) -> (WorkloadIdentity, Vec<WorkloadIdentity>) {
-        let Self { namespace, service_account, labels } = self;
-        let namespace_labels = inventory.namespaces().get(&namespace).cloned();
-        let own = WorkloadIdentity {
-            namespace,
-            service_account,
-            labels,
+    /// What it knows of itself, without an inventory.
+    fn identity(&self) -> WorkloadIdentity {
+        WorkloadIdentity {
+            namespace: self.namespace.clone(),
+            service_account: self.service_account.clone(),
+            labels: self.labels.clone(),
             proxied: true,
             jwt: false,
             ports: None,
-            namespace_labels,
-        };
+            namespace_labels: None,
+        }
+    }
+
+    /// The identity of the proxy's own workload: what it knows of itself, and from the inventory what only that knows. Where
+    /// the inventory leaves several, they follow.
+    fn identities(self, inventory: &Inventory) -> (WorkloadIdentity, Vec<WorkloadIdentity>) {
+        let mut own = self.identity();
+        own.namespace_labels = inventory.namespaces().get(&own.namespace).cloned();
         let mut variants: Vec<WorkloadIdentity> = Vec::new();
         for Workload { identity: known, .. } in inventory.under(&own.namespace, &own.service_account) {
             if own.may_be(known) && !variants.iter().any(|variant| variant.agrees_with(known)) {
@@ -235,7 +264,7 @@ mod tests {
     use super::*;
     use crate::{
         Action, Clause, DEFAULT_TIER, Ends, FilterEnd, Instance, Mode, NamedPort, NamespaceMatch, PeerMatch,
-        Rule, Selector,
+        Selector,
     };
     use alloc::{string::ToString, vec};
 
@@ -316,8 +345,10 @@ mod tests {
         let configuration = Configuration { revision: String::new(), program, inventory, settings };
         let labels = identity("a").labels;
         let own = OwnWorkload { namespace: String::new(), service_account: String::new(), labels };
+        let read = Enforcement::from_json(configuration.to_json().unwrap(), own.clone()).unwrap();
         let enforcement = Enforcement::new(configuration, own);
         assert_eq!(enforcement.program().rules().len(), 1);
+        assert_eq!(read.program(), enforcement.program());
         let to =
             |address: &str| enforcement.decide_outbound(None, address.parse().unwrap(), Exchange::Stream);
         let denied = to("10.0.0.2:80").unwrap();

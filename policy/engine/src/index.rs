@@ -14,7 +14,7 @@ use core::hash::BuildHasherDefault;
 use hashbrown::HashMap;
 
 use crate::{Action, Isolation, Rule};
-use filing::Filing;
+use filing::{Filing, Shared};
 use key::{Kind, Verbatim};
 
 /// Positions in a list, filed by keys.
@@ -42,39 +42,56 @@ struct Filed {
 impl Index {
     /// Files rules, by position.
     pub(crate) fn of_rules(rules: &[Rule]) -> Self {
-        let ways = rules.iter().map(filing::rule).collect();
-        Self::build(ways, |position| rules.get(position).is_none_or(|rule| rule.action != Action::Allow))
+        let swayed = |position| rules.get(position).is_none_or(|rule: &Rule| rule.action != Action::Allow);
+        let file = |position, filing: &mut Filing| {
+            if let Some(rule) = rules.get(position) {
+                filing.rule(rule);
+            }
+        };
+        Self::build(rules.len(), &file, &swayed)
     }
 
     /// Files isolations, by position.
     pub(crate) fn of_isolations(isolations: &[Isolation]) -> Self {
-        Self::build(isolations.iter().map(filing::isolation).collect(), |_| true)
+        let file = |position, filing: &mut Filing| {
+            if let Some(isolation) = isolations.get(position) {
+                filing.isolation(isolation);
+            }
+        };
+        Self::build(isolations.len(), &file, &|_| true)
     }
 
-    fn build(ways: Vec<Filing>, swayed_by_doubt: impl Fn(usize) -> bool) -> Self {
-        let mut shared: HashMap<u64, u32, BuildHasherDefault<Verbatim>> = HashMap::default();
-        for key in ways.iter().flat_map(Filing::keys) {
-            let count = shared.entry(key).or_default();
-            *count = count.saturating_add(1);
+    fn build(
+        count: usize,
+        file: &dyn Fn(usize, &mut Filing),
+        swayed_by_doubt: &dyn Fn(usize) -> bool,
+    ) -> Self {
+        // Filed twice, which costs less than to remember the first time.
+        let mut filing = Filing::default();
+        let mut shared = Shared::default();
+        for position in 0..count {
+            file(position, &mut filing);
+            for key in filing.keys() {
+                let count = shared.entry(key).or_default();
+                *count = count.saturating_add(1);
+            }
         }
         let mut index = Self::default();
         let mut entries: Vec<(u64, u32)> = Vec::new();
-        for (position, filing) in ways.iter().enumerate() {
+        for position in 0..count {
             // A program has fewer rules than that: its text alone would be larger than anything that is read.
             let Ok(number) = u32::try_from(position) else { break };
-            let Some(pins) = filing.best(&shared) else {
+            file(position, &mut filing);
+            if !filing.choose(&shared) {
                 index.rest.push(number);
                 continue;
-            };
-            for pin in pins {
-                entries.extend(pin.keys.iter().map(|key| (*key, number)));
-                for length in &pin.prefix_lengths {
-                    // There are few, so that each finds its place soon.
-                    if let Err(place) = index.prefix_lengths.binary_search(length) {
-                        index.prefix_lengths.insert(place, *length);
-                    }
+            }
+            for (kind, keys) in filing.chosen() {
+                entries.extend(keys.iter().map(|(key, _)| (*key, number)));
+                if let Kind::Block(_) = kind {
+                    keys.iter().for_each(|(_, length)| index.add_prefix_length(*length));
                 }
-                if let Some(filed) = index.by_kind.get_mut(pin.kind.position()) {
+                if let Some(filed) = index.by_kind.get_mut(kind.position()) {
                     filed.all.push(number);
                     if swayed_by_doubt(position) {
                         filed.swayed_by_doubt.push(number);
@@ -82,6 +99,7 @@ impl Index {
                 }
             }
         }
+        drop((filing, shared));
         entries.sort_unstable();
         entries.dedup();
         for (place, (key, number)) in (0_u32..).zip(&entries) {
@@ -90,6 +108,13 @@ impl Index {
             index.filed.push(*number);
         }
         index
+    }
+
+    fn add_prefix_length(&mut self, length: u8) {
+        // There are few, so that each finds its place soon.
+        if let Err(place) = self.prefix_lengths.binary_search(&length) {
+            self.prefix_lengths.insert(place, length);
+        }
     }
 }
 

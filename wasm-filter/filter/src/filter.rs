@@ -184,9 +184,9 @@ impl Filter {
         let configuration = host.configuration();
         let configuration = configuration
             .map_err(|error| format!("the configuration cannot be read: {error}"))
-            .and_then(|bytes| Gate::configuration(&bytes));
+            .and_then(|bytes| Gate::read(bytes, own_workload(|path| host.property(path))));
         let gate = match configuration {
-            Ok(configuration) => Gate::new(configuration, own_workload(|path| host.property(path))),
+            Ok(gate) => gate,
             Err(reason) => {
                 host.log(Level::Error, &format!("bookend: {reason}"));
                 if let Some(refused) = self.metric(host, Metric::Counter, REFUSED) {

@@ -74,6 +74,15 @@ impl From<Next> for Passage {
     }
 }
 
+/// Refuses what cannot be a configuration, with a cure.
+fn json(bytes: &[u8]) -> Result<(), String> {
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{') {
+        return Ok(());
+    }
+    // A `Struct` arrives in protobuf's binary form.
+    Err("the configuration is not a JSON object; give it as a `google.protobuf.StringValue`".to_owned())
+}
+
 impl Gate {
     /// The gauge that is 1 where everything is refused.
     pub const FAULTY: &str = "bookend.configuration.faulty";
@@ -83,28 +92,39 @@ impl Gate {
     /// # Errors
     /// Why it is refused: a sentence for the log. The proxy then keeps the one it had.
     pub fn configuration(bytes: &[u8]) -> Result<Configuration, String> {
-        if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-            // A `Struct` arrives in protobuf's binary form.
-            let cure = "the configuration is not a JSON object; give it as a `google.protobuf.StringValue`";
-            return Err(cure.to_owned());
-        }
+        json(bytes)?;
         Configuration::from_json(bytes).map_err(|error| error.to_string())
+    }
+
+    /// What [`new`](Self::new) makes of a [`configuration`](Self::configuration), in less memory.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn read(bytes: Vec<u8>, own: Result<OwnWorkload, Fault>) -> Result<Self, String> {
+        json(&bytes)?;
+        match own {
+            Ok(own) => Enforcement::from_json(bytes, own).map(Self::of).map_err(|error| error.to_string()),
+            Err(fault) => Ok(Self::new(Self::configuration(&bytes)?, Err(fault))),
+        }
     }
 
     /// Binds a configuration to the workload that the proxy says it serves, or to the reason why that is not known: everything is
     /// refused then.
     pub fn new(configuration: Configuration, own: Result<OwnWorkload, Fault>) -> Self {
-        let (revision, settings) = (configuration.revision.clone(), configuration.settings.clone());
-        let most = settings.metrics.rules;
-        let (enforcement, counters) = match own {
-            Ok(own) => {
-                let enforcement = Enforcement::new(configuration, own);
-                let counters = Counters::new(enforcement.program(), most);
-                (Ok(enforcement), counters)
+        match own {
+            Ok(own) => Self::of(Enforcement::new(configuration, own)),
+            Err(fault) => {
+                let Configuration { revision, settings, program, .. } = configuration;
+                let counters = Counters::new(&program, settings.metrics.rules);
+                Self { enforcement: Err(fault), revision, settings, counters }
             }
-            Err(fault) => (Err(fault), Counters::new(&configuration.program, most)),
-        };
-        Self { enforcement, revision, settings, counters }
+        }
+    }
+
+    fn of(enforcement: Enforcement) -> Self {
+        let (revision, settings) = (enforcement.revision().to_owned(), enforcement.settings().clone());
+        let counters = Counters::new(enforcement.program(), settings.metrics.rules);
+        Self { enforcement: Ok(enforcement), revision, settings, counters }
     }
 
     /// A gate that refuses everything, for want of a configuration.

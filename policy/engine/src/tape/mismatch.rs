@@ -43,13 +43,13 @@ impl Mismatch {
     #[cold]
     #[inline(never)]
     pub(crate) fn unknown(name: &str) -> Self {
-        Self::new(format!("unknown field `{}`", name.escape_debug()))
+        Self::new(format!("unknown field `{}`", name.escape_default()))
     }
 
     #[cold]
     #[inline(never)]
     pub(crate) fn twice(name: &str) -> Self {
-        Self::new(format!("duplicate field `{}`", name.escape_debug()))
+        Self::new(format!("duplicate field `{}`", name.escape_default()))
     }
 
     /// What is wrong is in the member `name` of something.
@@ -58,7 +58,7 @@ impl Mismatch {
     pub(crate) fn inside(mut self, name: &str) -> Self {
         let Content { place, .. } = &mut *self.0;
         let dot = if place.is_empty() || place.starts_with('[') { "" } else { "." };
-        *place = format!("{}{dot}{place}", name.escape_debug());
+        *place = format!("{}{dot}{place}", name.escape_default());
         self
     }
 

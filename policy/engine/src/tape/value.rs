@@ -74,7 +74,7 @@ impl<'t> Value<'t> {
     pub(crate) fn name_among(self, names: &[&str]) -> Result<usize, Mismatch> {
         let text = self.text()?;
         names.iter().position(|name| *name == text).ok_or_else(|| {
-            Mismatch::new(format!("`{}` is none of `{}`", text.escape_debug(), names.join("`, `")))
+            Mismatch::new(format!("`{}` is none of `{}`", text.escape_default(), names.join("`, `")))
         })
     }
 

@@ -4,7 +4,7 @@ use core::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Context;
-use bookend_engine::{Configuration, End, Enforcement, Exchange, FilterEnd, OwnWorkload, Peer, Protocol};
+use bookend_engine::{End, Enforcement, Exchange, FilterEnd, OwnWorkload, Peer, Protocol};
 
 use super::Vehicle;
 use crate::{Answer, Judged, Question, Traffic, World};
@@ -38,11 +38,11 @@ impl Vehicle for Proxy {
             Ok(own) => own,
             Err(reason) => return Ok(Judged::NotApplicable(reason)),
         };
-        let mut configuration = Configuration::from_json(&world.configuration.to_json()?)?;
+        let mut configuration = world.configuration.clone();
         if question.end == End::Source {
             configuration.settings.end = FilterEnd::Source;
         }
-        let enforcement = Enforcement::new(configuration, own);
+        let enforcement = Enforcement::from_json(configuration.to_json()?, own)?;
         let uri_sans: Vec<_> = seen.uri_sans.iter().map(String::as_str).collect();
         let peer = Peer { uri_sans: &uri_sans, address: seen.address };
         let (lines, request);
