@@ -37,7 +37,13 @@ impl Desk {
 
 impl Books {
     /// Logs a line, or counts it if there are too many.
-    pub(crate) fn log(&mut self, proxy: &impl Proxy, log: &DecisionLog, level: Level, line: &str) {
+    pub(crate) fn log(
+        &mut self,
+        proxy: &impl Proxy,
+        log: &DecisionLog,
+        level: Level,
+        line: impl FnOnce() -> String,
+    ) {
         if !self.journal.write(proxy, log, level, line) {
             self.tally.add(Counters::SUPPRESSED);
         }

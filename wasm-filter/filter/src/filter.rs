@@ -102,6 +102,9 @@ const REFUSED: &str = "bookend.configuration.refused";
 pub struct Filter {
     posts: BTreeMap<u32, Post>,
     streams: BTreeMap<u32, Stream>,
+    /// The youngest stream, of which nothing arrived yet: a request usually comes before the next is born, and has then never
+    /// been among the others.
+    youngest: Option<(u32, Stream)>,
     /// The numbers of metrics, by their names.
     metrics: BTreeMap<String, u32>,
     /// Where streams come that belong to no plugin: nothing passes there.
@@ -156,18 +159,38 @@ impl From<Passage> for State {
 impl Filter {
     /// A filter that no plugin uses yet.
     pub const fn new() -> Self {
-        Self { posts: BTreeMap::new(), streams: BTreeMap::new(), metrics: BTreeMap::new(), nowhere: None }
+        Self {
+            posts: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            youngest: None,
+            metrics: BTreeMap::new(),
+            nowhere: None,
+        }
     }
 
     /// A context came to life: a plugin, with no parent, or a stream of a plugin.
     pub fn create(&mut self, context: u32, parent: u32) {
-        if parent != 0 && self.streams.len() < MOST_STREAMS {
-            self.streams.insert(context, Stream { plugin: parent, state: State::New });
+        if parent == 0 {
+            return;
+        }
+        self.settle();
+        if self.streams.len() < MOST_STREAMS {
+            self.youngest = Some((context, Stream { plugin: parent, state: State::New }));
+        }
+    }
+
+    /// Puts the youngest stream among the others.
+    fn settle(&mut self) {
+        if let Some((context, stream)) = self.youngest.take() {
+            self.streams.insert(context, stream);
         }
     }
 
     /// A context is gone.
     pub fn delete(&mut self, host: &impl Host, context: u32) {
+        if self.youngest.take_if(|(youngest, _)| *youngest == context).is_some() {
+            return;
+        }
         if let Some(stream) = self.streams.remove(&context) {
             if let Some(post) = self.posts.get_mut(&stream.plugin) {
                 post.waiting.remove(&context);
@@ -255,7 +278,9 @@ impl Filter {
     /// The headers of a request arrived.
     pub fn request_headers(&mut self, host: &impl Host, context: u32) -> Next {
         // A request is judged once, so nothing has to be remembered of it. One that comes again is nobody's.
-        let stream = self.streams.remove(&context).filter(|stream| stream.state == State::New);
+        let youngest = self.youngest.take_if(|(youngest, _)| *youngest == context);
+        let stream = youngest.map(|(_, stream)| stream).or_else(|| self.streams.remove(&context));
+        let stream = stream.filter(|stream| stream.state == State::New);
         let post = match stream.and_then(|stream| self.posts.get_mut(&stream.plugin)) {
             Some(post) => post,
             None => self.nowhere(host),
@@ -274,6 +299,7 @@ impl Filter {
     }
 
     fn connection(&mut self, host: &impl Host, context: u32, moment: Moment) -> Next {
+        self.settle();
         match self.streams.get(&context).map(|stream| stream.state) {
             Some(State::Passed) => return Next::Continue,
             Some(State::Stopped) => return Next::Stop,

@@ -259,8 +259,8 @@ impl Gate {
         match proxy.verified().and_then(tokens::payloads) {
             Ok(claims) => Tokens::Verified(claims),
             Err(fault) => {
-                let line = format!("bookend: the tokens of a request are in doubt, because {fault}");
-                books.log(proxy, &self.settings.decision_log, Level::Warn, &line);
+                let line = || format!("bookend: the tokens of a request are in doubt, because {fault}");
+                books.log(proxy, &self.settings.decision_log, Level::Warn, line);
                 Tokens::Unknown
             }
         }

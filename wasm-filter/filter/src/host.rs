@@ -7,10 +7,10 @@
 //!
 //! Statuses are numbers, because a proxy may answer with any. Addresses and sizes are 32 bits wide on both sides.
 
-use std::alloc::{Layout, alloc};
+mod memory;
+
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::ptr::{NonNull, null_mut};
 
 use bookend_engine::HeaderLine;
 use serde_json::{Map, Value};
@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 use crate::filter::{Filter, Host, Metric};
 use crate::proxy::{Attribute, CallFailed, HeadersError, Label, Level, Proxy};
 use crate::{Fault, Next, Refusal, headers, tokens};
+use memory::{Handed, taken};
 
 /// The request's headers, among the ABI's header maps.
 const REQUEST_HEADERS: u32 = 0;
@@ -33,9 +34,6 @@ const GAUGE: u32 = 1;
 const HTTP_REQUEST: u32 = 0;
 const DOWNSTREAM: u32 = 2;
 
-/// The ABI's status for what is not there.
-const NOT_FOUND: u32 = 1;
-
 /// The status of what is wrong on this side, when the ABI would call it a bad argument.
 const BAD_ARGUMENT: u32 = 2;
 
@@ -48,9 +46,6 @@ const STOP_REQUEST: u32 = 4;
 
 /// Stops a connection's bytes here.
 const STOP_CONNECTION: u32 = 1;
-
-/// The most bytes that a proxy may hand over at once.
-const MOST_BYTES: usize = 256 << 20;
 
 thread_local! {
     /// A module has one thread.
@@ -76,18 +71,6 @@ extern "C" fn _initialize() {
         let place = panic.location().map_or("nowhere", |location| location.file());
         Envoy.log(Level::Error, &["bookend: panic in ", place].concat());
     }));
-}
-
-/// Memory for what the proxy hands over; [`taken`] takes it over. Null where there is none, or too much is asked for: the proxy
-/// then fails the call for which it wanted it.
-#[unsafe(no_mangle)]
-extern "C" fn malloc(size: usize) -> *mut u8 {
-    match Layout::array::<u8>(size) {
-        Ok(_) if size == 0 => NonNull::dangling().as_ptr(),
-        // SAFETY: the layout is not empty.
-        Ok(layout) if size <= MOST_BYTES => unsafe { alloc(layout) },
-        _ => null_mut(),
-    }
 }
 
 /// A plugin, which has no parent, or a stream of a plugin.
@@ -185,26 +168,8 @@ fn checked(status: u32) -> Result<(), CallFailed> {
     if status == 0 { Ok(()) } else { Err(CallFailed(status)) }
 }
 
-/// What a call leaves in memory that the proxy asked [`malloc`] for; nothing if the status says that it is not there.
-fn taken(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Option<Vec<u8>>, CallFailed> {
-    let mut bytes: *mut u8 = null_mut();
-    let mut size: usize = 0;
-    match call(&raw mut bytes, &raw mut size) {
-        NOT_FOUND => Ok(None),
-        status => {
-            checked(status)?;
-            if bytes.is_null() || size == 0 {
-                return Ok(Some(Vec::new()));
-            }
-            // SAFETY: the proxy asked `malloc` for exactly `size` bytes, which got them from the allocator of `Vec` with the
-            // layout of one; it filled all of them, and has forgotten the address.
-            Ok(Some(unsafe { Vec::from_raw_parts(bytes, size, size) }))
-        }
-    }
-}
-
 /// An attribute by its path, whose segments are divided by NULs.
-fn property(path: &str) -> Result<Option<Vec<u8>>, CallFailed> {
+fn property(path: &str) -> Result<Option<Handed>, CallFailed> {
     // SAFETY: the path outlives the call, and both results are written to live variables.
     taken(|value, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), value, size) })
 }
@@ -219,7 +184,7 @@ impl Proxy for Envoy {
 
     fn connection(&self) -> Option<u64> {
         let bytes = property("connection_id").ok()??;
-        bytes.try_into().ok().map(u64::from_le_bytes)
+        <[u8; 8]>::try_from(&*bytes).ok().map(u64::from_le_bytes)
     }
 
     fn request_headers<T>(&self, read: impl FnOnce(Result<&[HeaderLine<'_>], HeadersError>) -> T) -> T {
@@ -228,10 +193,10 @@ impl Proxy for Envoy {
             proxy_get_header_map_pairs(REQUEST_HEADERS, value, size)
         };
         let bytes = match taken(call) {
-            Ok(bytes) => bytes.unwrap_or_default(),
+            Ok(bytes) => bytes,
             Err(failed) => return read(Err(HeadersError::Unreadable(failed))),
         };
-        match headers::pairs(&bytes) {
+        match headers::pairs(bytes.as_deref().unwrap_or_default()) {
             Some(lines) => read(Ok(&lines)),
             None => read(Err(HeadersError::Malformed)),
         }
@@ -299,11 +264,11 @@ impl Host for Envoy {
         let call = |value: *mut *mut u8, size: *mut usize| unsafe {
             proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, usize::MAX, value, size)
         };
-        Ok(taken(call)?.unwrap_or_default())
+        Ok(taken(call)?.map(Handed::into_vec).unwrap_or_default())
     }
 
     fn property(&self, path: &[&str]) -> Result<Option<Vec<u8>>, CallFailed> {
-        property(&path.join("\0"))
+        Ok(property(&path.join("\0"))?.map(Handed::into_vec))
     }
 
     fn turn_to(&self, context: u32) -> Result<(), CallFailed> {

@@ -75,8 +75,14 @@ impl Journal {
         by_verdict || by_audit
     }
 
-    /// Writes a line, unless this second had enough of them. False if it had.
-    pub(crate) fn write(&mut self, proxy: &impl Proxy, log: &DecisionLog, level: Level, line: &str) -> bool {
+    /// Writes a line, unless this second had enough of them. False if it had; the line is not even made then.
+    pub(crate) fn write(
+        &mut self,
+        proxy: &impl Proxy,
+        log: &DecisionLog,
+        level: Level,
+        line: impl FnOnce() -> String,
+    ) -> bool {
         let second = proxy.second();
         if second != self.second {
             (self.second, self.lines) = (second, 0);
@@ -92,7 +98,7 @@ impl Journal {
             line.number("lines", suppressed);
             proxy.log(Level::Info, &line.end());
         }
-        proxy.log(level, line);
+        proxy.log(level, &line());
         true
     }
 }

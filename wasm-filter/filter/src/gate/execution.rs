@@ -98,7 +98,7 @@ impl Gate {
         let Case { layer, head, arrival, upstream } = *case;
         let end = self.settings.end.into();
         let entry = Entry { revision: &self.revision, end, layer, decided, audit, head, arrival, upstream };
-        books.log(proxy, log, Level::Info, &entry.line());
+        books.log(proxy, log, Level::Info, || entry.line());
     }
 }
 
