@@ -1,4 +1,5 @@
-//! The README is true: its commands print what it says they print, and its policy is the example.
+//! The README and the page for operators are true: their commands print what they say they print, and the policy of the README is
+//! the example.
 
 #![expect(clippy::expect_used, reason = "functions shared by tests fail as tests do")]
 
@@ -46,11 +47,10 @@ fn assert_printed(command: &str, printed: &str, written: &str) {
     assert!(elided || rest.is_empty(), "`{command}` also printed:\n{}", rest.join("\n"));
 }
 
-#[test]
-fn the_commands_of_the_readme_print_what_it_says() {
-    let page = fs::read_to_string(root().join("README.md")).unwrap();
+/// Runs the commands of a page, compares what they print, and says how many there were.
+fn run_commands(page: &str) -> usize {
     let mut ran = 0;
-    for block in blocks(&page, "console") {
+    for block in blocks(page, "console") {
         let (command, written) = block.split_once('\n').unwrap_or((block, ""));
         let command = command.strip_prefix("$ ").unwrap();
         // The two commands that set everything up: one runs this test, and the other what is run below.
@@ -69,12 +69,34 @@ fn the_commands_of_the_readme_print_what_it_says() {
         assert_printed(command, &String::from_utf8_lossy(&printed), written);
         ran += 1;
     }
-    assert!(ran >= 3, "the README shows its commands");
+    ran
+}
+
+fn page(name: &str) -> String {
+    fs::read_to_string(root().join(name)).expect("a page of this checkout")
+}
+
+#[test]
+fn the_commands_of_the_readme_print_what_it_says() {
+    assert!(run_commands(&page("README.md")) >= 3, "the README shows its commands");
+}
+
+#[test]
+fn the_commands_of_the_page_for_operators_print_what_it_says() {
+    assert!(run_commands(&page("docs/operations.md")) >= 3, "the page shows its commands");
+}
+
+#[test]
+fn the_formats_and_settings_of_the_page_for_operators_are_json() {
+    let page = page("docs/operations.md");
+    for block in blocks(&page, "json") {
+        assert!(serde_json::from_str::<serde_json::Value>(block).is_ok(), "{block}");
+    }
 }
 
 #[test]
 fn the_policy_of_the_readme_is_part_of_the_example() {
-    let page = fs::read_to_string(root().join("README.md")).unwrap();
+    let page = page("README.md");
     let example = fs::read_to_string(root().join("examples/bookinfo/policy.yaml")).unwrap();
     let yaml = blocks(&page, "yaml");
     assert!(!yaml.is_empty());
@@ -84,10 +106,14 @@ fn the_policy_of_the_readme_is_part_of_the_example() {
 }
 
 #[test]
-fn what_the_readme_points_to_exists() {
-    let page = fs::read_to_string(root().join("README.md")).unwrap();
-    let targets = page.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-    for target in targets.filter(|target| !target.contains("://")) {
-        assert!(root().join(target).exists(), "`{target}` does not exist");
+fn what_the_pages_point_to_exists() {
+    for name in ["README.md", "docs/operations.md", "docs/policy.md", "docs/running.md", "docs/tool.md"] {
+        let (path, page) = (root().join(name), page(name));
+        let targets = page.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.contains("://")) {
+            let (file, _) = target.split_once('#').unwrap_or((target, ""));
+            let file = if file.is_empty() { path.clone() } else { path.with_file_name(file) };
+            assert!(file.exists(), "`{target}` of {name} does not exist");
+        }
     }
 }
