@@ -1,135 +1,101 @@
 //! What the filter costs in Envoy.
+//!
+//! An Envoy of its own for each [variant](variant::Variant), which all take [turns](rounds) in answering requests. What they cost
+//! is told by the [clock] of Envoy's worker: time in which it waits for something, or something else runs, does not count.
 
+mod chain;
 mod client;
 mod clock;
+mod findings;
+mod memory;
+mod options;
+mod processor;
+mod report;
+mod rounds;
 mod rules;
+mod specimen;
+mod spread;
+mod target;
+mod upkeep;
 mod variant;
 
-use anyhow::Context;
-use bookend_testenv::{Stand, envoy::Verifier, envoy::plugin::Layer, token::Signer};
-use client::{Client, Message};
-use clock::Clock;
-use rules::{Kind, Rules};
-use std::time::{Duration, Instant};
-use variant::{Parts, Subject, Variant};
+use anyhow::Context as _;
+use bookend_testenv::{Stand, interrupt};
+use indicatif::{ProgressBar, ProgressStyle};
 
-fn calm(tid: &str, cpu: &str) {
-    let run = |c: &str, a: &[&str]| {
-        let o = std::process::Command::new(c).args(a).output().unwrap();
-        if !o.status.success() {
-            eprintln!("{}", String::from_utf8_lossy(&o.stderr));
-        }
-    };
-    run("chrt", &["--fifo", "--pid", "10", tid]);
-    run("taskset", &["--cpu-list", "--pid", cpu, tid]);
-}
-/// first try
-pub fn first() -> anyhow::Result<()> {
-    bookend_testenv::interrupt::put_away_on_signals()?;
-    let conns: usize = std::env::var("CONNS").map_or(Ok(8), |d| d.parse())?;
-    let rounds: usize = std::env::var("ROUNDS").map_or(Ok(15), |d| d.parse())?;
-    let each: usize = std::env::var("EACH").map_or(Ok(1000), |d| d.parse())?;
-    let slices: usize = std::env::var("SLICES").map_or(Ok(5), |d| d.parse())?;
-    let tls = std::env::var("PLAIN").is_err();
-    let only = std::env::var("ONLY").unwrap_or_default();
+use chain::Parts;
+use findings::Findings;
+use specimen::{Issuer, Specimen};
+use upkeep::{Keeping, Taking};
+use variant::Variant;
+
+pub use options::{Options, Output};
+
+/// Measures what the options say, and returns what is to be printed.
+///
+/// # Errors
+/// When this is not root, something is not built, or an Envoy does not do what it should.
+pub fn run(options: &Options) -> anyhow::Result<String> {
+    interrupt::put_away_on_signals()?;
     let stand = Stand::new("bench")?;
-    let signer = Signer::new()?;
-    let verifier = Verifier::new(signer.key_set(), [Some(rules::ISSUER.to_owned())]);
-    let parts = Parts::of(&stand, tls, Layer::Http, verifier)?;
-    let mut variants = vec![
-        Variant::of(Subject::Nothing),
-        Variant::of(Subject::Facts(Layer::Http)),
-        Variant::of(Subject::Facts(Layer::Network)),
-        Variant::of(Subject::DoNothing),
-    ];
-    for count in [1, 10, 100, 1000, 10000] {
-        for kind in [Kind::Path, Kind::Principal, Kind::Label] {
-            variants.push(Variant::of(Subject::Module(Rules { kind, count })));
-            if kind != Kind::Label && count <= 1000 {
-                variants.push(Variant::of(Subject::Rbac(Rules { kind, count })));
-            }
-        }
-    }
-    if let Ok(dir) = std::env::var("PROBES") {
-        let mut v: Vec<_> = std::fs::read_dir(dir)?
-            .flatten()
-            .map(|e| e.path().to_str().unwrap().to_owned())
-            .filter(|p| p.ends_with(".wasm"))
-            .collect();
-        v.sort();
-        variants.extend(v.into_iter().map(|p| Variant::of(Subject::Probe(p.leak()))));
-    }
-    variants.retain(|v| {
-        matches!(v.subject, Subject::Nothing | Subject::DoNothing)
-            || only.is_empty()
-            || v.name().contains(&only)
-    });
-    let mut running = Vec::new();
-    for (number, variant) in variants.iter().enumerate() {
-        let number = u16::try_from(number)?;
-        let bootstrap = variant.bootstrap(number, &parts)?;
-        running.push(stand.launch(&bootstrap, &["--concurrency", "1", "--log-level", "warning"])?);
-    }
-    let mut clients = Vec::new();
-    for (number, (variant, running)) in variants.iter().zip(&running).enumerate() {
-        running.await_ready()?;
-        let identity = stand.authority().issue(&variant.asked().caller())?;
-        let message = Message { path: variant.asked().path(), headers: Vec::new(), status: 200 };
-        let to = Variant::address(u16::try_from(number)?);
-        let client =
-            stand.namespace().run(|| Client::connect(to, tls.then_some(&identity), &message, conns))??;
-        let clock = Clock::of_worker(running.pid())?;
-        if std::env::var_os("FIFO").is_some() {
-            calm(&clock.tid(), "1");
-        }
-        clients.push((client, clock));
-    }
-    for ((client, _), variant) in clients.iter_mut().zip(&variants) {
-        let start = Instant::now();
-        client.exchange(each).with_context(|| variant.name())?;
-        eprintln!("warm {} {:?}", variant.name(), start.elapsed());
-    }
-    if std::env::var_os("FIFO").is_some() {
-        let own = std::fs::read_link("/proc/thread-self")?;
-        calm(own.file_name().unwrap().to_str().unwrap(), "0");
-    }
-    let mut samples = vec![Vec::new(); variants.len()];
-    for round in 0..rounds {
-        for i in 0..variants.len() {
-            let i = (i + round) % variants.len();
-            let (client, clock) = &mut clients[i];
-            let n = match variants[i].subject {
-                Subject::Rbac(r) if r.count >= 1000 => each / 5,
-                _ => each,
-            };
-            let mut best = f64::MAX;
-            for _ in 0..slices {
-                let before = clock.now()?;
-                let n = client.exchange(n)?;
-                let spent = clock.now()? - before;
-                best = best.min(spent.as_secs_f64() * 1e6 / n as f64);
-            }
-            samples[i].push(best);
-        }
-    }
-    for (i, v) in variants.iter().enumerate() {
-        let mut s = samples[i].clone();
-        s.sort_by(f64::total_cmp);
-        let mut d: Vec<f64> = samples[i].iter().zip(&samples[0]).map(|(a, b)| a - b).collect();
-        d.sort_by(f64::total_cmp);
-        println!(
-            "{:50} {:8.2} [{:6.2} {:6.2}] added {:8.2} [{:6.2} {:6.2}]",
-            v.name(),
-            s[s.len() / 2],
-            s[s.len() / 4],
-            s[s.len() * 3 / 4],
-            d[d.len() / 2],
-            d[d.len() / 4],
-            d[d.len() * 3 / 4]
+    let issuer = Issuer::new()?;
+    let parts = Parts::of(&stand, !options.plaintext, options.facts(), issuer.verifier.clone())?;
+    let mut remarks = Vec::new();
+    if !parts.native() {
+        remarks.push(
+            "the shared object is not built, so Bookend native is NOT measured; run scripts/build host"
+                .to_owned(),
         );
     }
-    let _ = Duration::ZERO;
-    drop(clients);
-    drop(running);
-    Ok(())
+    if options.quick {
+        remarks.push("measured quickly: an impression, no basis for decisions".to_owned());
+    }
+
+    let variants = Variant::all(options, parts.native());
+    let progress = progress("starting Envoys", variants.len());
+    let mut specimens = Specimen::all(&variants, options, &stand, &parts, &issuer, || progress.inc(1))
+        .context("cannot start")?;
+    progress.finish_and_clear();
+
+    let rounds = options.rounds();
+    let progress = self::progress("measuring requests", rounds * specimens.len());
+    let (costs, shared) = rounds::measure(&mut specimens, rounds, || progress.inc(1))?;
+    progress.finish_and_clear();
+    drop(specimens);
+    if let Some(reason) = shared {
+        remarks.push(format!(
+            "worker and client had no processor of their own, so what else ran disturbed them: {reason:#}"
+        ));
+    }
+
+    let (mut taking, mut keeping) = (Vec::new(), Vec::new());
+    if !options.requests_only {
+        let (many, kept) = (upkeep::many(), upkeep::kept(parts.native()));
+        let progress = self::progress("measuring configurations and memory", many.len() + kept.len());
+        for (number, rules) in (0..).zip(many) {
+            taking.push(Taking::measure(rules, number, &stand, &parts)?);
+            progress.inc(1);
+        }
+        for (number, variant) in (0..).zip(kept) {
+            keeping.push(Keeping::measure(variant, number, &stand, &parts)?);
+            progress.inc(1);
+        }
+        progress.finish_and_clear();
+    }
+
+    let findings = Findings { costs, taking, keeping, module_size: parts.module_size()?, remarks };
+    Ok(match options.output {
+        Output::Text => findings.text(),
+        Output::Json => format!("{:#}\n", findings.json()),
+    })
+}
+
+/// A line on the terminal, if there is one.
+fn progress(what: &'static str, steps: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}");
+    let bar = ProgressBar::new(steps as u64).with_message(what);
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
 }

@@ -1,8 +1,7 @@
-//! Estates of any size, and what it costs to work on them.
+//! Estates of any size, and what it costs to work on them; and what the filter costs in Envoy.
 
 mod estate;
-mod filter;
-pub use filter::first;
+pub mod filter;
 mod measure;
 
 pub use estate::{Estate, Notation};

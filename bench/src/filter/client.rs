@@ -1,9 +1,9 @@
 //! Connections that stay open, and requests on them without a pause.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use bookend_testenv::certificate::Identity;
@@ -40,6 +40,8 @@ impl<T: Read + Write + Send> Duplex for T {}
 
 struct Connection {
     stream: Box<dyn Duplex>,
+    /// The same without TLS.
+    socket: TcpStream,
     received: Vec<u8>,
 }
 
@@ -55,9 +57,18 @@ impl Client {
         connections: usize,
     ) -> anyhow::Result<Self> {
         let tls = identity.map(configuration).transpose()?.map(Arc::new);
-        let connections =
-            (0..connections).map(|_| Connection::open(to, tls.as_ref())).collect::<Result<_, _>>()?;
-        Ok(Self { connections, request: message.bytes(), status: message.status })
+        let request = message.bytes();
+        let open = |_| {
+            let mut connection = Connection::open(to, tls.as_ref())?;
+            connection.ask(&request)?;
+            connection.answer(message.status)?;
+            // From now on this thread looks again and again instead of sleeping: while it sleeps, its processor would fill the
+            // caches with something else.
+            connection.socket.set_nonblocking(true)?;
+            anyhow::Ok(connection)
+        };
+        let connections = (0..connections).map(open).collect::<Result<_, _>>()?;
+        Ok(Self { connections, request, status: message.status })
     }
 
     /// Sends at least `requests` requests, one at a time on every connection, and reads all answers. Returns how many
@@ -107,6 +118,7 @@ impl Connection {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(LIMIT))?;
         stream.set_write_timeout(Some(LIMIT))?;
+        let socket = stream.try_clone()?;
         let stream: Box<dyn Duplex> = match tls {
             None => Box::new(stream),
             Some(configuration) => {
@@ -114,12 +126,28 @@ impl Connection {
                 Box::new(StreamOwned::new(session, stream))
             }
         };
-        Ok(Self { stream, received: Vec::new() })
+        Ok(Self { stream, socket, received: Vec::new() })
     }
 
     fn ask(&mut self, request: &[u8]) -> anyhow::Result<()> {
         self.stream.write_all(request)?;
         Ok(self.stream.flush()?)
+    }
+
+    /// Waits for bytes without a pause.
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let mut since = None;
+        loop {
+            match self.stream.read(buffer) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if since.get_or_insert_with(Instant::now).elapsed() > LIMIT {
+                        return Err(error);
+                    }
+                    std::thread::yield_now();
+                }
+                done => return done,
+            }
+        }
     }
 
     /// Reads one answer, and not a byte more.
@@ -130,7 +158,7 @@ impl Connection {
                 break answer;
             }
             ensure!(self.received.len() < MOST_BYTES, "an answer without an end");
-            let read = self.stream.read(&mut buffer).context("cannot read an answer")?;
+            let read = self.read(&mut buffer).context("cannot read an answer")?;
             ensure!(read > 0, "the connection ended where an answer was expected");
             self.received.extend(buffer.iter().take(read));
         };

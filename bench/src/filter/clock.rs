@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
@@ -36,9 +36,13 @@ impl Clock {
         Ok(Self { file: thread.join("schedstat") })
     }
 
-    /// thread
-    pub(super) fn tid(&self) -> String {
-        self.file.parent().and_then(|p| p.file_name()).unwrap().to_str().unwrap().to_owned()
+    /// The number of the thread.
+    ///
+    /// # Errors
+    /// Never: [`Self::of`] took it from there.
+    pub(super) fn thread(&self) -> anyhow::Result<&str> {
+        let directory = self.file.parent().and_then(std::path::Path::file_name);
+        directory.and_then(|name| name.to_str()).context("a thread without a number")
     }
 
     /// How long the thread has run (`schedstat`, proc(5)). What the kernel adds up at its ticks lags for a thread that runs,
@@ -47,11 +51,14 @@ impl Clock {
     /// # Errors
     /// When the thread is gone.
     pub(super) fn now(&self) -> anyhow::Result<Duration> {
-        const PAUSE: Duration = Duration::from_micros(300);
+        const PAUSE: Duration = Duration::from_micros(40);
         let mut before = self.read()?;
         // A worker that never sleeps is told as it stands after as many looks.
-        for _ in 0..20 {
-            std::thread::sleep(PAUSE);
+        for _ in 0..200 {
+            let since = Instant::now();
+            while since.elapsed() < PAUSE {
+                std::hint::spin_loop();
+            }
             let now = self.read()?;
             if now == before {
                 break;

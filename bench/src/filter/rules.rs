@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use bookend_engine::Configuration;
 use bookend_lang::{Compiled, Source, compile};
 use serde::Serialize;
@@ -47,11 +47,9 @@ impl Rules {
         self.count.saturating_sub(1)
     }
 
-    /// How the table calls them.
-    pub(super) fn name(self) -> String {
-        let Self { kind, count } = self;
-        let plural = if count == 1 { "" } else { "s" };
-        format!("{count} {} rule{plural}", kind.name())
+    /// Whether Envoy's RBAC filter can say the same.
+    pub(super) fn are_policies(self) -> bool {
+        matches!(self.kind, Kind::Path | Kind::Principal)
     }
 
     /// The SPIFFE id of who asks.
@@ -211,7 +209,8 @@ fn spiffe_id(number: usize) -> String {
 }
 
 impl Kind {
-    fn name(self) -> &'static str {
+    /// How the table calls it.
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Path => "path",
             Self::Principal => "principal",

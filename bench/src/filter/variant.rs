@@ -1,20 +1,18 @@
 //! What is measured: an Envoy with one filter, or none.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use bookend_testenv::envoy::plugin::Layer;
 
-use bookend_testenv::Stand;
-use bookend_testenv::envoy::Verifier;
-use bookend_testenv::envoy::plugin::{self, Dynamic, Layer, Wasm};
-use serde_json::{Value, json};
+use super::options::Options;
+use super::rules::{Kind, Rules};
 
-use super::rules::{self, Kind, Rules};
+/// How many rules.
+pub(super) const COUNTS: [usize; 5] = [1, 10, 100, 1_000, 10_000];
 
-/// The address of every listener; the port tells the variants apart.
-const FIRST_PORT: u16 = 20_000;
+/// More policies than this take Envoy's RBAC filter milliseconds, and say nothing new.
+const MOST_POLICIES: usize = 1_000;
 
-/// The same for the administration interfaces.
-const FIRST_ADMIN_PORT: u16 = 30_000;
+/// How many rules the variants have that are about something else.
+pub(super) const FEW: usize = 100;
 
 /// The filter that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +29,6 @@ pub(super) enum Subject {
     Native(Rules),
     /// Envoy's own RBAC filter.
     Rbac(Rules),
-    /// probe
-    Probe(&'static str),
 }
 
 /// What Envoy's access log says of every request.
@@ -55,19 +51,6 @@ pub(super) struct Variant {
     pub(super) token: bool,
 }
 
-/// What variants are made of, in one stand.
-pub(super) struct Parts {
-    pub(super) module: PathBuf,
-    pub(super) native: Option<PathBuf>,
-    pub(super) do_nothing: PathBuf,
-    pub(super) tls: bool,
-    /// Where the facts are recorded for Bookend.
-    pub(super) facts: Layer,
-    pub(super) verifier: Verifier,
-    /// The transport socket of every listener.
-    pub(super) transport: Value,
-}
-
 impl Variant {
     /// A variant without access log and token.
     pub(super) fn of(subject: Subject) -> Self {
@@ -80,11 +63,16 @@ impl Variant {
         Self { subject: Subject::Nothing, access_log, token: self.token }
     }
 
+    /// Whether others are compared with it, and it must be there.
+    pub(super) fn indispensable(self) -> bool {
+        self == self.base() || self == Self::of(Subject::DoNothing)
+    }
+
     /// The rules in force.
     pub(super) fn rules(self) -> Option<Rules> {
         match self.subject {
             Subject::Module(rules) | Subject::Native(rules) | Subject::Rbac(rules) => Some(rules),
-            Subject::Nothing | Subject::Facts(_) | Subject::DoNothing | Subject::Probe(_) => None,
+            Subject::Nothing | Subject::Facts(_) | Subject::DoNothing => None,
         }
     }
 
@@ -93,171 +81,84 @@ impl Variant {
         self.rules().unwrap_or(Rules { kind: Kind::Path, count: 1 })
     }
 
-    /// How the table calls it.
+    /// How the table calls the filter.
+    pub(super) fn filter(self) -> &'static str {
+        match self.subject {
+            Subject::Nothing => "no filter",
+            Subject::Facts(Layer::Http) => "facts, at every request",
+            Subject::Facts(Layer::Network) => "facts, once a connection",
+            Subject::DoNothing => "wasm that does nothing",
+            Subject::Module(_) => "Bookend, wasm",
+            Subject::Native(_) => "Bookend, native",
+            Subject::Rbac(_) => "Envoy's RBAC",
+        }
+    }
+
+    /// What is different beside the filter.
+    pub(super) fn circumstances(self) -> Option<&'static str> {
+        match (self.access_log, self.token) {
+            (AccessLog::Off, false) => None,
+            (AccessLog::Off, true) => Some("token verified"),
+            (AccessLog::Plain, _) => Some("access log"),
+            (AccessLog::Rule, _) => Some("access log names the rule"),
+        }
+    }
+
+    /// A name that tells it from all others.
     pub(super) fn name(self) -> String {
-        let subject = match self.subject {
-            Subject::Nothing => "no filter".to_owned(),
-            Subject::Facts(Layer::Http) => "facts, at every request".to_owned(),
-            Subject::Facts(Layer::Network) => "facts, once a connection".to_owned(),
-            Subject::Probe(p) => format!("probe {}", p.rsplit('/').next().unwrap_or_default()),
-            Subject::DoNothing => "wasm that does nothing".to_owned(),
-            Subject::Module(rules) => format!("Bookend wasm, {}", rules.name()),
-            Subject::Native(rules) => format!("Bookend native, {}", rules.name()),
-            Subject::Rbac(rules) => format!("Envoy RBAC, {}", rules.name()),
-        };
-        let log = match self.access_log {
-            AccessLog::Off => "",
-            AccessLog::Plain => ", access log",
-            AccessLog::Rule => ", access log with rules",
-        };
-        let token = if self.token { ", token verified" } else { "" };
-        format!("{subject}{log}{token}")
+        let rules = self.rules().map(|Rules { kind, count }| format!("{count} {}", kind.name()));
+        let parts = [Some(self.filter().to_owned()), rules, self.circumstances().map(str::to_owned)];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
-    /// Where the `number`th variant listens.
-    pub(super) fn address(number: u16) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, FIRST_PORT + number).into()
-    }
-
-    /// The bootstrap of the `number`th variant.
-    ///
-    /// # Errors
-    /// When the rules do not compile.
-    pub(super) fn bootstrap(self, number: u16, parts: &Parts) -> anyhow::Result<Value> {
-        let own = rules::OWN;
-        Ok(plugin::bootstrap(
-            (Ipv4Addr::LOCALHOST, FIRST_ADMIN_PORT + number).into(),
-            ("default", own, &json!({ "app": own, "version": "v1" })),
-            &[self.listener(number, parts)?],
-            &[],
-        ))
-    }
-
-    fn listener(self, number: u16, parts: &Parts) -> anyhow::Result<Value> {
-        let facts = match self.subject {
-            Subject::Facts(layer) => Some(layer),
-            Subject::Module(_) | Subject::Native(_) => Some(parts.facts),
-            Subject::Probe(_) => Some(Layer::Network),
-            Subject::Nothing | Subject::DoNothing | Subject::Rbac(_) => None,
-        };
-        let mut network = Vec::new();
-        let mut http = Vec::new();
-        match facts {
-            Some(Layer::Network) => network.push(plugin::facts_of_connections()),
-            Some(Layer::Http) if std::env::var_os("OLD").is_some() => {
-                http.push(bookend_testenv::envoy::facts())
+    /// All that the options ask for. The shared object is among them only if it is there.
+    pub(super) fn all(options: &Options, native: bool) -> Vec<Self> {
+        let mut subjects = vec![
+            Subject::Nothing,
+            Subject::Facts(Layer::Http),
+            Subject::Facts(Layer::Network),
+            Subject::DoNothing,
+        ];
+        for kind in [Kind::Path, Kind::Principal, Kind::Label] {
+            let identified = kind != Kind::Path;
+            if identified && options.plaintext || options.quick && kind == Kind::Label {
+                continue;
             }
-            Some(Layer::Http) => http.push(plugin::facts_of_requests()),
-            None => {}
-        }
-        if self.token {
-            http.push(cached(parts.verifier.filter()));
-        }
-        http.extend(self.filter(parts)?);
-        network.push(plugin::manager(&http, &self.options()));
-        let mut chain = json!({ "filters": network });
-        if let (Some(chain), true) = (chain.as_object_mut(), parts.tls) {
-            chain.insert("transport_socket".to_owned(), parts.transport.clone());
-        }
-        let address = plugin::address(Self::address(number));
-        Ok(json!({ "name": "inbound", "address": address, "filter_chains": [chain] }))
-    }
-
-    fn filter(self, parts: &Parts) -> anyhow::Result<Option<Value>> {
-        Ok(match self.subject {
-            Subject::Nothing | Subject::Facts(_) => None,
-            Subject::Probe(p) => Some(Wasm::new(p, "").filter(Layer::Http)),
-            Subject::DoNothing => Some(Wasm::new(&parts.do_nothing, "").filter(Layer::Http)),
-            Subject::Module(rules) => {
-                Some(Wasm::new(&parts.module, self.configuration(rules)?).filter(Layer::Http))
+            for count in COUNTS {
+                if options.quick && matches!(count, 10 | 100) && identified {
+                    continue;
+                }
+                let rules = Rules { kind, count };
+                subjects.push(Subject::Module(rules));
+                subjects.extend(native.then_some(Subject::Native(rules)));
+                if rules.are_policies() && count <= MOST_POLICIES {
+                    subjects.push(Subject::Rbac(rules));
+                }
             }
-            Subject::Native(rules) => parts
-                .native
-                .as_ref()
-                .map(|module| {
-                    let module = module.clone();
-                    let configuration = self.configuration(rules)?;
-                    anyhow::Ok(
-                        Dynamic { module, name: "bookend".to_owned(), configuration }.filter(Layer::Http),
-                    )
-                })
-                .transpose()?,
-            Subject::Rbac(rules) => Some(json!({
-                "name": "envoy.filters.http.rbac",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC",
-                    "rules": { "action": "ALLOW", "policies": rules.policies()? },
-                },
-            })),
-        })
-    }
-
-    /// What Bookend gets.
-    fn configuration(self, rules: Rules) -> anyhow::Result<String> {
-        let mut configuration = rules.configuration()?;
-        configuration.settings.access_log.allowed = self.access_log == AccessLog::Rule;
-        Ok(String::from_utf8(configuration.to_json()?)?)
-    }
-
-    /// Istio's settings for inbound requests; Envoy answers for itself.
-    fn options(self) -> Value {
-        let format = match self.access_log {
-            AccessLog::Off => None,
-            AccessLog::Plain => Some(json!({ "code": "%RESPONSE_CODE%" })),
-            AccessLog::Rule => {
-                Some(json!({ "code": "%RESPONSE_CODE%", "rule": "%FILTER_STATE(wasm.bookend.rule:PLAIN)%" }))
+        }
+        let mut all: Vec<Self> = subjects.into_iter().map(Self::of).collect();
+        if !options.quick {
+            let (path, claim) =
+                (Rules { kind: Kind::Path, count: FEW }, Rules { kind: Kind::Claim, count: FEW });
+            for access_log in [AccessLog::Plain, AccessLog::Rule] {
+                all.push(Self { access_log, ..Self::of(Subject::Module(path)) });
             }
+            for rules in [path, claim] {
+                all.push(Self { token: true, ..Self::of(Subject::Module(rules)) });
+            }
+        }
+        let wanted = |variant: &Self| {
+            let name = variant.name();
+            options.only.is_empty() || options.only.iter().any(|text| name.contains(text))
         };
-        let access_log = format.map(|format| {
-            json!({
-                "name": "envoy.access_loggers.file",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
-                    "path": "/dev/null",
-                    "log_format": { "json_format": format },
-                },
-            })
-        });
-        json!({
-            "normalize_path": true,
-            "use_remote_address": false,
-            "stream_idle_timeout": "0s",
-            "access_log": access_log.into_iter().collect::<Vec<_>>(),
-            "route_config": { "virtual_hosts": [{
-                "name": "all",
-                "domains": ["*"],
-                "routes": [{ "match": { "prefix": "/" }, "direct_response": { "status": 200 } }],
-            }] },
-        })
-    }
-}
-
-/// The filter that verifies tokens, but it remembers those that it has verified: checking signatures is not what is measured.
-fn cached(mut verifier: Value) -> Value {
-    let providers = verifier.pointer_mut("/typed_config/providers").and_then(Value::as_object_mut);
-    for provider in providers.into_iter().flat_map(|providers| providers.values_mut()) {
-        if let Some(provider) = provider.as_object_mut() {
-            provider.insert("jwt_cache_config".to_owned(), json!({ "jwt_cache_size": 100 }));
+        all.retain(|variant| variant.indispensable() || wanted(variant));
+        let bases: Vec<Self> =
+            all.iter().map(|variant| variant.base()).filter(|base| !all.contains(base)).collect();
+        for base in bases {
+            if !all.contains(&base) {
+                all.push(base);
+            }
         }
-    }
-    verifier
-}
-
-impl Parts {
-    /// The modules that `scripts/build` made, where Envoy may read them.
-    ///
-    /// # Errors
-    /// If the module or the filter that does nothing is not there.
-    pub(super) fn of(stand: &Stand, tls: bool, facts: Layer, verifier: Verifier) -> anyhow::Result<Self> {
-        let own = stand.authority().issue(&format!("spiffe://cluster.local/ns/default/sa/{}", rules::OWN))?;
-        Ok(Self {
-            module: stand.module("bookend_filter.wasm")?,
-            native: stand.module("libbookend_filter.so").ok(),
-            do_nothing: stand.module("bookend_bench_do_nothing.wasm")?,
-            tls,
-            facts,
-            verifier,
-            transport: plugin::server_tls(&own, stand.authority().certificate(), &["http/1.1"]),
-        })
+        all
     }
 }
