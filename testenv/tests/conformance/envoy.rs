@@ -2,66 +2,52 @@
 
 mod client;
 mod configuration;
+mod proxy;
+#[path = "../shared/tls.rs"]
+mod tls;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use bookend_engine::Verdict;
-use bookend_testenv::certificate::{Authority, Identity};
+use bookend_testenv::Stand;
+use bookend_testenv::certificate::Identity;
 use bookend_testenv::envoy::Verifier;
-use bookend_testenv::http;
-use bookend_testenv::namespace::{self, Namespace};
-use bookend_testenv::process::{Launch, Process};
-use bookend_testenv::requirement;
-use bookend_testenv::run::Run;
 use bookend_testenv::token::Signer;
-use bookend_testing::answer::Audit;
 use bookend_testing::question::{Head, Tokens};
 use bookend_testing::vehicle::proxied;
-use bookend_testing::{Answer, Corpus, Judged, Question, Traffic, Vehicle, World};
+use bookend_testing::{Answer, Corpus, Judged, Question, Seen, Traffic, Vehicle, World};
 
-use crate::artifact::artifact;
-use crate::{ONE_TOKEN, audited, refusal};
+use crate::{ONE_TOKEN, audited};
 use client::{Client, Message};
-use configuration::{AUDIT_HEADER, RULE_HEADER};
+use configuration::DETAILS_HEADER;
+use proxy::{Logged, Proxy};
 
-/// How long an Envoy may take to be ready, or to take a new filter configuration.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// One Envoy for each workload that requests are sent to, all in one network namespace that has every address of
-/// the corpus. Requests come from the address that the case says, with the certificate that the case says; Envoy
+/// One Envoy for each workload that connections are opened to, all in one network namespace that has every address of
+/// the corpus. Connections come from the address that the case says, with the certificate that the case says; Envoy
 /// answers itself what the filter lets pass. A new policy is a new filter configuration for running Envoys.
+///
+/// Requests meet the module among HTTP filters, streams among network filters.
 ///
 /// Tokens are signed here and verified by Envoy, in the way of Istio's `RequestAuthentication`.
 ///
 /// Envoy leaves paths as they come here, which Istio's Envoys do not: what the filter makes of them is in question.
 pub(crate) struct Envoy {
-    executable: PathBuf,
+    // Before the namespace they live in.
+    proxies: BTreeMap<String, Proxy>,
+    stand: Stand,
     module: PathBuf,
-    run: Run,
-    namespace: Namespace,
-    authority: Authority,
     signer: Signer,
     verifier: Verifier,
     identities: BTreeMap<Vec<String>, Identity>,
-    /// Where requests are sent to.
+    /// Where connections are opened to.
     endpoints: Vec<SocketAddr>,
-    addresses: Vec<IpAddr>,
     world: Option<Arc<World>>,
-    proxies: BTreeMap<String, Proxy>,
-}
-
-/// A running Envoy.
-struct Proxy {
-    process: Process,
-    directory: PathBuf,
-    admin: SocketAddr,
-    version: u64,
-    world: Arc<World>,
+    /// How many streams there were.
+    streams: u16,
 }
 
 impl Envoy {
@@ -98,94 +84,49 @@ impl Envoy {
         signer: Signer,
         verifier: Verifier,
     ) -> anyhow::Result<Self> {
-        requirement::root()?;
-        let executable = requirement::envoy()?;
-        let source = artifact("bookend_filter.wasm")?;
-        let run = Run::start()?;
-        let name = run.namespace("corpus");
-        namespace::add(std::slice::from_ref(&name))?;
-        let namespace = Namespace::open(&name)?;
-        namespace.ip("link set lo up\n")?;
-        let module = run.directory().join("filter.wasm");
-        std::fs::copy(&source, &module).with_context(|| format!("cannot copy `{}`", source.display()))?;
+        let stand = Stand::new("corpus")?;
+        let module = stand.module("bookend_filter.wasm")?;
         endpoints.sort_unstable();
         endpoints.dedup();
         Ok(Self {
-            executable,
+            proxies: BTreeMap::new(),
+            stand,
             module,
-            run,
-            namespace,
-            authority: Authority::new()?,
             signer,
             verifier,
             identities: BTreeMap::new(),
             endpoints,
-            addresses: Vec::new(),
             world: None,
-            proxies: BTreeMap::new(),
+            streams: 0,
         })
-    }
-
-    /// Gives the namespace an address.
-    fn own(&mut self, address: IpAddr) -> anyhow::Result<()> {
-        if !self.addresses.contains(&address) {
-            // Usable at once: nobody else could have it.
-            let (length, flags) = if address.is_ipv4() { (32, "") } else { (128, " nodad") };
-            self.namespace.ip(&format!("addr add {address}/{length} dev lo{flags}\n"))?;
-            self.addresses.push(address);
-        }
-        Ok(())
     }
 
     /// The name under which the Envoy of the question's destination runs, with the policies of this world in force.
     fn ready(&mut self, question: &Question) -> anyhow::Result<()> {
         let world = Arc::clone(self.world.as_ref().context("no world was entered")?);
         let name = &question.destination.name;
-        match self.proxies.get_mut(name) {
-            Some(proxy) if Arc::ptr_eq(&proxy.world, &world) => Ok(()),
-            Some(proxy) => proxy.change(&world, &self.module, &self.namespace),
-            None => {
-                let proxy = self.start(question, &world)?;
-                self.proxies.insert(name.clone(), proxy);
-                Ok(())
-            }
+        if let Some(proxy) = self.proxies.get_mut(name) {
+            return proxy.enter(&world, &self.module);
         }
-    }
-
-    fn start(&mut self, question: &Question, world: &Arc<World>) -> anyhow::Result<Proxy> {
-        let workload = world.workload(&question.destination.name).context("a workload")?.clone();
-        let own: Vec<IpAddr> = workload.instances.iter().flat_map(|i| i.addresses.clone()).collect();
+        let workload = world.workload(name).context("a workload")?;
+        let own = workload.instances.iter().flat_map(|instance| &instance.addresses).copied();
+        let own: Vec<_> = own.collect();
         for address in &own {
-            self.own(*address)?;
+            self.stand.own(*address)?;
         }
         let number = u16::try_from(self.proxies.len())?;
-        let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, 15_000 + number));
-        let directory = self.run.directory().join(format!("envoy-{number}"));
-        std::fs::create_dir_all(&directory)?;
-        let identity = self.authority.issue(&world.spiffe_id(&workload))?;
-        std::fs::write(directory.join("certificate.pem"), &identity.certificate)?;
-        std::fs::write(directory.join("key.pem"), &identity.key)?;
-        std::fs::write(directory.join("authority.pem"), self.authority.certificate())?;
-        let ours: Vec<_> = self.endpoints.iter().filter(|e| own.contains(&e.ip())).copied().collect();
-        let bootstrap = configuration::bootstrap(&workload, &ours, admin, &directory, &self.verifier);
-        std::fs::write(directory.join("bootstrap.json"), bootstrap.to_string())?;
-        configuration::write_filter(&directory, 1, &self.module, world)?;
-        let flags = ["--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"];
-        let config = directory.join("bootstrap.json");
-        let arguments = ["--config-path".into(), config.into()].into_iter().chain(flags.map(Into::into));
-        let mut process = Process::start(
-            &self.namespace,
-            Launch {
-                name: format!("the Envoy of {}", question.destination.name),
-                program: self.executable.clone(),
-                arguments: arguments.collect(),
-                uid: 0,
-                log: directory.join("envoy.log"),
-            },
-        )?;
-        let live = || get(&self.namespace, admin, "/ready").is_ok_and(|answer| answer.trim() == "LIVE");
-        process.await_ready(PATIENCE, live)?;
-        Ok(Proxy { process, directory, admin, version: 1, world: Arc::clone(world) })
+        let parts = configuration::Parts {
+            workload,
+            endpoints: self.endpoints.iter().filter(|e| own.contains(&e.ip())).copied().collect(),
+            admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 15_000 + number)),
+            identity: self.stand.authority().issue(&world.spiffe_id(workload))?,
+            authority: self.stand.authority().certificate(),
+            verifier: &self.verifier,
+            directory: self.stand.directory().join(format!("filter-{number}")),
+        };
+        let proxy = Proxy::start(&self.stand, &parts, &self.module, &world)?;
+        self.proxies.insert(name.clone(), proxy);
+        Ok(())
     }
 
     /// The headers that carry tokens, or why they cannot be carried.
@@ -212,55 +153,10 @@ impl Envoy {
         }
         if !self.identities.contains_key(names) {
             let texts: Vec<&str> = names.iter().map(String::as_str).collect();
-            self.identities.insert(names.to_vec(), self.authority.issue_to_all(&texts)?);
+            self.identities.insert(names.to_vec(), self.stand.authority().issue_to_all(&texts)?);
         }
         Ok(self.identities.get(names).cloned())
     }
-}
-
-impl Drop for Envoy {
-    fn drop(&mut self) {
-        self.proxies.clear();
-        if let Err(error) = self.run.remove() {
-            eprintln!("{error}");
-        }
-    }
-}
-
-impl Proxy {
-    /// Replaces the filter's configuration, and waits until Envoy has taken it.
-    fn change(&mut self, world: &Arc<World>, module: &std::path::Path, at: &Namespace) -> anyhow::Result<()> {
-        let before = self.reloads(at)?;
-        self.version += 1;
-        configuration::write_filter(&self.directory, self.version, module, world)?;
-        let end = Instant::now() + PATIENCE;
-        while self.reloads(at)? == before {
-            self.process.alive()?;
-            let words = self.process.last_words();
-            anyhow::ensure!(Instant::now() < end, "Envoy does not take a new configuration: {words}");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        self.world = Arc::clone(world);
-        Ok(())
-    }
-
-    /// How often a filter configuration was taken; fails if one was refused.
-    fn reloads(&self, at: &Namespace) -> anyhow::Result<u64> {
-        let text = get(at, self.admin, "/stats?filter=extension_config_discovery")?;
-        let sum = |ending: &str| -> u64 {
-            let lines = text.lines().filter_map(|line| line.split_once(": "));
-            lines.filter(|(name, _)| name.ends_with(ending)).filter_map(|(_, n)| n.parse::<u64>().ok()).sum()
-        };
-        if sum(".config_fail") + sum(".update_rejected") > 0 {
-            bail!("Envoy refused the filter: {}", self.process.last_words());
-        }
-        Ok(sum(".config_reload"))
-    }
-}
-
-fn get(at: &Namespace, admin: SocketAddr, path: &str) -> anyhow::Result<String> {
-    let request = http::Request::get("admin", path);
-    Ok(at.run(|| http::exchange(admin, &request, Duration::from_secs(5)))??.text())
 }
 
 impl Vehicle for Envoy {
@@ -275,17 +171,68 @@ impl Vehicle for Envoy {
 
     fn judge(&mut self, question: &Question) -> anyhow::Result<Judged> {
         let world = Arc::clone(self.world.as_ref().context("no world was entered")?);
-        let (peer, head, tokens) = match &question.traffic {
-            Traffic::Packet => return Ok(Judged::NotApplicable("packets are the kernel's business")),
-            Traffic::Stream(_) => return Ok(Judged::NotApplicable("the module judges no streams")),
-            Traffic::Request { peer, head, tokens } => (peer, head, tokens),
+        let Some(seen) = question.seen() else {
+            return Ok(Judged::NotApplicable("packets are the kernel's business"));
         };
         if let Err(reason) = proxied(&world, question) {
             return Ok(Judged::NotApplicable(reason));
         }
-        let Some(address) = peer.address else {
-            return Ok(Judged::NotApplicable("Envoy always knows the direct address"));
+        match seen.address {
+            None => return Ok(Judged::NotApplicable("Envoy always knows the direct address")),
+            Some(address) if address.to_canonical() != address => {
+                return Ok(Judged::NotApplicable("Envoy shows no IPv4-mapped addresses"));
+            }
+            Some(address) => self.stand.own(address)?,
+        }
+        match &question.traffic {
+            Traffic::Request { head, tokens, .. } => self.request(question, seen, head, tokens),
+            _ => self.stream(question, seen),
+        }
+    }
+}
+
+impl Envoy {
+    fn client<'c>(
+        question: &Question,
+        seen: &Seen,
+        identity: Option<&'c Identity>,
+    ) -> anyhow::Result<Client<'c>> {
+        Ok(Client {
+            from: SocketAddr::new(seen.address.context("an address")?, 0),
+            to: SocketAddr::new(question.destination.address, question.port),
+            identity,
+        })
+    }
+
+    fn proxy(&self, question: &Question) -> anyhow::Result<&Proxy> {
+        self.proxies.get(&question.destination.name).context("an Envoy")
+    }
+
+    /// Opens a connection and waits for what Envoy says to it.
+    fn stream(&mut self, question: &Question, seen: &Seen) -> anyhow::Result<Judged> {
+        self.ready(question)?;
+        let identity = self.identity(&seen.uri_sans)?;
+        let mut client = Self::client(question, seen, identity.as_ref())?;
+        client.from.set_port(configuration::stream_port(self.streams));
+        self.streams = self.streams.wrapping_add(1);
+        let proxy = self.proxy(question)?;
+        let end = proxy.end()?;
+        let (peer, heard) = self.stand.namespace().run(|| client.listen())??;
+        let verdict = match heard.as_slice() {
+            b"" => Verdict::Deny,
+            configuration::GREETING => Verdict::Allow,
+            other => bail!("`{}` is not what Envoy says to streams", other.escape_ascii()),
         };
+        answer(verdict, proxy.logged(end, "stream", peer)?)
+    }
+
+    fn request(
+        &mut self,
+        question: &Question,
+        seen: &Seen,
+        head: &Head,
+        tokens: &Tokens,
+    ) -> anyhow::Result<Judged> {
         if let Err(reason) = sendable(head) {
             return Ok(Judged::NotApplicable(reason));
         }
@@ -293,17 +240,9 @@ impl Vehicle for Envoy {
             Ok(carried) => carried,
             Err(reason) => return Ok(Judged::NotApplicable(reason)),
         };
-        if address.to_canonical() != address {
-            return Ok(Judged::NotApplicable("Envoy shows no IPv4-mapped addresses"));
-        }
         self.ready(question)?;
-        self.own(address)?;
-        let identity = self.identity(&peer.uri_sans)?;
-        let client = Client {
-            from: address,
-            to: SocketAddr::new(question.destination.address, question.port),
-            identity: identity.as_ref(),
-        };
+        let identity = self.identity(&seen.uri_sans)?;
+        let client = Self::client(question, seen, identity.as_ref())?;
         let text = |(name, value): &(Vec<u8>, Vec<u8>)| (name.clone(), value.clone());
         let headers: Vec<_> = head.headers.iter().map(text).chain(carried).collect();
         let message = Message {
@@ -312,35 +251,35 @@ impl Vehicle for Envoy {
             authority: head.authority.as_deref(),
             headers: headers.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).collect(),
         };
-        let Some(response) = self.namespace.run(|| client.ask(&message))?? else {
-            return Ok(Judged::Refused("Envoy closes the connection"));
-        };
-        let attached = |name| response.header(name).filter(|value| *value != "-");
-        let rule = attached(RULE_HEADER);
-        let answer = match (response.status, response.header("grpc-status")) {
-            // Envoy answers gRPC in its own way: all is well, but for the status of the call. To a refusal the filter
-            // gives the status 7; the route's own answer has no status of a call, which becomes 2.
-            (200, Some("7")) => refusal(response.header("grpc-message").unwrap_or_default().as_bytes())?,
-            (200, None | Some("2")) => Answer::new(Verdict::Allow, rule.context("no rule was attached")?),
-            (403, None) if message.method == b"HEAD" => {
-                Answer::new(Verdict::Deny, rule.context("no rule was attached")?)
-            }
-            (403, None) => refusal(&response.body)?,
-            (401, _) => return Ok(Judged::NotApplicable("Envoy takes no such token")),
+        let proxy = self.proxy(question)?;
+        let end = proxy.end()?;
+        let (peer, response) = self.stand.namespace().run(|| client.ask(&message))??;
+        let Some(response) = response else { return Ok(Judged::Refused("Envoy closes the connection")) };
+        let ours = response.header(DETAILS_HEADER).is_some_and(|details| details.starts_with("bookend_"));
+        match response.status {
+            401 if !ours => return Ok(Judged::NotApplicable("Envoy takes no such token")),
             // 404 is for a target that is no path: there is a route for every path.
-            (400 | 404, _) => return Ok(Judged::Refused("Envoy refuses the request itself")),
-            (other, call) => bail!("status {other}, of the call {call:?}: {}", response.text()),
+            400 | 404 if !ours => return Ok(Judged::Refused("Envoy refuses the request itself")),
+            _ => {}
+        }
+        let logged = proxy.logged(end, "request", peer)?;
+        let details = logged.details.as_deref().unwrap_or_default();
+        // Envoy answers gRPC with the status 200, whatever is said.
+        let verdict = match (response.status, details.split('{').next()) {
+            (200, Some("direct_response")) => Verdict::Allow,
+            (_, Some("bookend_denied")) => Verdict::Deny,
+            (status, _) => bail!("status {status}, because `{details}`: {}", response.text()),
         };
-        let audit = match rule {
-            Some(rule) => {
-                anyhow::ensure!(rule == answer.id, "the answer says `{}`, the log `{rule}`", answer.id);
-                audited(attached(AUDIT_HEADER))?
-            }
-            // Envoy adds no headers of ours to its answers to gRPC.
-            None => Audit::Unseen,
-        };
-        Ok(answer.with(audit).into())
+        let call = response.header("grpc-status");
+        anyhow::ensure!(verdict == Verdict::Allow || matches!(call, None | Some("7")), "call: {call:?}");
+        answer(verdict, logged)
     }
+}
+
+/// What the filter said, by the log.
+fn answer(verdict: Verdict, logged: Logged) -> anyhow::Result<Judged> {
+    let audit = audited(logged.audit.as_deref())?;
+    Ok(Answer::new(verdict, logged.rule.context("no rule was attached")?).with(audit).into())
 }
 
 /// Whether a line of HTTP/1 can say it, and Envoy hand it on unchanged.

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use bookend_engine::{OwnWorkload, Verdict};
 use bookend_harness::{Ending, Exchange, Instance, Module, Plugin, Properties, Value};
+use bookend_testenv::requirement::artifact;
 use bookend_testing::question::Tokens;
 use bookend_testing::vehicle::proxied;
 use bookend_testing::{Answer, Judged, Question, Traffic, Vehicle, World};
 
-use crate::artifact::artifact;
 use crate::{ONE_TOKEN, audited, refusal};
 
 /// `bookend_filter.wasm` in `bookend-harness`, with the attributes that Envoy would offer.

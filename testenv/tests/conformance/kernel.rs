@@ -11,12 +11,11 @@ use bookend_abi::{FROM_WORKLOAD, Reason, TO_WORKLOAD};
 use bookend_enforcer::kernel::Trial;
 use bookend_engine::Verdict;
 use bookend_plan::Plan;
+use bookend_testenv::requirement::artifact;
 use bookend_testing::case::Crossing;
 use bookend_testing::frame::Frame;
 use bookend_testing::vehicle::{join, opening};
 use bookend_testing::{Answer, Judged, Question, Sequence, Step, Traffic, Vehicle, World};
-
-use crate::artifact::artifact;
 
 /// `bookend_ebpf.o` in this machine's kernel, on tables filled from the plan.
 ///

@@ -3,7 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a vehicle that cannot run is a failed test")]
 
-mod artifact;
 mod envoy;
 mod harness;
 mod kernel;

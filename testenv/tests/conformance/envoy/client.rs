@@ -1,7 +1,7 @@
 //! A client that sends requests byte for byte, over mTLS or plaintext, from an address of its choice.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,18 +12,17 @@ use bookend_testenv::http::Response;
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, setsockopt, socket, sockopt,
 };
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
+
+use super::tls;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// Who asks whom.
 pub(super) struct Client<'c> {
-    /// The source address.
-    pub(super) from: IpAddr,
+    /// The source address; any port if it is 0.
+    pub(super) from: SocketAddr,
     /// The destination.
     pub(super) to: SocketAddr,
     /// The certificate; plaintext without one.
@@ -54,29 +53,40 @@ impl Message<'_> {
 }
 
 impl Client<'_> {
-    /// Sends one request and reads the answer; nothing if the connection is closed instead.
-    pub(super) fn ask(&self, message: &Message<'_>) -> anyhow::Result<Option<Response>> {
-        let request = message.bytes()?;
+    /// Sends one request and reads the answer; nothing if the connection is closed instead. Says where it came from.
+    pub(super) fn ask(&self, message: &Message<'_>) -> anyhow::Result<(SocketAddr, Option<Response>)> {
+        let (from, answer) = self.exchange(&message.bytes()?)?;
+        if answer.is_empty() {
+            return Ok((from, None));
+        }
+        Ok((from, Some(parse(&answer).context("an answer that is not HTTP")?)))
+    }
+
+    /// Opens a connection that is no HTTP, and listens until it ends. Says where it came from.
+    pub(super) fn listen(&self) -> anyhow::Result<(SocketAddr, Vec<u8>)> {
+        // Envoy waits for what tells plaintext from a handshake: a record's head.
+        self.exchange(if self.identity.is_some() { b"" } else { b"no handshake\n" })
+    }
+
+    fn exchange(&self, request: &[u8]) -> anyhow::Result<(SocketAddr, Vec<u8>)> {
         let stream = self.connect().with_context(|| format!("cannot connect to {}", self.to))?;
+        let from = stream.local_addr()?;
         let answer = match self.identity {
-            None => exchange(stream, &request)?,
+            None => exchange(stream, request)?,
             Some(identity) => {
                 let name = ServerName::from(self.to.ip());
-                let connection = ClientConnection::new(Arc::new(configuration(identity)?), name)?;
-                exchange(StreamOwned::new(connection, stream), &request)?
+                let connection = ClientConnection::new(Arc::new(tls::configuration(identity, &[])?), name)?;
+                exchange(StreamOwned::new(connection, stream), request)?
             }
         };
-        if answer.is_empty() {
-            return Ok(None);
-        }
-        parse(&answer).context("an answer that is not HTTP").map(Some)
+        Ok((from, answer))
     }
 
     fn connect(&self) -> anyhow::Result<TcpStream> {
         let family = if self.from.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
         let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
         setsockopt(&socket, sockopt::ReuseAddr, &true)?;
-        bind(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(self.from, 0)))
+        bind(socket.as_raw_fd(), &SockaddrStorage::from(self.from))
             .with_context(|| format!("cannot bind to {}", self.from))?;
         connect(socket.as_raw_fd(), &SockaddrStorage::from(self.to))?;
         let stream = TcpStream::from(socket);
@@ -110,57 +120,4 @@ fn parse(bytes: &[u8]) -> Option<Response> {
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
         .collect();
     Some(Response { status, headers, body: bytes.get(head + 4..)?.to_vec() })
-}
-
-fn configuration(identity: &Identity) -> anyhow::Result<ClientConfig> {
-    let provider = Arc::new(ring::default_provider());
-    let certificate = CertificateDer::from_pem_slice(identity.certificate.as_bytes())?;
-    let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes())?;
-    Ok(ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AnyServer(provider)))
-        .with_client_auth_cert(vec![certificate], key)?)
-}
-
-/// Takes every server for the right one: there is no other in its namespace, and only the server's view of the client
-/// is in question.
-#[derive(Debug)]
-struct AnyServer(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyServer {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

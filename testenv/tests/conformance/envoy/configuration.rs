@@ -1,99 +1,124 @@
 //! The configuration of an Envoy that answers for itself, behind the filter.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bookend_engine::Workload;
-use bookend_testenv::envoy::{Verifier, facts};
-use bookend_testing::World;
+use bookend_testenv::certificate::Identity;
+use bookend_testenv::envoy::Verifier;
+use bookend_testenv::envoy::plugin::{self, Layer};
 use serde_json::{Value, json};
 
-const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+/// What Envoy says to a stream that the filter lets pass.
+pub(super) const GREETING: &[u8] = b"passed";
 
-/// The response header that names the rule.
-pub(super) const RULE_HEADER: &str = "x-bookend-rule";
+/// The header of an answer that says why it was given, unless it is one to a call of gRPC.
+pub(super) const DETAILS_HEADER: &str = "x-details";
 
-/// The response header that tells what is only audited.
-pub(super) const AUDIT_HEADER: &str = "x-bookend-audit";
+/// Clients of streams come from these ports, and no others: one listener takes both, and tells them apart by that.
+const STREAM_PORTS: std::ops::Range<u16> = 20_000..20_200;
 
-/// The bootstrap of the proxy of `workload`, which listens at `endpoints`.
-pub(super) fn bootstrap(
-    workload: &Workload,
-    endpoints: &[SocketAddr],
-    admin: SocketAddr,
-    directory: &Path,
-    verifier: &Verifier,
-) -> Value {
-    let identity = &workload.identity;
-    let (first, rest) = endpoints.split_first().map_or((admin, &[][..]), |(first, rest)| (*first, rest));
-    json!({
-        "node": {
-            "id": workload.name,
-            "cluster": workload.name,
-            "metadata": {
-                "NAMESPACE": identity.namespace,
-                "SERVICE_ACCOUNT": identity.service_account,
-                "LABELS": identity.labels,
-            },
-        },
-        "admin": { "address": address(admin) },
-        "layered_runtime": { "layers": [{ "name": "static", "static_layer": {
-            "overload": { "global_downstream_max_connections": 100_000 },
-        } }] },
-        "static_resources": { "listeners": [{
-            "name": "inbound",
-            "address": address(first),
-            "additional_addresses": rest.iter().map(|e| json!({ "address": address(*e) })).collect::<Vec<_>>(),
-            "listener_filters": [{
-                "name": "envoy.filters.listener.tls_inspector",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
-                },
-            }],
-            "filter_chains": [
-                {
-                    "filter_chain_match": { "transport_protocol": "tls" },
-                    "transport_socket": tls(directory),
-                    "filters": [manager(directory, verifier)],
-                },
-                {
-                    "filter_chain_match": { "transport_protocol": "raw_buffer" },
-                    "filters": [manager(directory, verifier)],
-                },
-            ],
-        }] },
+/// What the bootstrap of a workload's proxy is made of.
+pub(super) struct Parts<'p> {
+    pub(super) workload: &'p Workload,
+    /// Where it listens.
+    pub(super) endpoints: Vec<SocketAddr>,
+    pub(super) admin: SocketAddr,
+    pub(super) identity: Identity,
+    /// The certificate of the authority.
+    pub(super) authority: &'p str,
+    pub(super) verifier: &'p Verifier,
+    /// Where its filters and its log are.
+    pub(super) directory: PathBuf,
+}
+
+/// The port that the client of a stream comes from, always another one.
+pub(super) fn stream_port(number: u16) -> u16 {
+    STREAM_PORTS.start + number % (STREAM_PORTS.end - STREAM_PORTS.start)
+}
+
+/// Where Envoy logs to.
+pub(super) fn log(directory: &Path) -> PathBuf {
+    directory.join("access.jsonl")
+}
+
+/// The directory of the filter of this layer.
+pub(super) fn filter(directory: &Path, layer: Layer) -> PathBuf {
+    directory.join(match layer {
+        Layer::Http => "http",
+        Layer::Network => "network",
     })
 }
 
-fn address(at: SocketAddr) -> Value {
-    json!({ "socket_address": { "address": at.ip().to_string(), "port_value": at.port() } })
-}
-
-fn tls(directory: &Path) -> Value {
-    let file = |name: &str| json!({ "filename": directory.join(name) });
-    json!({
-        "name": "envoy.transport_sockets.tls",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-            "require_client_certificate": true,
-            "common_tls_context": {
-                "tls_certificates": [{
-                    "certificate_chain": file("certificate.pem"),
-                    "private_key": file("key.pem"),
-                }],
-                "validation_context": { "trusted_ca": file("authority.pem") },
+/// The bootstrap.
+pub(super) fn bootstrap(parts: &Parts<'_>) -> Value {
+    let identity = &parts.workload.identity;
+    let own = (identity.namespace.as_str(), identity.service_account.as_str(), &json!(identity.labels));
+    let (first, rest) =
+        parts.endpoints.split_first().map_or((parts.admin, &[][..]), |(first, rest)| (*first, rest));
+    let listener = json!({
+        "name": "inbound",
+        "address": plugin::address(first),
+        "additional_addresses":
+            rest.iter().map(|at| json!({ "address": plugin::address(*at) })).collect::<Vec<_>>(),
+        "listener_filters": [{
+            "name": "envoy.filters.listener.tls_inspector",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
             },
-        },
-    })
+        }],
+        "access_log": access(&parts.directory, "stream"),
+        "filter_chains": [
+            chain(parts, true, &stream(parts)),
+            chain(parts, false, &stream(parts)),
+            chain(parts, true, &requests(parts)),
+            chain(parts, false, &requests(parts)),
+        ],
+    });
+    plugin::bootstrap(parts.admin, own, &[listener], &[])
 }
 
-/// Requests reach the filter as they are sent, and whatever it lets pass is answered with the rule it names.
-fn manager(directory: &Path, verifier: &Verifier) -> Value {
-    json!({
-        "name": "envoy.filters.network.http_connection_manager",
+/// Network filters behind the one that knows the peer.
+struct Chain {
+    ports: Option<Vec<u16>>,
+    filters: Vec<Value>,
+}
+
+fn chain(parts: &Parts<'_>, tls: bool, chain: &Chain) -> Value {
+    let mut matched = json!({ "transport_protocol": if tls { "tls" } else { "raw_buffer" } });
+    if let (Some(matched), Some(ports)) = (matched.as_object_mut(), &chain.ports) {
+        matched.insert("source_ports".to_owned(), json!(ports));
+    }
+    let filters: Vec<Value> =
+        [plugin::facts_of_connections()].into_iter().chain(chain.filters.clone()).collect();
+    let mut value = json!({ "filter_chain_match": matched, "filters": filters });
+    if let (Some(value), true) = (value.as_object_mut(), tls) {
+        let socket = plugin::server_tls(&parts.identity, parts.authority, &[]);
+        value.insert("transport_socket".to_owned(), socket);
+    }
+    value
+}
+
+/// Streams reach the filter, and whatever it lets pass is greeted.
+fn stream(parts: &Parts<'_>) -> Chain {
+    let greeting = json!({
+        "name": "envoy.filters.network.direct_response",
         "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-            "stat_prefix": "inbound",
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.direct_response.v3.Config",
+            "response": { "inline_string": String::from_utf8_lossy(GREETING) },
+        },
+    });
+    let filter = plugin::discovered(&filter(&parts.directory, Layer::Network), Layer::Network);
+    Chain { ports: Some(STREAM_PORTS.collect()), filters: vec![filter, greeting] }
+}
+
+/// Requests reach the filter as they are sent, and whatever it lets pass is answered.
+fn requests(parts: &Parts<'_>) -> Chain {
+    let filters =
+        [parts.verifier.filter(), plugin::discovered(&filter(&parts.directory, Layer::Http), Layer::Http)];
+    let manager = plugin::manager(
+        &filters,
+        &json!({
             // Close at once; otherwise Envoy waits a second for the client to do so first.
             "delayed_close_timeout": "0s",
             "normalize_path": false,
@@ -102,96 +127,43 @@ fn manager(directory: &Path, verifier: &Verifier) -> Value {
             "use_remote_address": false,
             "upgrade_configs": [{ "upgrade_type": "CONNECT" }],
             "http_protocol_options": { "allow_absolute_url": false, "allow_custom_methods": true },
-            "http_filters": [
-                facts(),
-                verifier.filter(),
-                {
-                    "name": "bookend",
-                    "config_discovery": {
-                        "config_source": {
-                            "resource_api_version": "V3",
-                            "initial_fetch_timeout": "0s",
-                            "path_config_source": {
-                                "path": directory.join("filter/filter.json"),
-                                "watched_directory": { "path": directory.join("filter") },
-                            },
-                        },
-                        "type_urls": [WASM],
-                    },
-                },
-                {
-                    "name": "envoy.filters.http.router",
-                    "typed_config": {
-                        "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
-                    },
-                },
-            ],
-            // What the filter attached, told with what it refuses and with what it lets pass.
+            "access_log": access(&parts.directory, "request"),
+            // Why, told with what Envoy or the filter refuses.
             "local_reply_config": { "mappers": [{
                 "filter": { "status_code_filter": { "comparison": {
-                    "op": "EQ", "value": { "default_value": 403, "runtime_key": "bookend.refused" },
+                    "op": "GE", "value": { "default_value": 300, "runtime_key": "bookend.refused" },
                 } } },
-                "headers_to_add": attached(),
+                "headers_to_add": [
+                    { "header": { "key": DETAILS_HEADER, "value": "%RESPONSE_CODE_DETAILS%" } },
+                ],
             }] },
-            "route_config": {
-                "response_headers_to_add": attached(),
-                "virtual_hosts": [{
-                    "name": "all",
-                    "domains": ["*"],
-                    "routes": [
-                        { "match": { "connect_matcher": {} }, "direct_response": { "status": 200 } },
-                        { "match": { "prefix": "" }, "direct_response": { "status": 200 } },
-                    ],
-                }],
-            },
+            "route_config": { "virtual_hosts": [{
+                "name": "all",
+                "domains": ["*"],
+                "routes": [
+                    { "match": { "connect_matcher": {} }, "direct_response": { "status": 200 } },
+                    { "match": { "prefix": "" }, "direct_response": { "status": 200 } },
+                ],
+            }] },
+        }),
+    );
+    Chain { ports: None, filters: vec![manager] }
+}
+
+/// A log with one line for each request, or for each connection, of what the filter attached.
+fn access(directory: &Path, kind: &str) -> Value {
+    json!([{
+        "name": "envoy.access_loggers.file",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+            "path": log(directory),
+            "log_format": { "json_format": {
+                "kind": kind,
+                "peer": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%",
+                "details": "%RESPONSE_CODE_DETAILS%",
+                "rule": "%FILTER_STATE(wasm.bookend.rule:PLAIN)%",
+                "audit": "%FILTER_STATE(wasm.bookend.audit:PLAIN)%",
+            } },
         },
-    })
-}
-
-/// Headers that tell the rule and the audit; `-` where there is none.
-fn attached() -> Value {
-    let header = |key: &str, value: &str| json!({ "header": { "key": key, "value": value } });
-    json!([
-        header(RULE_HEADER, "%FILTER_STATE(wasm.bookend.rule:PLAIN)%"),
-        header(AUDIT_HEADER, "%FILTER_STATE(wasm.bookend.audit:PLAIN)%"),
-    ])
-}
-
-/// Writes the filter's configuration where Envoy watches for it, in one step.
-pub(super) fn write_filter(
-    directory: &Path,
-    version: u64,
-    module: &Path,
-    world: &World,
-) -> anyhow::Result<()> {
-    let resource = json!({
-        "version_info": version.to_string(),
-        "resources": [{
-            "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
-            "name": "bookend",
-            "typed_config": {
-                "@type": WASM,
-                "config": {
-                    "name": "bookend",
-                    "root_id": "bookend",
-                    "failure_policy": "FAIL_CLOSED",
-                    "vm_config": {
-                        "vm_id": "bookend",
-                        "runtime": "envoy.wasm.runtime.v8",
-                        "code": { "local": { "filename": module } },
-                    },
-                    "configuration": {
-                        "@type": "type.googleapis.com/google.protobuf.StringValue",
-                        "value": String::from_utf8(world.configuration.to_json()?)?,
-                    },
-                },
-            },
-        }],
-    });
-    let watched = directory.join("filter");
-    std::fs::create_dir_all(&watched)?;
-    let next = watched.join("next");
-    std::fs::write(&next, resource.to_string())?;
-    std::fs::rename(&next, watched.join("filter.json"))?;
-    Ok(())
+    }])
 }
