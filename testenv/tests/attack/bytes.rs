@@ -1,7 +1,5 @@
 //! Bytes as they are written in the data: a text whose every character, up to U+00FF, is one byte.
 
-use std::fmt::Write as _;
-
 use anyhow::{Context, Result};
 
 /// The bytes that a text of the data means.
@@ -22,7 +20,7 @@ pub(crate) fn shown(bytes: &[u8]) -> String {
             b'\r' => text.push_str("\\r"),
             b'\n' => text.push_str("\\n"),
             0x20..=0x7e => text.push(char::from(*byte)),
-            other => drop(write!(text, "\\x{other:02x}")),
+            other => text.push_str(&format!("\\x{other:02x}")),
         }
     }
     text

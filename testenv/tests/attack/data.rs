@@ -128,7 +128,9 @@ impl Suite {
             .with_context(|| format!("cannot list `{}`", directory.display()))?
             .map(|entry| Ok(entry?.path()))
             .collect::<Result<_>>()?;
-        files.retain(|path| path.extension().is_some_and(|it| it == "yaml") && !path.ends_with("policies.yaml"));
+        files.retain(|path| {
+            path.extension().is_some_and(|it| it == "yaml") && !path.ends_with("policies.yaml")
+        });
         files.sort();
         let mut suite = Self { inventory, policies, attacks: Vec::new() };
         for path in files {
@@ -140,10 +142,15 @@ impl Suite {
                 let attack = attack.with_context(|| format!("attacks/{class}.yaml: {name}"))?;
                 let same = |other: &&Attack| {
                     other.class == class && other.name == name
-                        || (&other.wire, &other.door, other.policy) == (&attack.wire, &attack.door, attack.policy)
+                        || (&other.wire, &other.door, other.policy)
+                            == (&attack.wire, &attack.door, attack.policy)
                 };
                 if let Some(other) = suite.attacks.iter().find(same) {
-                    anyhow::bail!("attacks/{class}.yaml: `{name}` is the same as `{}/{}`", other.class, other.name);
+                    anyhow::bail!(
+                        "attacks/{class}.yaml: `{name}` is the same as `{}/{}`",
+                        other.class,
+                        other.name
+                    );
                 }
                 suite.attacks.push(attack);
             }

@@ -26,6 +26,8 @@ const SERVER_NAME: &str = "shop.example";
 pub(crate) struct Shot<'a> {
     /// The attack it belongs to.
     pub(crate) attack: &'a Attack,
+    /// Which policy it is on: that of the attack, or one that says the same.
+    pub(crate) policy: usize,
     /// What is sent: that of the attack, or a variation.
     pub(crate) wire: Wire,
     pub(crate) normalization: Normalization,
@@ -105,7 +107,7 @@ impl Field {
             loop {
                 let place = next.fetch_add(1, Ordering::Relaxed);
                 let Some(shot) = shots.get(place) else { return Ok(()) };
-                let answer = self.shoot(shot).with_context(|| name(shot))?;
+                let answer = self.shoot(shot).with_context(|| format!("{:?}", name(shot)))?;
                 answers.lock().unwrap_or_else(PoisonError::into_inner).insert(place, answer);
             }
         };
@@ -139,15 +141,15 @@ impl Field {
         let name = sni.as_deref().unwrap_or(SERVER_NAME);
         let client = Client {
             from: SocketAddr::new(from.unwrap_or(serial.into()), 0),
-            to: SocketAddr::from((shot.normalization.address(), port(shot.attack.policy, shot.way))),
+            to: SocketAddr::from((shot.normalization.address(), port(shot.policy, shot.way))),
             identity: identity.map(|identity| (identity, name)),
         };
         client.send(&shot.wire)
     }
 }
 
-/// What reports call it.
-pub(crate) fn name(shot: &Shot<'_>) -> String {
+/// What reports call the attack, and the way it was tried on.
+pub(crate) fn name(shot: &Shot<'_>) -> (String, String) {
     let Shot { attack, normalization, way, .. } = shot;
-    format!("{}/{} [{}, {}]", attack.class, attack.name, normalization.name(), way.name())
+    (format!("{}/{}", attack.class, attack.name), format!("{}, {}", normalization.name(), way.name()))
 }

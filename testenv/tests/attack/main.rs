@@ -5,7 +5,10 @@
 //! The attacks are data, in `testenv/attacks`. With `BOOKEND_ATTACKS=all` every way and thousands of variations are
 //! tried (`scripts/attack`).
 
-#![expect(clippy::indexing_slicing, reason = "places were found in the very bytes and values that they index")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "places were found in the very bytes and values that they index"
+)]
 
 mod bytes;
 mod client;
@@ -21,7 +24,7 @@ mod server;
 mod upstream;
 mod variation;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -70,7 +73,8 @@ fn shots<'a>(suite: &'a Suite, normalizations: &[Normalization], thorough: bool)
         for normalization in normalizations {
             for way in ways(attack, thorough) {
                 let wire = attack.wire.clone();
-                shots.push(Shot { attack, wire, normalization: *normalization, way });
+                let (policy, normalization) = (attack.policy, *normalization);
+                shots.push(Shot { attack, policy, wire, normalization, way });
             }
         }
     }
@@ -90,7 +94,7 @@ fn fire(
     while !shots.is_empty() {
         let rest = shots.split_off(shots.len().min(BATCH));
         for outcome in field.fire(std::mem::replace(&mut shots, rest))? {
-            let found = breaches(&outcome, &suite.policies[outcome.shot.attack.policy])?;
+            let found = breaches(&outcome, &suite.policies[outcome.shot.policy])?;
             judge(&outcome, found);
         }
     }
@@ -122,6 +126,7 @@ fn no_request_does_what_the_policy_forbids() {
     })
     .unwrap();
     report.print();
+    report.verdict();
     for attack in &suite.attacks {
         if let Fate::Outside(servers) = &attack.fate {
             for server in servers {
@@ -130,7 +135,6 @@ fn no_request_does_what_the_policy_forbids() {
             }
         }
     }
-    report.verdict();
 }
 
 /// What the oracle says of requests that nothing stops: every attack succeeds somewhere, and what is harmless nowhere.
@@ -138,13 +142,18 @@ fn no_request_does_what_the_policy_forbids() {
 fn bites(guard: Guard, title: &'static str, normalizations: &[Normalization]) {
     let suite = suite().unwrap();
     let mut report = Report::new(title);
-    let mut fooled = BTreeSet::new();
+    let (mut fooled, mut reached) = (BTreeSet::new(), BTreeMap::new());
     fire(&suite, guard, normalizations, shots(&suite, normalizations, false), |outcome, breaches| {
         let attack = outcome.shot.attack;
-        if !breaches.is_empty() {
-            fooled.insert((attack.class.clone(), attack.name.clone()));
+        let name = (attack.class.clone(), attack.name.clone());
+        if let Some(received) = outcome.received.first() {
+            reached.entry(name.clone()).or_insert_with(|| received.shown());
         }
-        report.count(outcome, breaches);
+        if !breaches.is_empty() {
+            fooled.insert(name);
+        }
+        let passes = attack.fate == Fate::Passes;
+        report.count(outcome, if passes { BTreeSet::new() } else { breaches });
     })
     .unwrap();
     report.print();
@@ -159,7 +168,12 @@ fn bites(guard: Guard, title: &'static str, normalizations: &[Normalization]) {
                 Fate::Passes => false,
             }
         })
-        .map(|attack| format!("{}/{}: {:?}", attack.class, attack.name, attack.fate))
+        .map(|attack| {
+            let reached = reached.get(&(attack.class.clone(), attack.name.clone()));
+            let how =
+                reached.map_or("never reached the upstream".to_owned(), |it| format!("arrived as {it}"));
+            format!("{}/{}: {:?}, {how}", attack.class, attack.name, attack.fate)
+        })
         .collect();
     assert!(wrong.is_empty(), "these are not what they are said to be:\n{}", wrong.join("\n"));
 }

@@ -1,6 +1,6 @@
 //! Messages in what an upstream received, by the ways in which servers divide a stream of bytes into messages.
 
-use crate::bytes::{cut, trimmed};
+use crate::bytes::{cut, shown, trimmed};
 
 /// A request as it arrived, nothing interpreted but where its parts are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,6 +106,14 @@ impl Message {
         }
     }
 
+    /// What it is, for a reader.
+    pub(crate) fn shown(&self) -> String {
+        let text = |bytes: &Option<Vec<u8>>| bytes.as_deref().map_or("-".to_owned(), shown);
+        let fields: String =
+            self.fields.iter().map(|(name, value)| format!(" {}={}", shown(name), shown(value))).collect();
+        format!("{} {} {}{fields}", shown(&self.method), text(&self.authority), text(&self.target))
+    }
+
     /// The values of a field, by its name in lower case.
     pub(crate) fn values<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
         self.fields.iter().filter(move |(it, _)| it.eq_ignore_ascii_case(name)).map(|(_, value)| &value[..])
@@ -115,14 +123,16 @@ impl Message {
         let length = self.values(b"content-length").next().and_then(number);
         let chunked = match framing {
             Framing::Lenient => self.fields.iter().any(|(name, value)| {
-                let name: Vec<u8> = trimmed(name).iter().map(|b| if *b == b'_' { b'-' } else { *b }).collect();
+                let name: Vec<u8> =
+                    trimmed(name).iter().map(|b| if *b == b'_' { b'-' } else { *b }).collect();
                 name.eq_ignore_ascii_case(b"transfer-encoding")
                     && value.to_ascii_lowercase().windows(7).any(|window| window == b"chunked")
             }),
             _ => self.values(b"transfer-encoding").last().is_some_and(|value| {
-                value.rsplit(|byte| *byte == b',').next().is_some_and(|coding| {
-                    trimmed(coding).eq_ignore_ascii_case(b"chunked")
-                })
+                value
+                    .rsplit(|byte| *byte == b',')
+                    .next()
+                    .is_some_and(|coding| trimmed(coding).eq_ignore_ascii_case(b"chunked"))
             }),
         };
         let (body, rest) = match (length, chunked) {

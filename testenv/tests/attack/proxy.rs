@@ -45,7 +45,8 @@ impl Normalization {
 
     /// The fields of the connection manager that Istio sets for it.
     fn options(self) -> Value {
-        let escaped = if self == Self::DecodeAndMergeSlashes { "UNESCAPE_AND_FORWARD" } else { "KEEP_UNCHANGED" };
+        let escaped =
+            if self == Self::DecodeAndMergeSlashes { "UNESCAPE_AND_FORWARD" } else { "KEEP_UNCHANGED" };
         json!({
             "normalize_path": self != Self::None,
             "merge_slashes": matches!(self, Self::MergeSlashes | Self::DecodeAndMergeSlashes),
@@ -136,9 +137,13 @@ pub(crate) fn bootstrap(
         listeners.extend(Way::ALL.map(|way| listener(place, way, normalization, filter.as_ref(), parts)));
     }
     let clusters = [
-        cluster("same", json!({ "use_downstream_protocol_config": {
+        cluster(
+            "same",
+            json!({ "use_downstream_protocol_config": {
             "http_protocol_options": {}, "http2_protocol_options": { "allow_connect": true },
-        } }), parts.upstream),
+        } }),
+            parts.upstream,
+        ),
         cluster("plain", json!({ "explicit_http_config": { "http_protocol_options": {} } }), parts.upstream),
         cluster(
             "streams",

@@ -1,7 +1,6 @@
 //! What came of a run, in numbers.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::Instant;
 
@@ -61,13 +60,17 @@ impl Report {
             *self.servers.entry(server).or_default() += 1;
         }
         if !breaches.is_empty() {
-            self.findings.push(Finding::new(outcome, breaches));
+            self.fail(Finding::new(outcome, breaches));
         }
     }
 
     /// Adds a finding of another kind.
     pub(crate) fn fail(&mut self, finding: Finding) {
-        self.findings.push(finding);
+        let other = match self.findings.last_mut() {
+            Some(last) => last.join(finding),
+            None => Some(finding),
+        };
+        self.findings.extend(other);
     }
 
     /// Prints the numbers: of each class and setting, how many requests were sent, reached the upstream, and would have
@@ -77,26 +80,28 @@ impl Report {
         let total: usize = self.classes.values().flat_map(BTreeMap::values).map(|count| count.sent).sum();
         let distinct = self.sent.len();
         let seconds = self.begin.elapsed().as_secs_f32();
-        drop(writeln!(text, "\n{}: {distinct} requests, sent {total} times in {seconds:.1} s", self.title));
-        drop(write!(text, "{:<22}", "sent/reached/forbidden"));
+        let title = self.title;
+        text.push_str(&format!("\n{title}: {distinct} requests, sent {total} times in {seconds:.1} s\n"));
+        text.push_str(&format!("{:<22}", "sent/reached/forbidden"));
         for normalization in Normalization::ALL {
-            drop(write!(text, " {:>24}", normalization.name()));
+            text.push_str(&format!(" {:>24}", normalization.name()));
         }
         text.push('\n');
         for (class, counts) in &self.classes {
-            drop(write!(text, "{class:<22}"));
+            text.push_str(&format!("{class:<22}"));
             for normalization in Normalization::ALL {
-                let cell = counts.get(normalization.name()).map(|count| {
-                    format!("{}/{}/{}", count.sent, count.reached, count.breached)
-                });
-                drop(write!(text, " {:>24}", cell.unwrap_or_default()));
+                let cell = counts
+                    .get(normalization.name())
+                    .map(|count| format!("{}/{}/{}", count.sent, count.reached, count.breached));
+                text.push_str(&format!(" {:>24}", cell.unwrap_or_default()));
             }
             text.push('\n');
         }
         let servers = SERVERS.iter().map(|server| server.name).chain(["any"]);
-        let told: Vec<String> =
-            servers.map(|name| format!("{name} {}", self.servers.get(name).copied().unwrap_or_default())).collect();
-        drop(writeln!(text, "forbidden to, as read by: {}", told.join(", ")));
+        let told: Vec<String> = servers
+            .map(|name| format!("{name} {}", self.servers.get(name).copied().unwrap_or_default()))
+            .collect();
+        text.push_str(&format!("forbidden to, as read by: {}\n", told.join(", ")));
         // Not by `println!`, which is shown only where a test fails.
         drop(std::io::stderr().write_all(text.as_bytes()));
     }
@@ -106,6 +111,10 @@ impl Report {
     pub(crate) fn verdict(&self) {
         let told: Vec<String> = self.findings.iter().take(TOLD).map(ToString::to_string).collect();
         let count = self.findings.len();
-        assert!(count == 0, "{count} requests should not have come to what they came to:\n{}", told.join("\n"));
+        assert!(
+            count == 0,
+            "{count} attacks should not have come to what they came to:\n{}",
+            told.join("\n")
+        );
     }
 }

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::bytes::shown;
 use crate::frames::PREFACE;
 use crate::message::{Framing, Message, messages};
 
@@ -31,6 +32,14 @@ pub(crate) enum Received {
 }
 
 impl Received {
+    /// What it is, for a reader.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::Bytes(bytes) => shown(bytes),
+            Self::Messages(messages) => messages.iter().map(Message::shown).collect::<Vec<_>>().join("; "),
+        }
+    }
+
     /// The messages, as a server with this way of dividing bytes reads them.
     pub(crate) fn messages(&self, framing: Framing) -> Vec<Message> {
         match self {

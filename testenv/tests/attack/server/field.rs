@@ -69,7 +69,8 @@ pub(super) fn cookies(message: &Message, name: &[u8], reading: Reading) -> Vec<V
             }
         }
         if contains(&value, b"\"") {
-            value = value.strip_prefix(b"\"").and_then(|it| it.strip_suffix(b"\"")).unwrap_or(&value).to_vec();
+            value =
+                value.strip_prefix(b"\"").and_then(|it| it.strip_suffix(b"\"")).unwrap_or(&value).to_vec();
         }
         (key == name).then_some(value)
     });

@@ -36,9 +36,9 @@ pub(super) fn hosts(message: &Message, reading: Reading) -> BTreeSet<Vec<u8>> {
     let mut all = target.into_iter().chain(authority).chain(headers);
     match reading {
         Reading::First => all.next().map(|it| bare(&it)).into_iter().collect(),
-        Reading::Any => all
-            .flat_map(|it| it.split(|byte| *byte == b',').map(bare).collect::<Vec<_>>())
-            .collect(),
+        Reading::Any => {
+            all.flat_map(|it| it.split(|byte| *byte == b',').map(bare).collect::<Vec<_>>()).collect()
+        }
     }
 }
 
@@ -46,7 +46,8 @@ pub(super) fn hosts(message: &Message, reading: Reading) -> BTreeSet<Vec<u8>> {
 fn bare(authority: &[u8]) -> Vec<u8> {
     let authority = super::path::lenient(authority).trim_ascii().to_ascii_lowercase();
     let host = authority.rsplit(|byte| *byte == b'@').next().unwrap_or_default();
-    let host = if contains(host, b"[") { host } else { host.split(|byte| *byte == b':').next().unwrap_or_default() };
+    let host =
+        if contains(host, b"[") { host } else { host.split(|byte| *byte == b':').next().unwrap_or_default() };
     let mut host = host.to_vec();
     while host.ends_with(b".") {
         host.pop();

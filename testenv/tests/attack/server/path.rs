@@ -225,12 +225,15 @@ pub(super) fn lenient(mut bytes: &[u8]) -> Vec<u8> {
 fn wide(mut bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     while let Some((first, rest)) = bytes.split_first() {
-        let digits = bytes.strip_prefix(b"%u").or_else(|| bytes.strip_prefix(b"%U")).and_then(|it| it.get(..4));
+        let digits =
+            bytes.strip_prefix(b"%u").or_else(|| bytes.strip_prefix(b"%U")).and_then(|it| it.get(..4));
         let unit = digits.and_then(|it| u32::from_str_radix(std::str::from_utf8(it).ok()?, 16).ok());
         match unit.and_then(char::from_u32) {
             Some(c) => {
                 // Windows' best fit takes full-width forms for ASCII.
-                let c = char::from_u32(u32::from(c).wrapping_sub(0xfee0)).filter(char::is_ascii_graphic).unwrap_or(c);
+                let c = char::from_u32(u32::from(c).wrapping_sub(0xfee0))
+                    .filter(char::is_ascii_graphic)
+                    .unwrap_or(c);
                 out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
                 bytes = bytes.get(6..).unwrap_or_default();
             }

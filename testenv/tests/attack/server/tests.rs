@@ -52,7 +52,8 @@ fn windows_reads_its_own_way() {
 
 #[test]
 fn a_chain_decodes_until_nothing_is_left() {
-    for target in ["/%252561dmin", "/x/%c0%ae%c0%ae/admin", "/admin%00.css", "/admin%3fx", "/%ef%bc%8fadmin"] {
+    for target in ["/%252561dmin", "/x/%c0%ae%c0%ae/admin", "/admin%00.css", "/admin%3fx", "/%ef%bc%8fadmin"]
+    {
         check(target, &[("chain", &["/admin"])]);
     }
 }

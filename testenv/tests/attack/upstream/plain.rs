@@ -9,7 +9,8 @@ use crate::message::{Framing, Message, messages};
 /// What agrees to an upgrade has this in its path.
 const AGREES: &[u8] = b"/ws";
 
-const ACCEPTED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+const ACCEPTED: &[u8] =
+    b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
 const TUNNEL: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
 
@@ -19,9 +20,7 @@ pub(super) fn serve(mut received: Vec<u8>, mut requests: impl Read, mut answers:
     let mut answered = false;
     let mut tunnel = None;
     loop {
-        if !answered
-            && let Some(answer) = answer(&received)
-        {
+        if !answered && let Some(answer) = answer(&received) {
             answered = true;
             if answer != ANSWER {
                 tunnel = Some(received.len());
@@ -59,6 +58,7 @@ fn whole(message: &Message, received: &[u8]) -> bool {
     if message.values(b"transfer-encoding").next().is_some() {
         return contains(received, b"0\r\n\r\n");
     }
-    let length = message.values(b"content-length").next().and_then(|it| std::str::from_utf8(it).ok()?.parse().ok());
+    let length =
+        message.values(b"content-length").next().and_then(|it| std::str::from_utf8(it).ok()?.parse().ok());
     length.is_none_or(|length: usize| message.body.len() >= length)
 }

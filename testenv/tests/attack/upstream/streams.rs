@@ -68,7 +68,8 @@ fn respond(answers: &mut impl Write, stream: u32, ends: bool) -> std::io::Result
 }
 
 fn message(fields: Vec<(Vec<u8>, Vec<u8>)>) -> Message {
-    let (special, fields): (Vec<_>, Vec<_>) = fields.into_iter().partition(|(name, _)| name.starts_with(b":"));
+    let (special, fields): (Vec<_>, Vec<_>) =
+        fields.into_iter().partition(|(name, _)| name.starts_with(b":"));
     let mut special: BTreeMap<_, _> = special.into_iter().collect();
     Message {
         method: special.remove(&b":method"[..]).unwrap_or_default(),
