@@ -72,7 +72,7 @@ impl Index {
         for position in 0..count {
             file(position, &mut filing);
             for key in filing.keys() {
-                let count = shared.entry(key).or_default();
+                let (count, _) = shared.entry(key).or_default();
                 *count = count.saturating_add(1);
             }
         }

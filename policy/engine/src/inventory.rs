@@ -1,7 +1,7 @@
 //! The inventory: which workloads exist, and who is behind an address or a SPIFFE id.
 
 use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
-use core::net::IpAddr;
+use core::{cmp::Ordering, net::IpAddr};
 use serde::Serialize;
 
 use crate::{
@@ -42,16 +42,36 @@ pub struct Inventory {
 /// Positions of workloads. Of workloads that share an address, which documents never describe, the first counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Index {
-    by_address: BTreeMap<IpAddr, usize>,
-    by_account: BTreeMap<String, BTreeMap<String, Account>>,
+    /// By address.
+    by_address: Vec<(IpAddr, usize)>,
+    /// All, by namespace, then account, then position.
+    by_account: Vec<usize>,
+    /// One of each identity, in the order of identities: by namespace, then account. Found once and not for every request.
+    distinct: Vec<usize>,
 }
 
-/// The workloads that run under one account.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Account {
-    all: Vec<usize>,
-    /// One of each identity, found once and not for every request.
-    distinct: Vec<usize>,
+impl Index {
+    fn new(workloads: &[Workload]) -> Self {
+        let mut by_address: Vec<(IpAddr, usize)> = Vec::new();
+        for (position, workload) in workloads.iter().enumerate() {
+            let addresses = workload.instances.iter().flat_map(|instance| &instance.addresses);
+            by_address.extend(addresses.map(|address| (address.to_canonical(), position)));
+        }
+        by_address.sort_unstable();
+        by_address.dedup_by_key(|(address, _)| *address);
+        let identity = |position: &usize| workloads.get(*position).map(|workload| &workload.identity);
+        let mut by_account: Vec<usize> = (0..workloads.len()).collect();
+        by_account.sort_unstable_by_key(|position| (identity(position).map(account), *position));
+        let mut distinct = by_account.clone();
+        distinct.sort_unstable_by_key(|position| (identity(position), *position));
+        distinct.dedup_by(|a, b| identity(a) == identity(b));
+        Self { by_address, by_account, distinct }
+    }
+}
+
+/// What an identity is found by.
+fn account(identity: &WorkloadIdentity) -> (&str, &str) {
+    (&identity.namespace, &identity.service_account)
 }
 
 impl Default for Inventory {
@@ -76,33 +96,7 @@ impl Inventory {
         for workload in &mut workloads {
             workload.identity.namespace_labels = namespaces.get(&workload.identity.namespace).cloned();
         }
-        let mut index = Index::default();
-        for (position, workload) in workloads.iter().enumerate() {
-            for address in workload.instances.iter().flat_map(|instance| &instance.addresses) {
-                index.by_address.entry(address.to_canonical()).or_insert(position);
-            }
-            let WorkloadIdentity { namespace, service_account, .. } = &workload.identity;
-            let accounts = match index.by_account.get_mut(namespace) {
-                Some(accounts) => accounts,
-                None => index.by_account.entry(namespace.clone()).or_default(),
-            };
-            match accounts.get_mut(service_account) {
-                Some(account) => account.all.push(position),
-                None => {
-                    let account = Account { all: alloc::vec![position], distinct: Vec::new() };
-                    accounts.insert(service_account.clone(), account);
-                }
-            }
-        }
-        let identity = |position: &usize| workloads.get(*position).map(|workload| &workload.identity);
-        for account in index.by_account.values_mut().flat_map(BTreeMap::values_mut) {
-            for position in &account.all {
-                let same = |known: &usize| identity(known).cmp(&identity(position));
-                if let Err(place) = account.distinct.binary_search_by(same) {
-                    account.distinct.insert(place, *position);
-                }
-            }
-        }
+        let index = Index::new(&workloads);
         Self { trust_domain, trust_addresses, namespaces, workloads, index }
     }
 
@@ -129,7 +123,10 @@ impl Inventory {
 
     /// The workload that has `address`, if any. An IPv4-mapped address is the IPv4 address (S14).
     pub fn at(&self, address: IpAddr) -> Option<&Workload> {
-        self.workloads.get(*self.index.by_address.get(&address.to_canonical())?)
+        let address = address.to_canonical();
+        let by_address = &self.index.by_address;
+        let place = by_address.binary_search_by(|(known, _)| known.cmp(&address)).ok()?;
+        by_address.get(place).and_then(|(_, position)| self.workloads.get(*position))
     }
 
     /// The workloads that run under an account.
@@ -138,19 +135,27 @@ impl Inventory {
         namespace: &str,
         service_account: &str,
     ) -> impl Iterator<Item = &'i Workload> + use<'i> {
-        let positions = self.running_under(namespace, service_account).into_iter().flat_map(|a| &a.all);
-        positions.filter_map(|position| self.workloads.get(*position))
-    }
-
-    fn running_under(&self, namespace: &str, service_account: &str) -> Option<&Account> {
-        self.index.by_account.get(namespace)?.get(service_account)
+        let all =
+            self.found(&self.index.by_account, |known| account(known).cmp(&(namespace, service_account)));
+        all.iter().filter_map(|position| self.workloads.get(*position))
     }
 
     /// The workload `name` in `namespace`, if any.
     pub fn workload(&self, namespace: &str, name: &str) -> Option<&Workload> {
-        let accounts = self.index.by_account.get(namespace)?;
-        let mut positions = accounts.values().flat_map(|account| &account.all);
-        positions.find_map(|position| self.workloads.get(*position).filter(|workload| workload.name == name))
+        let all = self.found(&self.index.by_account, |known| known.namespace.as_str().cmp(namespace));
+        let mut workloads = all.iter().filter_map(|position| self.workloads.get(*position));
+        workloads.find(|workload| workload.name == name)
+    }
+
+    /// The part of a list of positions whose identities compare equal to what is looked for; `compare` must agree with the order
+    /// of the list.
+    fn found<'i>(&self, list: &'i [usize], compare: impl Fn(&WorkloadIdentity) -> Ordering) -> &'i [usize] {
+        let compare = |position: &usize| {
+            self.workloads.get(*position).map_or(Ordering::Greater, |workload| compare(&workload.identity))
+        };
+        let start = list.partition_point(|position| compare(position).is_lt());
+        let rest = list.get(start..).unwrap_or_default();
+        rest.get(..rest.partition_point(|position| compare(position).is_eq())).unwrap_or_default()
     }
 
     /// Who is behind `address` to an observer that trusts addresses: the kernel (S23).
@@ -184,9 +189,12 @@ impl Inventory {
         if let Some(exact) = address.and_then(|a| self.at(a)).filter(runs_under) {
             return Identity::Workload(&exact.identity);
         }
-        let distinct = self.running_under(namespace, service_account).into_iter().flat_map(|a| &a.distinct);
-        let candidates: Vec<_> =
-            distinct.filter_map(|position| self.workloads.get(*position).map(|w| &w.identity)).collect();
+        let distinct =
+            self.found(&self.index.distinct, |known| account(known).cmp(&(namespace, service_account)));
+        let candidates: Vec<_> = distinct
+            .iter()
+            .filter_map(|position| self.workloads.get(*position).map(|workload| &workload.identity))
+            .collect();
         match candidates.as_slice() {
             [] => Identity::Account {
                 namespace: String::from(namespace),

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Unbounded};
 
 use crate::proxy::{CallFailed, Level, Proxy};
+use crate::sorted::Sorted;
 use crate::{Desk, Fault, Gate, Moment, Next, Passage, own_workload};
 
 /// What the filter needs of a proxy that hosts modules, beyond the stream that is judged.
@@ -100,13 +101,13 @@ const REFUSED: &str = "bookend.configuration.refused";
 /// The filter: one gate for each plugin that shares the module's memory.
 #[derive(Debug, Default)]
 pub struct Filter {
-    posts: BTreeMap<u32, Post>,
+    posts: Sorted<u32, Post>,
     streams: BTreeMap<u32, Stream>,
     /// The youngest stream, of which nothing arrived yet: a request usually comes before the next is born, and has then never
     /// been among the others.
     youngest: Option<(u32, Stream)>,
     /// The numbers of metrics, by their names.
-    metrics: BTreeMap<String, u32>,
+    metrics: Sorted<String, u32>,
     /// Where streams come that belong to no plugin: nothing passes there.
     nowhere: Option<Box<Post>>,
 }
@@ -160,10 +161,10 @@ impl Filter {
     /// A filter that no plugin uses yet.
     pub const fn new() -> Self {
         Self {
-            posts: BTreeMap::new(),
+            posts: Sorted::new(),
             streams: BTreeMap::new(),
             youngest: None,
-            metrics: BTreeMap::new(),
+            metrics: Sorted::new(),
             nowhere: None,
         }
     }

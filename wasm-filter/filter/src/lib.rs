@@ -48,6 +48,7 @@ mod own;
 mod proxy;
 mod recent;
 mod refusal;
+mod sorted;
 mod tally;
 pub mod tokens;
 

@@ -3,9 +3,9 @@
 //! A decision adds to a number in the filter's own memory; the proxy is told the sums from time to time and never for each
 //! request. How many counters there are is known when a configuration is read.
 
-use std::collections::BTreeMap;
-
 use bookend_engine::{Cause, Program, Verdict};
+
+use crate::sorted::Sorted;
 
 /// What kind of stream is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub(crate) struct Counters {
     names: Vec<String>,
     /// Which counters belong to the rule whose id is at this place in memory. An id belongs to one rule of a program that never
     /// changes, so its place says as much as its text, and comparing places is cheaper.
-    rules: BTreeMap<usize, usize>,
+    rules: Sorted<usize, usize>,
     /// Where no rule matched.
     default: usize,
     /// All rules that have no counters of their own.
@@ -78,10 +78,7 @@ impl Counters {
         counters.names.push("bookend.log.suppressed".to_owned());
         let rules = program.rules().iter().map(|rule| &rule.id).take(most);
         let isolations = program.isolations().iter().map(|isolation| &isolation.id).take(most);
-        for id in rules.chain(isolations) {
-            let place = counters.name(id);
-            counters.rules.insert(id.as_ptr().addr(), place);
-        }
+        counters.rules = rules.chain(isolations).map(|id| (id.as_ptr().addr(), counters.name(id))).collect();
         counters.default = counters.name(Cause::Default.id());
         counters.other = counters.name("other");
         counters

@@ -10,8 +10,8 @@ use crate::{
     PrincipalPattern, Rule, Selector,
 };
 
-/// How many things have a key.
-pub(super) type Shared = HashMap<u64, u32, BuildHasherDefault<Verbatim>>;
+/// How many things have a key: the first number. A table of the same kind as the index's own, so that it is compiled once.
+pub(super) type Shared = HashMap<u64, (u32, u32), BuildHasherDefault<Verbatim>>;
 
 /// More keys than this, and the rule is not worth filing that way.
 const MOST_KEYS: usize = 256;
@@ -84,7 +84,7 @@ impl Filing {
 
     /// How many things share the keys of a pin.
     fn cost(&self, pin: usize, shared: &Shared) -> u64 {
-        let count = |(key, _): &(u64, u8)| shared.get(key).copied().map_or(1, u64::from);
+        let count = |(key, _): &(u64, u8)| shared.get(key).map_or(1, |(count, _)| u64::from(*count));
         self.pin(pin).map_or(0, |(_, keys)| keys.iter().map(count).sum())
     }
 
