@@ -62,6 +62,22 @@ fn the_filter_knows_the_direct_peer_whatever_a_header_says() {
 }
 
 #[test]
+fn a_filter_behind_its_workload_answers_before_anything_leaves() {
+    let module = Module::new("outbound");
+    let both = |outbound: &str| Filter { outbound: Some(outbound.to_owned()), ..module.configured("allow") };
+    let world = world(both("allow"));
+    assert_eq!(ratings(&world).status, 200);
+    world.reconfigure(&both("facts")).unwrap();
+    let before = world.now().unwrap();
+    let answer = ratings(&world);
+    assert_eq!(answer.status, 403);
+    // Its peer is the workload, which wants to go to the service.
+    let own = workload("reviews-v1").unwrap().ipv4();
+    assert_eq!(answer.text(), format!("{own} {}  ", service("ratings").unwrap().address()));
+    assert_eq!(world.received_since(&before).unwrap(), []);
+}
+
+#[test]
 fn a_new_configuration_reaches_connections_that_are_already_open() {
     let module = Module::new("reload");
     let world = world(module.configured("allow"));

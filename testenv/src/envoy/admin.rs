@@ -44,7 +44,8 @@ pub(super) fn reloads(namespace: &Namespace) -> Result<Reloads> {
         return Err(Error::new("this Envoy runs without the filter").cure("build the world with it"));
     }
     Ok(Reloads {
-        accepted: ending(".config_reload").map(|(name, count)| (name.to_owned(), count)).collect(),
+        // Also one that changed nothing.
+        accepted: ending(".update_success").map(|(name, count)| (name.to_owned(), count)).collect(),
         refused: ending(".config_fail").chain(ending(".update_rejected")).map(|(_, count)| count).sum(),
     })
 }

@@ -1,5 +1,6 @@
 //! Filters for Envoy and what they stand in, as the JSON of its configuration.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -151,7 +152,7 @@ fn text(configuration: &str) -> Value {
 /// `directory` for each such filter.
 pub fn discovered(directory: &Path, layer: Layer) -> Value {
     json!({
-        "name": "bookend",
+        "name": name(directory),
         "config_discovery": {
             "config_source": super::source(directory, "filter"),
             "type_urls": [layer.wasm(), layer.dynamic(), layer.rbac()],
@@ -162,11 +163,16 @@ pub fn discovered(directory: &Path, layer: Layer) -> Value {
     })
 }
 
+/// The name by which a filter is discovered, and counted: that of its directory.
+fn name(directory: &Path) -> Cow<'_, str> {
+    directory.file_name().unwrap_or_default().to_string_lossy()
+}
+
 /// Replaces what a discovered filter is, in one step; Envoy notices. `version` is new each time.
 pub fn publish(directory: &Path, version: u64, typed: &Value) -> Result<()> {
     let resource = json!({
         "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
-        "name": "bookend",
+        "name": name(directory),
         "typed_config": typed,
     });
     super::write_resources(directory, "filter", &version.to_string(), &[resource])

@@ -309,8 +309,8 @@ pub(crate) fn logged(stand: &Stand, envoy: &Running, path: &str) -> Value {
     let mut found = None;
     let search = || {
         let text = access(stand);
-        let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        found = lines.filter(|line| line["path"] == path).next_back();
+        let mut lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        found = lines.rfind(|line| line["path"] == path);
         Ok(found.is_some())
     };
     envoy.await_that(&format!("a line about `{path}`"), search).unwrap();
