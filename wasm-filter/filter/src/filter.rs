@@ -10,12 +10,14 @@
 //! first, until a tick finds that the proxy now knows the peer (S64). While connections wait, ticks are frequent, and each looks
 //! at a bounded number of them, so whoever opens connections and says nothing cannot keep a worker busy.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound::{Excluded, Unbounded};
+mod post;
+
+use std::collections::BTreeMap;
 
 use crate::proxy::{CallFailed, Level, Proxy};
 use crate::sorted::Sorted;
-use crate::{Desk, Fault, Gate, Moment, Next, Passage, own_workload};
+use crate::{Fault, Gate, Moment, Next, Passage, own_workload};
+use post::{CALM, Post};
 
 /// What the filter needs of a proxy that hosts modules, beyond the stream that is judged.
 pub trait Host: Proxy {
@@ -77,12 +79,6 @@ pub enum Metric {
     Gauge,
 }
 
-/// How often sums are told, in milliseconds.
-const CALM: u32 = 1000;
-
-/// How often connections that wait are looked after, in milliseconds.
-const BUSY: u32 = 10;
-
 /// How many connections that wait a tick looks at.
 const LOOKS: usize = 64;
 
@@ -110,21 +106,6 @@ pub struct Filter {
     metrics: Sorted<String, u32>,
     /// Where streams come that belong to no plugin: nothing passes there.
     nowhere: Option<Box<Post>>,
-}
-
-/// A plugin.
-#[derive(Debug)]
-struct Post {
-    gate: Gate,
-    desk: Desk,
-    /// The proxy's numbers of the gate's counters, where it gave them one.
-    counters: Vec<Option<u32>>,
-    /// Connections that wait.
-    waiting: BTreeSet<u32>,
-    /// Which of them was looked at last.
-    looked: u32,
-    /// Milliseconds between ticks.
-    pace: u32,
 }
 
 /// A request or a connection.
@@ -194,7 +175,7 @@ impl Filter {
         }
         if let Some(stream) = self.streams.remove(&context) {
             if let Some(post) = self.posts.get_mut(&stream.plugin) {
-                post.waiting.remove(&context);
+                post.wait_no_more(context);
                 post.keep_pace(host);
             }
         } else if let Some(mut post) = self.posts.remove(&context) {
@@ -263,8 +244,7 @@ impl Filter {
         if counters.contains(&None) {
             host.log(Level::Warn, "bookend: some counters cannot be defined, and do not count");
         }
-        let desk = gate.desk();
-        Post { gate, desk, counters, waiting: BTreeSet::new(), looked: 0, pace: CALM }
+        Post::new(gate, counters)
     }
 
     /// Where streams come that belong to no plugin.
@@ -317,9 +297,9 @@ impl Filter {
         stream.state = passage.into();
         if passage == Passage::Wait {
             stream.state = State::Waiting(host.second());
-            post.waiting.insert(context);
+            post.wait(context);
         } else {
-            post.waiting.remove(&context);
+            post.wait_no_more(context);
         }
         post.keep_pace(host);
         if passage == Passage::Continue { Next::Continue } else { Next::Stop }
@@ -336,13 +316,13 @@ impl Filter {
             return;
         }
         let now = host.second();
-        let rest = post.waiting.range((Excluded(post.looked), Unbounded)).take(LOOKS).copied();
-        let looks: Vec<u32> = rest.collect();
+        let first = post.waiting.partition_point(|context| *context <= post.looked);
+        let looks: Vec<u32> = post.waiting.iter().skip(first).take(LOOKS).copied().collect();
         // At the end it starts anew.
         post.looked = looks.last().copied().filter(|_| looks.len() == LOOKS).unwrap_or(0);
         for context in looks {
             let Some(Stream { state: State::Waiting(since), .. }) = self.streams.get(&context) else {
-                post.waiting.remove(&context);
+                post.wait_no_more(context);
                 continue;
             };
             if host.turn_to(context).is_err() {
@@ -355,7 +335,7 @@ impl Filter {
             if passage == Passage::Wait {
                 continue;
             }
-            post.waiting.remove(&context);
+            post.wait_no_more(context);
             if let Some(stream) = self.streams.get_mut(&context) {
                 stream.state = passage.into();
             }
@@ -378,25 +358,5 @@ impl Filter {
         let number = host.define(kind, name).ok()?;
         self.metrics.insert(name.to_owned(), number);
         Some(number)
-    }
-}
-
-impl Post {
-    /// Tells the proxy what was counted.
-    fn report(&mut self, host: &impl Host) {
-        let counters = &self.counters;
-        self.desk.drain(|place, count| {
-            if let Some(Some(counter)) = counters.get(place) {
-                let _uncounted = host.add(*counter, count);
-            }
-        });
-    }
-
-    /// Ticks often while connections wait. Never called in a tick, because a proxy may replace the very timer that ticks.
-    fn keep_pace(&mut self, host: &impl Host) {
-        let wanted = if self.waiting.is_empty() { CALM } else { BUSY };
-        if self.pace != wanted && host.tick_every(wanted).is_ok() {
-            self.pace = wanted;
-        }
     }
 }
