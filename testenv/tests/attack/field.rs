@@ -15,7 +15,7 @@ use crate::proxy::{Guard, Normalization, Parts, Way, bootstrap, port};
 use crate::upstream::{Received, Upstream};
 
 /// Most of the time of a request is waiting.
-const CLIENTS: usize = 64;
+const CLIENTS: usize = 128;
 /// Clients come from addresses of their own above this one, so that each request is known by its address.
 const FIRST_CLIENT: u32 = 0x0a40_0001;
 /// In the handshakes that name no server.

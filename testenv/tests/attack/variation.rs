@@ -39,6 +39,14 @@ const COMBINED: usize = 12;
 /// The policy beside which another says the same.
 const ALSO: (&str, &str) = ("deny-prefix", "deny-when");
 
+/// Policies that a slash at the end leads around on a server, as SECURITY.md says.
+const OUTSIDE: [(&str, &str); 2] = [("deny-suffix", "express"), ("deny-nested", "express")];
+
+/// Whether SECURITY.md says that this server is fooled by another spelling of an attack on this policy.
+pub(crate) fn outside(policy: &str, server: &str) -> bool {
+    OUTSIDE.contains(&(policy, server))
+}
+
 /// Variations of every attack on a path.
 pub(crate) fn variations<'a>(suite: &'a Suite, normalizations: &[Normalization]) -> Vec<Shot<'a>> {
     let mut shots = Vec::new();
