@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::context::{Context, HttpState, Kind};
 use crate::exchange::Header;
-use crate::response::value;
+use crate::headers::{size, value};
+use crate::response::grpc_of_http;
 use crate::{Plugin, Value};
 
-/// Attributes that look like maps and list nothing when they are read as a whole.
-const VIEWS: [&str; 9] = [
+/// Attributes that look like maps, and cannot be read as a whole.
+const VIEWS: [&str; 8] = [
     "request",
     "response",
     "connection",
@@ -17,8 +18,10 @@ const VIEWS: [&str; 9] = [
     "destination",
     "filter_state",
     "upstream_filter_state",
-    "xds",
 ];
+
+/// The one of them that is there without a stream.
+const XDS: &str = "xds";
 
 /// The prefix under which Envoy keeps as filter state what a module writes.
 const WRITTEN: &str = "wasm.";
@@ -32,25 +35,52 @@ pub(crate) fn of_plugin(plugin: &mut Plugin) {
     ] {
         plugin.properties.set([name], value);
     }
-    plugin.properties.set(["listener_direction"], plugin.direction as i64);
+}
+
+/// Whether a path names a view as a whole.
+pub(crate) fn is_view(path: &[u8], of_stream: bool) -> bool {
+    let named = |name: &str| name.as_bytes() == path;
+    named(XDS) || (of_stream && VIEWS.into_iter().any(named))
+}
+
+/// What every stream has, if the caller does not say otherwise.
+pub(crate) fn by_default(context: &Context, path: &[u8], plugin: &Plugin, id: u32) -> Option<Value> {
+    let empty = || Value::Map(BTreeMap::new());
+    Some(match path {
+        // A connection for each stream.
+        b"connection\0id" | b"connection_id" => Value::Int(i64::from(id)),
+        b"connection\0mtls" => Value::Bool(false),
+        b"connection\0requested_server_name" | b"xds\0filter_chain_name" => "".into(),
+        // Requests get an upstream with their route, which nobody knows here.
+        b"upstream\0transport_failure_reason" if matches!(context.kind, Kind::Tcp(_)) => "".into(),
+        b"upstream\0request_attempt_count" => Value::Int(0),
+        b"xds\0listener_direction" => Value::Int(plugin.direction as i64),
+        // A message of which nothing is set.
+        b"xds\0listener_metadata" => "".into(),
+        b"metadata" => Value::Metadata(Box::new(empty())),
+        b"metadata\0filter_metadata" => empty(),
+        _ => return None,
+    })
 }
 
 /// What Envoy has of a stream itself.
 pub(crate) fn of_stream(context: &Context, path: &[u8], began: u64) -> Option<Value> {
     let mut segments = std::str::from_utf8(path).ok()?.split('\0');
-    let (first, second, rest) = (segments.next()?, segments.next(), segments.next());
-    let Some(second) = second else {
-        return VIEWS.contains(&first).then(|| Value::Map(BTreeMap::new()));
-    };
-    match (&context.kind, first) {
-        (_, "filter_state") if rest.is_none() => {
-            let written = context.written.get(second.strip_prefix(WRITTEN)?.as_bytes())?;
+    let (first, second, rest) = (segments.next()?, segments.next()?, segments.next());
+    match (&context.kind, first, second) {
+        (_, "filter_state", name) if rest.is_none() => {
+            let written = context.written.get(name.strip_prefix(WRITTEN)?.as_bytes())?;
             Some(Value::Bytes(written.clone()))
         }
-        (Kind::Http(http), "request") if second == "headers" => header(http.request_headers(), rest),
-        (Kind::Http(http), "request") if rest.is_none() => of_request(http, second, began),
-        (Kind::Http(http), "response") if second == "headers" => header(http.response_headers(), rest),
-        (Kind::Http(http), "response") if rest.is_none() => of_response(http, second),
+        (Kind::Http(http), "request", "headers") => header(http.request_headers(), rest),
+        (Kind::Http(http), "response", "headers") => header(http.response_headers(), rest),
+        (_, "request", "time") => Some(Value::Int(i64::try_from(began).unwrap_or(i64::MAX))),
+        (Kind::Http(http), "request", name) if rest.is_none() => of_request(http, name),
+        (Kind::Http(http), "response", name) if rest.is_none() => of_response(http, name),
+        (Kind::Tcp(tcp), "request", "size" | "total_size") => Some(number(tcp.downstream.shown)),
+        (Kind::Tcp(tcp), "response", "size" | "total_size") => Some(number(tcp.upstream.forwarded.len())),
+        (Kind::Tcp(_), "request" | "response", "headers_bytes") => Some(Value::Int(0)),
+        (Kind::Tcp(_), "response", "flags") => Some(Value::Int(0)),
         _ => None,
     }
 }
@@ -72,15 +102,11 @@ fn header(headers: Option<&[Header]>, name: Option<&str>) -> Option<Value> {
     Some(Value::Bytes(joined))
 }
 
-fn size(headers: Option<&[Header]>) -> usize {
-    headers.unwrap_or_default().iter().map(|(name, value)| name.len() + value.len()).sum()
-}
-
 fn number(size: usize) -> Value {
     Value::Int(i64::try_from(size).unwrap_or(i64::MAX))
 }
 
-fn of_request(http: &HttpState, name: &str, began: u64) -> Option<Value> {
+fn of_request(http: &HttpState, name: &str) -> Option<Value> {
     let headers = http.request_headers();
     let of = |name: &[u8]| Some(Value::Bytes(value(headers?, name)?.to_vec()));
     // Envoy takes an absent path for an empty one, here.
@@ -99,30 +125,44 @@ fn of_request(http: &HttpState, name: &str, began: u64) -> Option<Value> {
             let query = path.iter().position(|byte| *byte == b'?').and_then(|at| path.get(at + 1..));
             query.unwrap_or_default().split(|byte| *byte == b'#').next().map(Value::from)
         }
-        "time" => Some(Value::Int(i64::try_from(began).unwrap_or(i64::MAX))),
         "size" => match headers.and_then(|headers| value(headers, b"content-length")) {
             Some(length) => std::str::from_utf8(length).ok()?.trim().parse().ok().map(Value::Int),
             None => Some(number(http.request.received)),
         },
-        "total_size" => Some(number(http.request.received + size(headers))),
-        "headers_bytes" => Some(number(size(headers))),
+        "total_size" => Some(number(http.request.received + size(headers.unwrap_or_default()))),
+        "headers_bytes" => Some(number(size(headers.unwrap_or_default()))),
         _ => None,
     }
 }
 
 fn of_response(http: &HttpState, name: &str) -> Option<Value> {
     let headers = http.response_headers();
+    let trailers = http.response.trailers.as_deref().filter(|_| http.response.trailers_open || http.logging);
+    let (sent, of_headers) = (http.response.forwarded.body.len(), size(headers.unwrap_or_default()));
     match name {
-        "code" => {
-            let arrived = http.response.headers.as_deref()?;
-            std::str::from_utf8(value(arrived, b":status")?).ok()?.parse().ok().map(Value::Int)
-        }
+        "code" => http.code().map(Value::Int),
         "code_details" => http.local.as_ref().map(|local| Value::Bytes(local.details.clone())),
-        "size" => Some(number(http.response.forwarded.body.len())),
-        "total_size" => Some(number(http.response.forwarded.body.len() + size(headers))),
-        "headers_bytes" => Some(number(size(headers))),
+        "size" => Some(number(sent)),
+        "total_size" => Some(number(sent + of_headers + size(trailers.unwrap_or_default()))),
+        "headers_bytes" => Some(number(of_headers)),
         "flags" => Some(Value::Int(0)),
-        "trailers" => Some(Value::Map(BTreeMap::new())),
+        "grpc_status" => {
+            let said = [trailers, headers].into_iter().flatten().find_map(|map| value(map, b"grpc-status"));
+            let said = said.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+            said.or_else(|| Some(i64::from(grpc_of_http(u32::try_from(http.code()?).ok()?)))).map(Value::Int)
+        }
         _ => None,
+    }
+}
+
+impl HttpState {
+    /// The status of the response. An answer in the place of the service has its own until it is under way.
+    fn code(&self) -> Option<i64> {
+        match &self.local {
+            Some(local) if self.response.forwarded.headers.is_none() => Some(i64::from(local.status)),
+            _ => {
+                std::str::from_utf8(value(self.response.headers.as_deref()?, b":status")?).ok()?.parse().ok()
+            }
+        }
     }
 }

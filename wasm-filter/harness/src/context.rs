@@ -116,6 +116,8 @@ pub(crate) struct Flow {
     pub(crate) end: bool,
     /// What went on.
     pub(crate) forwarded: Vec<u8>,
+    /// The bytes that were shown to the filters, each time they were; Envoy counts so.
+    pub(crate) shown: usize,
 }
 
 impl Context {

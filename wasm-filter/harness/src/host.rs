@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::call::Calls;
 use crate::context::{Actions, Context};
 use crate::metrics::Metrics;
-use crate::{Plugin, attributes};
+use crate::{Plugin, Value, attributes};
 
 /// The context of the plugin itself. Streams get the numbers after it.
 pub(crate) const ROOT: u32 = 1;
@@ -145,22 +145,22 @@ impl Host {
     pub(crate) fn property(&self, path: &[u8]) -> Option<Option<Vec<u8>>> {
         // Envoy reads segments until the path ends, so that a NUL at the end names nothing more.
         let path = path.strip_suffix(b"\0").unwrap_or(path);
-        if path.is_empty() {
+        let context = self.contexts.get(&self.context_id());
+        if path.is_empty() || attributes::is_view(path, context.is_some()) {
             return Some(None);
         }
-        let context = self.contexts.get(&self.context_id());
-        if let Some(context) = context {
-            let began = self.time(context.began);
-            if let Some(value) = attributes::of_stream(context, path, began) {
-                return Some(value.encode());
-            }
-            if let Some(value) = context.properties.find(path) {
-                return Some(value.encode());
-            }
-        }
-        if let Some(value) = self.plugin.properties.find(path) {
+        let plugin = &self.plugin;
+        let Some(context) = context else { return plugin.properties.find(path).map(Value::encode) };
+        let began = self.time(context.began);
+        if let Some(value) = attributes::of_stream(context, path, began) {
             return Some(value.encode());
         }
-        context.and_then(|context| attributes::written(context, path)).cloned().map(Some)
+        if let Some(value) = context.properties.find(path).or_else(|| plugin.properties.find(path)) {
+            return Some(value.encode());
+        }
+        if let Some(value) = attributes::by_default(context, path, plugin, self.context_id()) {
+            return Some(value.encode());
+        }
+        attributes::written(context, path).cloned().map(Some)
     }
 }

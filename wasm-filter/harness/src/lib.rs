@@ -36,6 +36,7 @@ mod context;
 mod conversation;
 mod error;
 mod exchange;
+mod headers;
 mod host;
 mod hostcalls;
 mod instance;

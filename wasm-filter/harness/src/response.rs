@@ -1,6 +1,7 @@
 //! Answers of a module in the place of the service, and what Envoy makes of them.
 
 use crate::exchange::Header;
+use crate::headers::{Kind, add, value};
 
 /// The answer of a module in the place of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +24,7 @@ impl LocalResponse {
     pub(crate) fn reply(&self, request: &[Header]) -> (Vec<Header>, Vec<u8>) {
         let mut headers = vec![(b":status".to_vec(), self.status.to_string().into_bytes())];
         for (name, value) in &self.headers {
-            add(&mut headers, name, value);
+            add(Kind::Response, &mut headers, name, value);
         }
         let head = value(request, b":method") == Some(b"HEAD");
         if is_grpc(request) {
@@ -44,75 +45,11 @@ impl LocalResponse {
         } else {
             set(&mut headers, b"content-length", self.body.len().to_string().into_bytes());
             if value(&headers, b"content-type").is_none() {
-                add(&mut headers, b"content-type", b"text/plain");
+                add(Kind::Response, &mut headers, b"content-type", b"text/plain");
             }
         }
         (headers, if head { Vec::new() } else { self.body.clone() })
     }
-}
-
-/// Adds a header as Envoy's header maps do: names in lower case; pseudo-headers before all others; a header of which
-/// there is only one is joined with the one that is there.
-pub(crate) fn add(headers: &mut Vec<Header>, name: &[u8], value: &[u8]) {
-    let name = name.to_ascii_lowercase();
-    if is_single(&name) {
-        if let Some((_, present)) = headers.iter_mut().find(|(other, _)| *other == name) {
-            if !present.is_empty() && !value.is_empty() {
-                present.extend_from_slice(if name == b"cookie" { b"; " } else { b"," });
-            }
-            present.extend_from_slice(value);
-            return;
-        }
-    }
-    let position = match name.starts_with(b":") {
-        true => headers.iter().take_while(|(other, _)| other.starts_with(b":")).count(),
-        false => headers.len(),
-    };
-    headers.insert(position, (name, value.to_vec()));
-}
-
-/// Headers that Envoy holds at most once, of requests and responses.
-fn is_single(name: &[u8]) -> bool {
-    const NAMES: [&[u8]; 32] = [
-        b":authority",
-        b":method",
-        b":path",
-        b":scheme",
-        b":protocol",
-        b":status",
-        b"connection",
-        b"content-length",
-        b"content-type",
-        b"transfer-encoding",
-        b"te",
-        b"upgrade",
-        b"user-agent",
-        b"via",
-        b"expect",
-        b"keep-alive",
-        b"proxy-connection",
-        b"date",
-        b"server",
-        b"grpc-status",
-        b"grpc-message",
-        b"grpc-timeout",
-        b"x-request-id",
-        b"x-forwarded-for",
-        b"x-forwarded-proto",
-        b"x-forwarded-host",
-        b"x-forwarded-client-cert",
-        b"x-envoy-internal",
-        b"referer",
-        b"location",
-        b"cookie",
-        b"authorization",
-    ];
-    NAMES.contains(&name)
-}
-
-/// The first header of that name.
-pub(crate) fn value<'h>(headers: &'h [Header], name: &[u8]) -> Option<&'h [u8]> {
-    headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice())
 }
 
 fn set(headers: &mut Vec<Header>, name: &[u8], value: Vec<u8>) {
@@ -132,7 +69,7 @@ fn is_grpc(request: &[Header]) -> bool {
 }
 
 /// The status of gRPC for one of HTTP, by gRPC's own table.
-fn grpc_of_http(status: u32) -> i32 {
+pub(crate) fn grpc_of_http(status: u32) -> i32 {
     match status {
         400 => 13,
         401 => 16,

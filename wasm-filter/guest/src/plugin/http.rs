@@ -25,16 +25,17 @@ impl Request {
 impl Context for Request {
     fn on_http_call_response(&mut self, _token: u32, headers: usize, body: usize, _trailers: usize) {
         let said = self.get_http_call_response_body(0, body).unwrap_or_default();
+        // Without a response there is no map either, and the SDK does not survive asking for it.
+        if headers == 0 {
+            let (code, reason) = hostcalls::get_grpc_status().unwrap_or_default();
+            let reason = format!("no answer: {code} {}", reason.unwrap_or_default());
+            return self.send_http_response(503, Vec::new(), Some(reason.as_bytes()));
+        }
         match self.get_http_call_response_header(":status").as_deref() {
             Some("200") => self.resume_http_request(),
-            Some(status) => {
-                let told = [("x-auth-status", status)];
+            status => {
+                let told = [("x-auth-status", status.unwrap_or_default())];
                 self.send_http_response(403, told.to_vec(), Some(&said));
-            }
-            None => {
-                let (code, reason) = hostcalls::get_grpc_status().unwrap_or_default();
-                let reason = format!("{headers} headers, {code} {}", reason.unwrap_or_default());
-                self.send_http_response(503, Vec::new(), Some(reason.as_bytes()));
             }
         }
     }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::{Answer, Arguments, Status, Write};
 use crate::Message;
 use crate::call::{Call, Calls};
+use crate::headers::{Kind, map, value};
 use crate::host::Host;
 use crate::pairs;
-use crate::response::{add, value};
 
 /// Where the token goes.
 const TOKEN: usize = 9;
@@ -17,24 +17,20 @@ pub(super) fn http_call(host: &mut Host, arguments: &Arguments<'_>) -> Answer {
     let (cluster, headers) = (arguments.bytes(0)?, arguments.bytes(2)?);
     let (body, trailers) = (arguments.bytes(4)?, arguments.bytes(6)?);
     let timeout = arguments.word(8).cast_signed();
-    let mut map = Vec::new();
-    for (name, value) in pairs::decode(headers) {
-        add(&mut map, &name, &value);
-    }
+    let mut headers = map(Kind::Request, &pairs::decode(headers));
     let complete =
-        [b":path".as_slice(), b":method", b":authority"].iter().all(|name| value(&map, name).is_some());
+        [b":path".as_slice(), b":method", b":authority"].iter().all(|name| value(&headers, name).is_some());
     let cluster = String::from_utf8_lossy(cluster).into_owned();
     let known = host.calls.answerer.as_ref().is_some_and(|answerer| answerer.knows(&cluster));
     if timeout < 0 || !known || !complete {
         return Err(Status::BadArgument);
     }
     if !body.is_empty() {
-        map.retain(|(name, _)| name != b"content-length");
-        map.push((b"content-length".to_vec(), body.len().to_string().into_bytes()));
+        headers.retain(|(name, _)| name != b"content-length");
+        headers.push((b"content-length".to_vec(), body.len().to_string().into_bytes()));
     }
     let timeout = u64::try_from(timeout).ok().filter(|millis| *millis > 0).map(Duration::from_millis);
-    let call =
-        Call { cluster, headers: map, body: body.to_vec(), trailers: pairs::decode(trailers), timeout };
+    let call = Call { cluster, headers, body: body.to_vec(), trailers: pairs::decode(trailers), timeout };
     let token = host.calls.send(&call, host.now);
     Ok(vec![Write::Word { at: arguments.word(TOKEN), value: token }])
 }

@@ -3,9 +3,9 @@
 use super::{Answer, Arguments, Status, Write};
 use crate::context::Context;
 use crate::exchange::Header;
+use crate::headers::{self, Kind};
 use crate::host::Host;
 use crate::pairs;
-use crate::response::add as append;
 
 /// The maps of the ABI, and the last number that names one. Those of gRPC calls (4 and 5) are never there.
 const REQUEST_HEADERS: u32 = 0;
@@ -57,6 +57,14 @@ fn writable<'h>(host: &'h mut Host, arguments: &Arguments<'_>) -> Result<&'h mut
     found.ok_or(Status::BadArgument)
 }
 
+fn kind(arguments: &Arguments<'_>) -> Kind {
+    match arguments.word(0) {
+        REQUEST_HEADERS => Kind::Request,
+        RESPONSE_HEADERS => Kind::Response,
+        _ => Kind::Trailers,
+    }
+}
+
 /// Envoy writes no bytes at all for a map that is absent or empty.
 pub(super) fn get_pairs(host: &mut Host, arguments: &Arguments<'_>) -> Answer {
     let bytes = match readable(host, arguments)? {
@@ -71,17 +79,13 @@ pub(super) fn get_pairs(host: &mut Host, arguments: &Arguments<'_>) -> Answer {
 
 pub(super) fn set_pairs(host: &mut Host, arguments: &Arguments<'_>) -> Answer {
     let replacement = pairs::decode(arguments.bytes(1)?);
-    let headers = writable(host, arguments)?;
-    headers.clear();
-    for (name, value) in replacement {
-        append(headers, &name, &value);
-    }
+    *writable(host, arguments)? = headers::map(kind(arguments), &replacement);
     Ok(Vec::new())
 }
 
 pub(super) fn size(host: &mut Host, arguments: &Arguments<'_>) -> Answer {
-    let bytes: usize = writable(host, arguments)?.iter().map(|(name, value)| name.len() + value.len()).sum();
-    let value = u32::try_from(bytes).map_err(|_| Status::InternalFailure)?;
+    let value =
+        u32::try_from(headers::size(writable(host, arguments)?)).map_err(|_| Status::InternalFailure)?;
     Ok(vec![Write::Word { at: arguments.word(1), value }])
 }
 
@@ -100,7 +104,7 @@ pub(super) fn get(host: &mut Host, arguments: &Arguments<'_>) -> Answer {
 
 pub(super) fn add(host: &mut Host, arguments: &Arguments<'_>) -> Answer {
     let (name, value) = (arguments.bytes(1)?, arguments.bytes(3)?);
-    append(writable(host, arguments)?, name, value);
+    headers::add(kind(arguments), writable(host, arguments)?, name, value);
     Ok(Vec::new())
 }
 
@@ -109,7 +113,7 @@ pub(super) fn replace(host: &mut Host, arguments: &Arguments<'_>) -> Answer {
     let (name, value) = (arguments.bytes(1)?, arguments.bytes(3)?);
     let headers = writable(host, arguments)?;
     headers.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
-    append(headers, name, value);
+    headers::add(kind(arguments), headers, name, value);
     Ok(Vec::new())
 }
 

@@ -59,9 +59,26 @@ pub(super) fn status(host: &mut Host, arguments: &Arguments<'_>) -> Answer {
     Ok(vec![Write::Word { at: arguments.word(0), value: code }, message])
 }
 
-/// There are no foreign functions.
+/// Functions that Envoy has beside the ABI and that are not here.
+const FOREIGN: [&[u8]; 9] = [
+    b"compress",
+    b"declare_property",
+    b"expr_create",
+    b"expr_delete",
+    b"expr_evaluate",
+    b"set_envoy_filter_state",
+    b"sign",
+    b"uncompress",
+    b"verify_signature",
+];
+
+/// There is no route, so there is nothing to forget of it; Envoy's other functions are not here.
 pub(super) fn call_foreign_function(_host: &mut Host, arguments: &Arguments<'_>) -> Answer {
-    arguments.bytes(0)?;
+    let name = arguments.bytes(0)?;
     arguments.bytes(2)?;
-    Err(Status::NotFound)
+    match name {
+        b"clear_route_cache" => Ok(Vec::new()),
+        name if FOREIGN.contains(&name) => Err(Status::Unimplemented),
+        _ => Err(Status::NotFound),
+    }
 }

@@ -25,8 +25,13 @@ pub(super) fn send_local_response(host: &mut Host, arguments: &Arguments<'_>) ->
     };
     let id = host.context_id();
     if let Some(http) = host.context().and_then(Context::http) {
-        if !std::mem::replace(&mut http.held, true) {
-            host.actions.push_back(Action::Respond(id, Box::new(response)));
+        match std::mem::replace(&mut http.held, true) {
+            false => host.actions.push_back(Action::Respond(id, Box::new(response))),
+            // Of a second answer in the same callback nothing is left but what access logs are told.
+            true => host.actions.iter_mut().for_each(|action| match action {
+                Action::Respond(other, first) if *other == id => first.details.clone_from(&response.details),
+                _ => {}
+            }),
         }
     }
     host.stop = true;

@@ -143,6 +143,7 @@ impl Instance {
         let flow = tcp.flow(sender);
         flow.pending.extend_from_slice(bytes);
         (flow.open, flow.end) = (true, end);
+        flow.shown = flow.shown.saturating_add(flow.pending.len());
         let arguments = [it.0, count(flow.pending.len()), u32::from(end)];
         let callback = match sender {
             Sender::Downstream => "proxy_on_downstream_data",

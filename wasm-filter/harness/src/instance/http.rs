@@ -1,11 +1,14 @@
 //! HTTP streams, in the order of Envoy's filter chain.
 
+mod direction;
+
 use std::collections::BTreeMap;
 
 use super::{Instance, count};
-use crate::context::{self, Context, Direction, HttpState, Kind};
+use crate::context::{self, Context, HttpState, Kind};
 use crate::exchange::{Ending, Exchange, Header, Outcome};
-use crate::response::{LocalResponse, add};
+use crate::headers::{self, map};
+use crate::response::LocalResponse;
 use crate::{Error, Message, Properties};
 
 /// The number of an open HTTP stream.
@@ -91,6 +94,9 @@ impl Instance {
     /// # Errors
     /// As [`Instance::request_headers`].
     pub fn response_headers(&mut self, it: Http, headers: Vec<Header>, end: bool) -> Result<Course, Error> {
+        if self.http(it.0)?.local.is_some() {
+            return Ok(Course::Answered);
+        }
         self.headers(it, Side::Response, headers, end)
     }
 
@@ -99,6 +105,9 @@ impl Instance {
     /// # Errors
     /// As [`Instance::request_headers`].
     pub fn response_body(&mut self, it: Http, chunk: &[u8], end: bool) -> Result<Course, Error> {
+        if self.http(it.0)?.local.is_some() {
+            return Ok(Course::Answered);
+        }
         self.body(it, Side::Response, chunk, end)
     }
 
@@ -107,6 +116,9 @@ impl Instance {
     /// # Errors
     /// As [`Instance::request_headers`].
     pub fn response_trailers(&mut self, it: Http, trailers: Vec<Header>) -> Result<Course, Error> {
+        if self.http(it.0)?.local.is_some() {
+            return Ok(Course::Answered);
+        }
         self.trailers(it, Side::Response, trailers)
     }
 
@@ -160,10 +172,7 @@ impl Instance {
             return Ok(http.course(side));
         }
         let direction = http.side(side);
-        let mut map = Vec::with_capacity(headers.len());
-        for (name, value) in headers {
-            add(&mut map, &name, &value);
-        }
+        let map = map(side.into(), &headers);
         let number = count(map.len());
         (direction.headers, direction.headers_open, direction.end) = (Some(map), true, end);
         self.ask(it.0, side, Part::Headers, &[it.0, number, u32::from(end)])
@@ -182,7 +191,12 @@ impl Instance {
             direction.unseen = true;
             return Ok(http.course(side));
         }
-        direction.chunk = chunk.to_vec();
+        // What is kept for the module is shown with what arrives.
+        if direction.buffering {
+            direction.kept.extend_from_slice(chunk);
+        } else {
+            direction.chunk = chunk.to_vec();
+        }
         self.ask_body(it.0, side)
     }
 
@@ -199,7 +213,7 @@ impl Instance {
             return Ok(http.course(side));
         }
         let direction = http.side(side);
-        direction.trailers = Some(trailers);
+        direction.trailers = Some(map(headers::Kind::Trailers, &trailers));
         direction.end = true;
         if direction.course == context::Course::StoppedForAll {
             direction.unseen = true;
@@ -290,7 +304,14 @@ impl Instance {
         }
         let (headers, body) = response.reply(http.request.headers.as_deref().unwrap_or_default());
         http.local = Some(response);
-        http.response = Direction::default();
+        if http.response.headers.is_some() {
+            // The filters have seen the service's headers: this goes past all of them.
+            http.response.course = context::Course::Running;
+            http.response.headers = Some(headers.clone());
+            http.response.forwarded =
+                Message { headers: Some(headers), body, trailers: None, complete: true };
+            return Ok(());
+        }
         let whole = body.is_empty();
         self.headers(Http(id), Side::Response, headers, whole)?;
         if !whole {
@@ -300,80 +321,11 @@ impl Instance {
     }
 }
 
-impl HttpState {
-    fn side(&mut self, side: Side) -> &mut Direction {
+impl From<Side> for headers::Kind {
+    fn from(side: Side) -> Self {
         match side {
-            Side::Request => &mut self.request,
-            Side::Response => &mut self.response,
-        }
-    }
-
-    /// Whether a direction is still going anywhere.
-    fn accepts(&self, side: Side) -> bool {
-        !self.reset && (self.local.is_none() || side == Side::Response)
-    }
-
-    fn course(&self, side: Side) -> Course {
-        let direction = if side == Side::Request { &self.request } else { &self.response };
-        match (self.reset, self.local.is_some() && side == Side::Request, direction.course) {
-            (true, ..) => Course::Reset,
-            (false, true, _) => Course::Answered,
-            (false, false, context::Course::Running) => Course::Running,
-            (false, false, _) => Course::Stopped,
-        }
-    }
-}
-
-impl Direction {
-    /// 0 goes on, 1 stops (and so does everything behind it, unless the proxy is configured otherwise), 3 and 4 stop
-    /// everything; whatever is larger is taken for 4, and 2 for 0.
-    fn after_headers(&mut self, action: u32, stop: bool, lenient: bool) {
-        match action {
-            0 | 2 if !stop => {
-                self.headers_open = false;
-                self.forward_headers();
-                self.forwarded.complete = self.end;
-            }
-            1 if !stop && lenient => self.course = context::Course::StoppedHere,
-            _ => self.course = context::Course::StoppedForAll,
-        }
-    }
-
-    /// 0 goes on with everything that was held, 1 and 2 keep it, 3 and whatever is larger drop it.
-    fn after_body(&mut self, action: u32, stop: bool) {
-        self.buffering = false;
-        let chunk = std::mem::take(&mut self.chunk);
-        match action {
-            0 if !stop => {
-                self.chunk_open = false;
-                self.course = context::Course::Running;
-                self.forward_headers();
-                self.forward_kept();
-                self.forwarded.body.extend_from_slice(&chunk);
-                self.forwarded.complete = self.end;
-            }
-            1 | 2 if !stop => {
-                self.kept.extend_from_slice(&chunk);
-                self.buffering = action == 1;
-                self.course = context::Course::StoppedHere;
-            }
-            _ => self.course = context::Course::StoppedHere,
-        }
-    }
-
-    fn after_trailers(&mut self, action: u32, stop: bool) {
-        if action == 0 && !stop {
-            self.trailers_open = false;
-            self.course = context::Course::Running;
-            self.forward_headers();
-            self.forward_kept();
-            self.forwarded = Message {
-                trailers: self.trailers.clone(),
-                complete: true,
-                ..std::mem::take(&mut self.forwarded)
-            };
-        } else {
-            self.course = context::Course::StoppedHere;
+            Side::Request => Self::Request,
+            Side::Response => Self::Response,
         }
     }
 }

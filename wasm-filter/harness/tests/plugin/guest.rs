@@ -20,8 +20,8 @@ const IMPORTS: &str = r#"
   (import "env" "proxy_increment_metric" (func $increment_metric (param i32 i64) (result i32)))
   (import "env" "proxy_set_effective_context" (func $set_context (param i32) (result i32)))
   (import "env" "proxy_close_stream" (func $close (param i32) (result i32)))
-  (import "env" "proxy_http_call"
-    (func $http_call (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_continue_stream" (func $continue (param i32) (result i32)))
+  (import "env" "proxy_set_tick_period_milliseconds" (func $set_tick (param i32) (result i32)))
 "#;
 
 /// Memory, an allocator that never frees, and `$say`, which logs a status as one digit or letter at level info.

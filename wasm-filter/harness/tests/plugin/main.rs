@@ -7,4 +7,5 @@ mod guest;
 mod headers;
 mod limits;
 mod loading;
+mod order;
 mod verdicts;

@@ -2,7 +2,7 @@
 
 use bookend_harness::{Ending, LocalResponse, Properties};
 
-use crate::guest::{ask, exchange, on_request, said};
+use crate::guest::{ask, exchange, on_request};
 
 fn ending(data: &str, body: &str) -> Ending {
     let request = exchange(&[(":path", "/")], Properties::new());
