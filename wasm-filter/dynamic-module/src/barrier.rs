@@ -4,6 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::abi::{LogLevel, log};
 
+// What unwinds is part of the library. As a library of its own it would have to be where Envoy is, and the smallest images have
+// none.
+#[link(name = "gcc_eh", kind = "static", modifiers = "+whole-archive,-bundle")]
+unsafe extern "C" {}
+
 /// Calls `work`, and answers nothing if it panics. To unwind into Envoy would end it, with all its traffic.
 ///
 /// What a panic may leave half done is a desk, and a desk is replaced then; see [`Policy`](crate::policy::Policy).

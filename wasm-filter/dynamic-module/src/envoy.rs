@@ -34,6 +34,7 @@ pub(crate) struct Traffic<'s> {
     /// How often reading was forbidden more than it was allowed.
     pub(crate) unread: Cell<i32>,
     pub(crate) proceeded: Cell<u32>,
+    pub(crate) scheduled: Cell<u32>,
 }
 
 /// What was answered.
@@ -206,6 +207,12 @@ callbacks! {
         let proceeded = &traffic(connection).proceeded;
         proceeded.set(proceeded.get() + 1);
     }
+    envoy_dynamic_module_callback_network_filter_scheduler_new(connection: Envoy) -> Envoy { connection }
+    envoy_dynamic_module_callback_network_filter_scheduler_commit(connection: Envoy, _event: u64) {
+        let scheduled = &traffic(connection).scheduled;
+        scheduled.set(scheduled.get() + 1);
+    }
+    envoy_dynamic_module_callback_network_filter_scheduler_delete(_connection: Envoy) {}
     envoy_dynamic_module_callback_network_filter_close_with_details(connection: Envoy, _kind: u32, details: Buffer) { traffic(connection).ends.borrow_mut().push(text(details)); }
     envoy_dynamic_module_callback_network_filter_get_worker_index(_connection: Envoy) -> u32 { 7 }
 }

@@ -46,6 +46,9 @@ unsafe extern "C" {
         value: Buffer,
     );
     fn envoy_dynamic_module_callback_network_filter_continue_reading(connection: Envoy);
+    fn envoy_dynamic_module_callback_network_filter_scheduler_new(connection: Envoy) -> Envoy;
+    fn envoy_dynamic_module_callback_network_filter_scheduler_commit(scheduler: Envoy, event: u64);
+    fn envoy_dynamic_module_callback_network_filter_scheduler_delete(scheduler: Envoy);
     fn envoy_dynamic_module_callback_network_filter_close_with_details(
         connection: Envoy,
         kind: u32,
@@ -178,6 +181,16 @@ impl<'h> Connection<'h> {
     pub(crate) fn read(&self, enabled: bool) {
         // SAFETY: the connection is Envoy's. What state it is in afterwards is of no interest here.
         unsafe { envoy_dynamic_module_callback_network_filter_read_disable(self.envoy, !enabled) };
+    }
+
+    /// Has the hook `.._scheduled` called when Envoy is done with what it does now, if the connection is still there then.
+    pub(crate) fn come_back(&self) {
+        // SAFETY: the connection is Envoy's; the scheduler is used once and handed back, which takes back no event.
+        unsafe {
+            let scheduler = envoy_dynamic_module_callback_network_filter_scheduler_new(self.envoy);
+            envoy_dynamic_module_callback_network_filter_scheduler_commit(scheduler, 0);
+            envoy_dynamic_module_callback_network_filter_scheduler_delete(scheduler);
+        }
     }
 
     /// Lets the filters behind this one see the connection, which was held back.

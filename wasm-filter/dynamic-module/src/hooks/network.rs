@@ -26,6 +26,8 @@ struct Course {
     passage: Cell<Passage>,
     /// Whether reading had to be turned on for the handshake, against the will of a filter behind.
     woken: Cell<bool>,
+    /// Whether it was allowed, and filters behind were not told yet.
+    held: Cell<bool>,
 }
 
 #[unsafe(no_mangle)]
@@ -49,7 +51,12 @@ pub(crate) extern "C" fn envoy_dynamic_module_on_network_filter_new(
     policy: Ours,
     _connection: Envoy,
 ) -> Ours {
-    let course = Course { policy: policy.cast(), passage: Cell::new(Passage::Wait), woken: Cell::new(false) };
+    let course = Course {
+        policy: policy.cast(),
+        passage: Cell::new(Passage::Wait),
+        woken: Cell::new(false),
+        held: Cell::new(false),
+    };
     Box::into_raw(Box::new(course)).cast_const().cast()
 }
 
@@ -92,6 +99,21 @@ pub(crate) extern "C" fn envoy_dynamic_module_on_network_filter_event(
     }
     course.judge(&connection, Moment::Settled);
     if course.passage.get() == Passage::Continue {
+        // Not now: a filter behind that answers and closes in the midst of a handshake is not heard.
+        course.held.set(true);
+        connection.come_back();
+    }
+}
+
+#[unsafe(no_mangle)]
+pub(crate) extern "C" fn envoy_dynamic_module_on_network_filter_scheduled(
+    connection: Envoy,
+    course: Ours,
+    _event: u64,
+) {
+    // SAFETY: the hook's connection, and what `.._filter_new` made for it; neither goes further than this hook.
+    let (connection, course) = unsafe { (Connection::new(connection), &*course.cast::<Course>()) };
+    if course.held.take() {
         // May end the connection, and call hooks of filters behind this one: nothing of ours is borrowed by now.
         connection.proceed();
     }
@@ -109,6 +131,8 @@ pub(crate) extern "C" fn envoy_dynamic_module_on_network_filter_read(
     if course.passage.get() == Passage::Wait {
         course.judge(&connection, Moment::Settled);
     }
+    // With what is read here, Envoy tells the filters behind.
+    course.held.set(false);
     course.status()
 }
 

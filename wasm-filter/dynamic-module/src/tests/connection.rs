@@ -54,6 +54,10 @@ impl<'t> Course<'t> {
         network::envoy_dynamic_module_on_network_filter_event(self.traffic.envoy(), self.course, event);
     }
 
+    fn come_back(&self) {
+        network::envoy_dynamic_module_on_network_filter_scheduled(self.traffic.envoy(), self.course, 0);
+    }
+
     fn read(&self) -> u32 {
         network::envoy_dynamic_module_on_network_filter_read(self.traffic.envoy(), self.course, 1, false)
     }
@@ -84,9 +88,12 @@ fn a_connection_of_tls_is_judged_when_its_handshake_is_over_and_held_until_then(
     assert_eq!((course.open(), course.write()), (STOP, STOP));
     assert_eq!(allowed.unread.get(), 0, "the handshake must be read");
     course.happen(CONNECTED);
-    assert_eq!((allowed.unread.get(), allowed.proceeded.get()), (1, 1));
+    assert_eq!((allowed.unread.get(), allowed.scheduled.get(), allowed.proceeded.get()), (1, 1, 0));
+    course.come_back();
+    assert_eq!(allowed.proceeded.get(), 1);
     assert_eq!((course.read(), course.write(), course.ends().len()), (CONTINUE, CONTINUE, 0));
     course.happen(CONNECTED);
+    course.come_back();
     assert_eq!(allowed.proceeded.get(), 1);
     drop(course);
 
