@@ -19,7 +19,7 @@ use crate::frames::{ACK, Frame, PING, PREFACE, SETTINGS};
 /// How long to wait for the first word of an answer.
 const FIRST: Duration = Duration::from_secs(3);
 /// How long to wait for more of it.
-const MORE: Duration = Duration::from_millis(150);
+const MORE: Duration = Duration::from_millis(200);
 
 /// Where a client comes from, where it goes, and who it is.
 #[derive(Debug)]
