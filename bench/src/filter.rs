@@ -58,7 +58,10 @@ pub fn run(options: &Options) -> anyhow::Result<String> {
     progress.finish_and_clear();
 
     let rounds = options.rounds();
-    let progress = self::progress("measuring requests", rounds * specimens.len());
+    let progress = self::progress(
+        "measuring requests",
+        rounds * specimens.iter().filter(|it| !it.variant.indispensable()).count(),
+    );
     let (costs, shared) = rounds::measure(&mut specimens, rounds, || progress.inc(1))?;
     progress.finish_and_clear();
     drop(specimens);

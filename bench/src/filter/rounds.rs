@@ -15,35 +15,28 @@ pub(super) struct Cost {
     pub(super) added: Spread,
 }
 
+/// So many specimens take their turns before those that others are compared with take theirs again.
+const BETWEEN: usize = 8;
+
 /// Measures every specimen once in each round, every second round backwards, so that what changes slowly concerns
-/// all alike. Returns why the threads had no processors of their own, if they had none.
+/// all alike. Those that others are compared with are measured again and again in a round, because what is wrong with
+/// them is wrong with all. Returns why the threads had no processors of their own, if they had none.
 ///
 /// # Errors
 /// When an Envoy ends, or answers otherwise than it should.
 pub(super) fn measure(
     specimens: &mut [Specimen],
     rounds: usize,
-    mut step: impl FnMut() + Send,
+    step: impl FnMut() + Send,
 ) -> anyhow::Result<(Vec<Cost>, Option<anyhow::Error>)> {
     let claimed = specimens.iter().try_for_each(Specimen::claim);
-    let mut samples: Vec<Vec<f64>> = vec![Vec::new(); specimens.len()];
     // On a thread of its own, because its priority is inherited by whatever it starts.
-    let claimed = std::thread::scope(|scope| {
-        let work = scope.spawn(|| -> anyhow::Result<_> {
-            let claimed = claimed.and_then(|()| processor::claim_for_this_thread(processor::CLIENT));
-            for round in 0..rounds {
-                let mut turns: Vec<_> = specimens.iter_mut().zip(&mut samples).collect();
-                if round % 2 == 1 {
-                    turns.reverse();
-                }
-                for (specimen, samples) in turns {
-                    samples.push(specimen.sample()?);
-                    step();
-                }
-            }
-            Ok(claimed.err())
-        });
-        work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    let work = || {
+        let claimed = claimed.and_then(|()| processor::claim_for_this_thread(processor::CLIENT));
+        Ok::<_, anyhow::Error>((samples(specimens, rounds, step)?, claimed.err()))
+    };
+    let (samples, shared) = std::thread::scope(|scope| {
+        scope.spawn(work).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
     let variants: Vec<Variant> = specimens.iter().map(|specimen| specimen.variant).collect();
     let costs = variants.iter().zip(&samples).filter_map(|(variant, own)| {
@@ -56,5 +49,42 @@ pub(super) fn measure(
         };
         Some(Cost { variant: *variant, whole: Spread::of(own.iter().copied())?, added })
     });
-    Ok((costs.collect(), claimed))
+    Ok((costs.collect(), shared))
+}
+
+/// For each specimen, a sample of each round.
+fn samples(
+    specimens: &mut [Specimen],
+    rounds: usize,
+    mut step: impl FnMut(),
+) -> anyhow::Result<Vec<Vec<f64>>> {
+    let mut samples: Vec<Vec<f64>> = vec![Vec::new(); specimens.len()];
+    for round in 0..rounds {
+        let mut turns: Vec<(&mut Specimen, Vec<f64>, &mut Vec<f64>)> = specimens
+            .iter_mut()
+            .zip(&mut samples)
+            .map(|(specimen, all)| (specimen, Vec::new(), all))
+            .collect();
+        let (mut compared, mut others): (Vec<_>, Vec<_>) =
+            turns.iter_mut().partition(|(specimen, ..)| specimen.variant.indispensable());
+        if round % 2 == 1 {
+            others.reverse();
+        }
+        let mut groups: Vec<_> = others.chunks_mut(BETWEEN).collect();
+        if groups.is_empty() {
+            groups.push(&mut []);
+        }
+        for group in groups {
+            for (specimen, found, _) in
+                compared.iter_mut().map(|turn| &mut **turn).chain(group.iter_mut().map(|turn| &mut **turn))
+            {
+                found.push(specimen.sample()?);
+            }
+            group.iter().for_each(|_| step());
+        }
+        for (_, found, all) in turns {
+            all.extend(Spread::of(found).map(|found| found.median));
+        }
+    }
+    Ok(samples)
 }

@@ -23,7 +23,7 @@ const WORKERS: u16 = 4;
 const SILENCE: Duration = Duration::from_millis(150);
 
 /// How often a configuration is taken.
-const TIMES: u64 = 7;
+const TIMES: u64 = 4;
 
 /// The time to take a configuration.
 #[derive(Clone, Copy, Debug)]
