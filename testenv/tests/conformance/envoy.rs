@@ -2,23 +2,24 @@
 
 mod client;
 mod configuration;
+mod departure;
 mod proxy;
 #[path = "../shared/tls.rs"]
 mod tls;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use bookend_engine::Verdict;
+use bookend_engine::{End, Verdict};
 use bookend_testenv::Stand;
 use bookend_testenv::certificate::Identity;
 use bookend_testenv::envoy::Verifier;
 use bookend_testenv::token::Signer;
 use bookend_testing::question::{Head, Tokens};
-use bookend_testing::vehicle::proxied;
+use bookend_testing::vehicle::{proxied, sending};
 use bookend_testing::{Answer, Corpus, Judged, Question, Seen, Traffic, Vehicle, World};
 
 use crate::{ONE_TOKEN, audited};
@@ -30,21 +31,25 @@ use proxy::{Logged, Proxy};
 /// the corpus. Connections come from the address that the case says, with the certificate that the case says; Envoy
 /// answers itself what the filter lets pass. A new policy is a new filter configuration for running Envoys.
 ///
-/// Requests meet the module among HTTP filters, streams among network filters.
+/// Requests meet the module among HTTP filters, streams among network filters. What a case asks of the source's filter
+/// (S60) goes through other Envoys, each in a namespace of its own: requests meet the module there where their endpoint is
+/// chosen, and an answer behind it.
 ///
 /// Tokens are signed here and verified by Envoy, in the way of Istio's `RequestAuthentication`.
 ///
 /// Envoy leaves paths as they come here, which Istio's Envoys do not: what the filter makes of them is in question.
 pub(crate) struct Envoy {
     // Before the namespace they live in.
-    proxies: BTreeMap<String, Proxy>,
-    stand: Stand,
+    proxies: BTreeMap<(End, String), Proxy>,
+    arrivals: Stand,
+    /// By the name of the source.
+    departures: BTreeMap<String, Stand>,
     module: PathBuf,
     signer: Signer,
     verifier: Verifier,
     identities: BTreeMap<Vec<String>, Identity>,
-    /// Where connections are opened to.
-    endpoints: Vec<SocketAddr>,
+    /// Where connections are opened to, by the end that is asked.
+    endpoints: Vec<(End, SocketAddr)>,
     world: Option<Arc<World>>,
     /// How many streams there were.
     streams: u16,
@@ -64,7 +69,8 @@ impl Envoy {
             .map(|expectation| &expectation.question)
             .filter(|question| question.traffic != Traffic::Packet)
             .collect();
-        let endpoints = questions.iter().map(|q| SocketAddr::new(q.destination.address, q.port)).collect();
+        let endpoint = |q: &&Question| (q.end, SocketAddr::new(q.destination.address, q.port));
+        let endpoints = questions.iter().map(endpoint).collect();
         let tokens = questions.iter().filter_map(|question| match &question.traffic {
             Traffic::Request { tokens: Tokens::Verified(tokens), .. } => Some(tokens),
             _ => None,
@@ -80,17 +86,18 @@ impl Envoy {
     /// # Errors
     /// When this is not root, or Envoy or the module are not there.
     pub(crate) fn at(
-        mut endpoints: Vec<SocketAddr>,
+        mut endpoints: Vec<(End, SocketAddr)>,
         signer: Signer,
         verifier: Verifier,
     ) -> anyhow::Result<Self> {
-        let stand = Stand::new("corpus")?;
-        let module = stand.module("bookend_filter.wasm")?;
+        let arrivals = Stand::new("corpus")?;
+        let module = arrivals.module("bookend_filter.wasm")?;
         endpoints.sort_unstable();
         endpoints.dedup();
         Ok(Self {
             proxies: BTreeMap::new(),
-            stand,
+            arrivals,
+            departures: BTreeMap::new(),
             module,
             signer,
             verifier,
@@ -101,31 +108,57 @@ impl Envoy {
         })
     }
 
-    /// The name under which the Envoy of the question's destination runs, with the policies of this world in force.
+    /// The namespace in which the question is asked.
+    fn stand(&self, (end, name): &(End, String)) -> anyhow::Result<&Stand> {
+        match end {
+            End::Destination => Ok(&self.arrivals),
+            End::Source => self.departures.get(name).context("a namespace"),
+        }
+    }
+
+    /// The same; made if it is not there yet.
+    fn place(&mut self, question: &Question) -> anyhow::Result<&Stand> {
+        let key = key(question);
+        if key.0 == End::Source && !self.departures.contains_key(&key.1) {
+            let stand = Stand::new("departure")?;
+            stand.own(Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 6).into())?;
+            self.departures.insert(key.1.clone(), stand);
+        }
+        self.stand(&key)
+    }
+
+    /// Sees to it that the Envoy that is asked runs, with the policies of this world in force.
     fn ready(&mut self, question: &Question) -> anyhow::Result<()> {
         let world = Arc::clone(self.world.as_ref().context("no world was entered")?);
-        let name = &question.destination.name;
-        if let Some(proxy) = self.proxies.get_mut(name) {
+        let key = key(question);
+        if let Some(proxy) = self.proxies.get_mut(&key) {
             return proxy.enter(&world, &self.module);
         }
+        let (end, name) = &key;
+        let stand = self.stand(&key)?;
         let workload = world.workload(name).context("a workload")?;
-        let own = workload.instances.iter().flat_map(|instance| &instance.addresses).copied();
-        let own: Vec<_> = own.collect();
-        for address in &own {
-            self.stand.own(*address)?;
+        let mut endpoints: Vec<_> =
+            self.endpoints.iter().filter(|(of, _)| of == end).map(|(_, endpoint)| *endpoint).collect();
+        if *end == End::Destination {
+            let own: Vec<_> = workload.instances.iter().flat_map(|instance| &instance.addresses).collect();
+            endpoints.retain(|endpoint| own.contains(&&endpoint.ip()));
+        }
+        for endpoint in &endpoints {
+            stand.own(endpoint.ip())?;
         }
         let number = u16::try_from(self.proxies.len())?;
         let parts = configuration::Parts {
             workload,
-            endpoints: self.endpoints.iter().filter(|e| own.contains(&e.ip())).copied().collect(),
+            end: *end,
+            endpoints,
             admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 15_000 + number)),
-            identity: self.stand.authority().issue(&world.spiffe_id(workload))?,
-            authority: self.stand.authority().certificate(),
+            identity: stand.authority().issue(&world.spiffe_id(workload))?,
+            authority: stand.authority().certificate(),
             verifier: &self.verifier,
-            directory: self.stand.directory().join(format!("filter-{number}")),
+            directory: stand.directory().join(format!("filter-{number}")),
         };
-        let proxy = Proxy::start(&self.stand, &parts, &self.module, &world)?;
-        self.proxies.insert(name.clone(), proxy);
+        let proxy = Proxy::start(stand, &parts, &self.module, &world)?;
+        self.proxies.insert(key, proxy);
         Ok(())
     }
 
@@ -153,7 +186,7 @@ impl Envoy {
         }
         if !self.identities.contains_key(names) {
             let texts: Vec<&str> = names.iter().map(String::as_str).collect();
-            self.identities.insert(names.to_vec(), self.stand.authority().issue_to_all(&texts)?);
+            self.identities.insert(names.to_vec(), self.arrivals.authority().issue_to_all(&texts)?);
         }
         Ok(self.identities.get(names).cloned())
     }
@@ -174,7 +207,15 @@ impl Vehicle for Envoy {
         let Some(seen) = question.seen() else {
             return Ok(Judged::NotApplicable("packets are the kernel's business"));
         };
-        if let Err(reason) = proxied(&world, question) {
+        // At the source a workload speaks to its own proxy, and shows nothing.
+        let (own, seen) = match question.end {
+            End::Destination => (proxied(&world, question), seen.clone()),
+            End::Source => {
+                let address = Some(question.source.address);
+                (sending(&world, question), Seen { uri_sans: Vec::new(), address })
+            }
+        };
+        if let Err(reason) = own {
             return Ok(Judged::NotApplicable(reason));
         }
         match seen.address {
@@ -182,11 +223,11 @@ impl Vehicle for Envoy {
             Some(address) if address.to_canonical() != address => {
                 return Ok(Judged::NotApplicable("Envoy shows no IPv4-mapped addresses"));
             }
-            Some(address) => self.stand.own(address)?,
+            Some(address) => self.place(question)?.own(address)?,
         }
         match &question.traffic {
-            Traffic::Request { head, tokens, .. } => self.request(question, seen, head, tokens),
-            _ => self.stream(question, seen),
+            Traffic::Request { head, tokens, .. } => self.request(question, &seen, head, tokens),
+            _ => self.stream(question, &seen),
         }
     }
 }
@@ -205,7 +246,7 @@ impl Envoy {
     }
 
     fn proxy(&self, question: &Question) -> anyhow::Result<&Proxy> {
-        self.proxies.get(&question.destination.name).context("an Envoy")
+        self.proxies.get(&key(question)).context("an Envoy")
     }
 
     /// Opens a connection and waits for what Envoy says to it.
@@ -217,13 +258,13 @@ impl Envoy {
         self.streams = self.streams.wrapping_add(1);
         let proxy = self.proxy(question)?;
         let end = proxy.end()?;
-        let (peer, heard) = self.stand.namespace().run(|| client.listen())??;
+        let (peer, heard) = self.stand(&key(question))?.namespace().run(|| client.listen())??;
         let verdict = match heard.as_slice() {
             b"" => Verdict::Deny,
             configuration::GREETING => Verdict::Allow,
             other => bail!("`{}` is not what Envoy says to streams", other.escape_ascii()),
         };
-        answer(verdict, proxy.logged(end, "stream", peer)?)
+        answer(question.end, verdict, proxy.logged(end, "stream", peer)?)
     }
 
     fn request(
@@ -253,7 +294,7 @@ impl Envoy {
         };
         let proxy = self.proxy(question)?;
         let end = proxy.end()?;
-        let (peer, response) = self.stand.namespace().run(|| client.ask(&message))??;
+        let (peer, response) = self.stand(&key(question))?.namespace().run(|| client.ask(&message))??;
         let Some(response) = response else { return Ok(Judged::Refused("Envoy closes the connection")) };
         let ours = response.header(DETAILS_HEADER).is_some_and(|details| details.starts_with("bookend_"));
         match response.status {
@@ -266,18 +307,30 @@ impl Envoy {
         let details = logged.details.as_deref().unwrap_or_default();
         // Envoy answers gRPC with the status 200, whatever is said.
         let verdict = match (response.status, details.split('{').next()) {
-            (200, Some("direct_response")) => Verdict::Allow,
+            (200, Some("direct_response" | "via_upstream")) => Verdict::Allow,
             (_, Some("bookend_denied")) => Verdict::Deny,
             (status, _) => bail!("status {status}, because `{details}`: {}", response.text()),
         };
         let call = response.header("grpc-status");
         anyhow::ensure!(verdict == Verdict::Allow || matches!(call, None | Some("7")), "call: {call:?}");
-        answer(verdict, logged)
+        answer(question.end, verdict, logged)
     }
 }
 
-/// What the filter said, by the log.
-fn answer(verdict: Verdict, logged: Logged) -> anyhow::Result<Judged> {
+/// The Envoy that is asked: before the destination, or behind the source.
+fn key(question: &Question) -> (End, String) {
+    let party = match question.end {
+        End::Destination => &question.destination,
+        End::Source => &question.source,
+    };
+    (question.end, party.name.clone())
+}
+
+/// What the filter said, by the log. Behind a workload it may say nothing, and lets pass (S61).
+fn answer(end: End, verdict: Verdict, logged: Logged) -> anyhow::Result<Judged> {
+    if (end, verdict, &logged.rule) == (End::Source, Verdict::Allow, &None) {
+        return Ok(Answer::left_to_the_kernel().into());
+    }
     let audit = audited(logged.audit.as_deref())?;
     Ok(Answer::new(verdict, logged.rule.context("no rule was attached")?).with(audit).into())
 }

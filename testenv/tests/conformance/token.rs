@@ -62,7 +62,7 @@ impl Scene {
             verifier = verifier.tolerant();
         }
         let endpoint = SocketAddr::from(([10, 0, 0, 2], 80));
-        let mut envoy = Envoy::at(vec![endpoint], Signer::new().unwrap(), verifier.clone()).unwrap();
+        let mut envoy = Envoy::at(vec![(End::Destination, endpoint)], Signer::new().unwrap(), verifier.clone()).unwrap();
         envoy.enter(&Arc::new(World::compile(&[DOCUMENTS]).unwrap())).unwrap();
         Self { envoy, signer, verifier }
     }

@@ -3,11 +3,13 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use bookend_engine::Workload;
+use bookend_engine::{End, Workload};
 use bookend_testenv::certificate::Identity;
 use bookend_testenv::envoy::Verifier;
 use bookend_testenv::envoy::plugin::{self, Layer};
 use serde_json::{Value, json};
+
+use super::departure;
 
 /// What Envoy says to a stream that the filter lets pass.
 pub(super) const GREETING: &[u8] = b"passed";
@@ -21,7 +23,9 @@ const STREAM_PORTS: std::ops::Range<u16> = 20_000..20_200;
 /// What the bootstrap of a workload's proxy is made of.
 pub(super) struct Parts<'p> {
     pub(super) workload: &'p Workload,
-    /// Where it listens.
+    /// The end at which the filter stands.
+    pub(super) end: End,
+    /// Where it listens. What leaves its workload is taken where it wants to go.
     pub(super) endpoints: Vec<SocketAddr>,
     pub(super) admin: SocketAddr,
     pub(super) identity: Identity,
@@ -73,9 +77,14 @@ pub(super) fn bootstrap(parts: &Parts<'_>) -> Value {
             chain(parts, false, &stream(parts)),
             chain(parts, true, &requests(parts)),
             chain(parts, false, &requests(parts)),
+            departure::arrival(),
         ],
     });
-    plugin::bootstrap(parts.admin, own, &[listener], &[])
+    let clusters = match parts.end {
+        End::Destination => Vec::new(),
+        End::Source => vec![departure::cluster(parts)],
+    };
+    plugin::bootstrap(parts.admin, own, &[listener], &clusters)
 }
 
 /// Network filters behind the one that knows the peer.
@@ -89,8 +98,10 @@ fn chain(parts: &Parts<'_>, tls: bool, chain: &Chain) -> Value {
     if let (Some(matched), Some(ports)) = (matched.as_object_mut(), &chain.ports) {
         matched.insert("source_ports".to_owned(), json!(ports));
     }
-    let filters: Vec<Value> =
-        [plugin::facts_of_connections()].into_iter().chain(chain.filters.clone()).collect();
+    let filters: Vec<Value> = [plugin::facts_of_connections(), departure::goal()]
+        .into_iter()
+        .chain(chain.filters.clone())
+        .collect();
     let mut value = json!({ "filter_chain_match": matched, "filters": filters });
     if let (Some(value), true) = (value.as_object_mut(), tls) {
         let socket = plugin::server_tls(&parts.identity, parts.authority, &[]);
@@ -112,10 +123,28 @@ fn stream(parts: &Parts<'_>) -> Chain {
     Chain { ports: Some(STREAM_PORTS.collect()), filters: vec![filter, greeting] }
 }
 
+/// A route that answers everything.
+pub(super) fn here() -> Value {
+    json!({ "virtual_hosts": [{
+        "name": "all",
+        "domains": ["*"],
+        "routes": [
+            { "match": { "connect_matcher": {} }, "direct_response": { "status": 200 } },
+            { "match": { "prefix": "" }, "direct_response": { "status": 200 } },
+        ],
+    }] })
+}
+
 /// Requests reach the filter as they are sent, and whatever it lets pass is answered.
 fn requests(parts: &Parts<'_>) -> Chain {
-    let filters =
-        [parts.verifier.filter(), plugin::discovered(&filter(&parts.directory, Layer::Http), Layer::Http)];
+    let mut filters = vec![parts.verifier.filter()];
+    let routes = match parts.end {
+        End::Destination => {
+            filters.push(plugin::discovered(&filter(&parts.directory, Layer::Http), Layer::Http));
+            here()
+        }
+        End::Source => departure::there(),
+    };
     let manager = plugin::manager(
         &filters,
         &json!({
@@ -137,14 +166,7 @@ fn requests(parts: &Parts<'_>) -> Chain {
                     { "header": { "key": DETAILS_HEADER, "value": "%RESPONSE_CODE_DETAILS%" } },
                 ],
             }] },
-            "route_config": { "virtual_hosts": [{
-                "name": "all",
-                "domains": ["*"],
-                "routes": [
-                    { "match": { "connect_matcher": {} }, "direct_response": { "status": 200 } },
-                    { "match": { "prefix": "" }, "direct_response": { "status": 200 } },
-                ],
-            }] },
+            "route_config": routes,
         }),
     );
     Chain { ports: None, filters: vec![manager] }

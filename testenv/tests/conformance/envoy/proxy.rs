@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use bookend_engine::{End, FilterEnd};
 use bookend_testenv::envoy::plugin::{self, Layer, Wasm};
 use bookend_testenv::{Running, Stand};
 use bookend_testing::World;
@@ -24,6 +25,7 @@ pub(super) struct Proxy {
     running: Running,
     directory: PathBuf,
     version: u64,
+    end: End,
     world: Arc<World>,
 }
 
@@ -48,10 +50,10 @@ impl Proxy {
         let directory = parts.directory.clone();
         fs::create_dir_all(&directory)?;
         fs::write(configuration::log(&directory), "")?;
-        publish(&directory, 1, module, world)?;
+        publish(&directory, 1, parts.end, module, world)?;
         let options = ["--concurrency", "1", "--log-level", "warning", "--file-flush-interval-msec", "1"];
         let running = stand.start_with(&configuration::bootstrap(parts), &options)?;
-        Ok(Self { running, directory, version: 1, world: Arc::clone(world) })
+        Ok(Self { running, directory, version: 1, end: parts.end, world: Arc::clone(world) })
     }
 
     /// Puts the policies of a world in force, if they are not yet.
@@ -61,7 +63,7 @@ impl Proxy {
         }
         let before = self.reloads()?;
         self.version += 1;
-        publish(&self.directory, self.version, module, world)?;
+        publish(&self.directory, self.version, self.end, module, world)?;
         self.running.await_that("the change of a filter", || {
             let now = self.reloads().map_err(|error| bookend_testenv::Error::new(error.to_string()))?;
             Ok(now.iter().all(|(name, count)| before.get(name).is_none_or(|old| count > old)))
@@ -70,14 +72,14 @@ impl Proxy {
         Ok(())
     }
 
-    /// How often each filter was replaced; fails if one was refused.
+    /// How often each filter was accepted; fails if one was refused.
     fn reloads(&self) -> anyhow::Result<BTreeMap<String, u64>> {
         let counters = self.running.statistics("extension_config_discovery")?;
         let refused = |(name, count): &(String, u64)| {
             *count > 0 && (name.ends_with(".config_fail") || name.ends_with(".update_rejected"))
         };
         ensure!(!counters.iter().any(refused), "Envoy refused the filter: {}", self.running.log());
-        Ok(counters.into_iter().filter(|(name, _)| name.ends_with(".config_reload")).collect())
+        Ok(counters.into_iter().filter(|(name, _)| name.ends_with(".update_success")).collect())
     }
 
     /// The end of the log, for [`Proxy::logged`].
@@ -109,9 +111,13 @@ impl Proxy {
 
 /// Writes the filter's configuration where Envoy watches for it, for both layers. What is let pass is to be seen as well
 /// as what is not.
-fn publish(directory: &Path, version: u64, module: &Path, world: &World) -> anyhow::Result<()> {
+fn publish(directory: &Path, version: u64, end: End, module: &Path, world: &World) -> anyhow::Result<()> {
     let mut configuration = world.configuration.clone();
     configuration.settings.access_log.allowed = true;
+    configuration.settings.end = match end {
+        End::Destination => FilterEnd::Destination,
+        End::Source => FilterEnd::Source,
+    };
     let filter = Wasm::new(module, String::from_utf8(configuration.to_json()?)?);
     for layer in [Layer::Http, Layer::Network] {
         let directory = configuration::filter(directory, layer);
