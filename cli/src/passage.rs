@@ -7,6 +7,7 @@ mod place;
 mod point;
 mod proxy;
 mod residual;
+mod told;
 mod words;
 
 use std::net::IpAddr;
@@ -28,6 +29,7 @@ use point::Watch;
 pub(crate) use point::{Answer, Judged, Layer, Point, Rehearsed, default_tier};
 pub(crate) use proxy::certificate;
 pub(crate) use residual::Residual;
+pub(crate) use told::Told;
 
 /// One connection and every verdict about it.
 #[derive(Clone, Debug, Serialize)]

@@ -1,11 +1,13 @@
 //! `bookend diff`
 
+mod beside;
 mod json;
 mod text;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use beside::Beside;
 use bookend_analysis::{Difference, Name, Side};
 
 use crate::exit::{Exit, Stopped};
@@ -24,7 +26,9 @@ thousands of workloads take seconds.
 
 Conditions on requests are compared as they are written; where they are written differently, requests are made up for \
 each of them and tried on both sides. Where none shows a difference, the change is listed as undecided, and counts as one \
-that may open something: no change of conditions is ever passed over.",
+that may open something: no change of conditions is ever passed over.
+
+What refused peers are told, and what a `Reporting` document says, changes no verdict; it is told all the same.",
     after_long_help = "\
 Examples:
   What would this edit of the policy change?
@@ -75,11 +79,13 @@ impl Diff {
             Side { program: &sides.old.compiled.program, inventory: &sides.old.compiled.inventory },
             Side { program: &sides.new.compiled.program, inventory: &sides.new.compiled.inventory },
         );
+        let beside = Beside::new(&sides);
         match self.output {
-            Format::Json => output::print_json(&json::Answer::new(&difference, &sides))?,
+            Format::Json => output::print_json(&json::Answer::new(&difference, &sides, &beside))?,
             Format::Text => {
                 let limit = if self.all { usize::MAX } else { text::MAX_SHOWN };
-                output::print(&text::render(&difference, &sides, limit, Stream::Out.has_colours()))?;
+                let verdicts = text::render(&difference, &sides, limit, Stream::Out.has_colours());
+                output::print(&(beside.text() + &verdicts))?;
             }
         }
         let opens = difference.changes.iter().any(|change| change.detail.kind.opens());

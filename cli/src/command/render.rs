@@ -3,10 +3,11 @@
 use std::fmt;
 
 use anyhow::Context;
+use bookend_engine::FilterEnd;
 use bookend_plan::Plan;
 use serde::Serialize;
 
-use crate::exit::Exit;
+use crate::exit::{Exit, Stopped};
 use crate::output::{self, Format};
 use crate::sources::Files;
 
@@ -17,12 +18,16 @@ use crate::sources::Files;
 Print what a layer is given: the filter's configuration, or the kernel's tables.
 
 The filter's configuration is the same for every proxy; it is what goes into the plugin's configuration in Envoy or \
-in Istio's WasmPlugin. The kernel's tables are those of a host that has the interfaces which the inventory names; \
+in Istio's WasmPlugin. Filters of inbound traffic and of gateways enforce the destination's end, which is the default and \
+judges for both; filters of outbound traffic get theirs by `--end source`. The kernel's tables are those of a host that has the interfaces which the inventory names; \
 names stand where the tables have numbers.",
     after_long_help = "\
 Examples:
   The configuration for Bookinfo's proxies:
     bookend render -f examples/bookinfo --target filter -o json
+
+  The configuration for filters of outbound traffic:
+    bookend render -f examples/bookinfo --target filter --end source -o json
 
   What the kernel would enforce on the host where Bookinfo runs:
     bookend render -f examples/bookinfo --target kernel"
@@ -34,6 +39,11 @@ pub(crate) struct Render {
     /// The layer
     #[arg(long, value_enum)]
     target: Target,
+
+    /// The end that the filter enforces: `destination` where it stands before its workload, or in a gateway; `source` where
+    /// it judges what its workload sends
+    #[arg(long, value_enum)]
+    end: Option<End>,
 
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
@@ -48,6 +58,23 @@ enum Target {
     Kernel,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum End {
+    /// What comes in, for both ends: the default.
+    Destination,
+    /// What goes out, for the source only.
+    Source,
+}
+
+impl From<End> for FilterEnd {
+    fn from(end: End) -> Self {
+        match end {
+            End::Destination => Self::Destination,
+            End::Source => Self::Source,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 enum Notation {
     #[default]
@@ -58,13 +85,22 @@ enum Notation {
 impl Render {
     /// Runs the command.
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
+        if self.end.is_some() && self.target != Target::Filter {
+            return Err(Stopped::usage(
+                "`--end` is about filters, and the kernel enforces both; leave it out",
+            ));
+        }
         let format = match self.output {
             Notation::Json => Format::Json,
             Notation::Yaml => Format::Text,
         };
         let compiled = self.files.compile(format)?.compiled;
         match self.target {
-            Target::Filter => self.print(&compiled.configuration())?,
+            Target::Filter => {
+                let mut configuration = compiled.configuration();
+                configuration.settings.end = self.end.map(FilterEnd::from).unwrap_or_default();
+                self.print(&configuration)?;
+            }
             Target::Kernel => self.print(&Plan::build(&compiled.program, &compiled.inventory, &[])?)?,
         }
         Ok(Exit::Fine)

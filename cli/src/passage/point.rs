@@ -5,7 +5,7 @@ use bookend_engine::{
 };
 use serde::Serialize;
 
-use super::Near;
+use super::{Near, Told};
 use crate::sources::{Documents, Place};
 
 /// What enforces.
@@ -66,6 +66,9 @@ pub(crate) struct Judged {
     pub(crate) near: Vec<Near>,
     /// What would decide here if rules in audit mode were enforced, where that differs.
     pub(crate) audit: Option<Rehearsed>,
+    /// What the proxy answers, where it refuses a request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) answer: Option<Told>,
     /// What was tried; for the residual.
     #[serde(skip)]
     pub(crate) trace: Explanation,
@@ -145,6 +148,7 @@ impl Judged {
             passed_by: passed_by.filter(passes).cloned().collect(),
             near: Vec::new(),
             audit: None,
+            answer: None,
             trace,
         }
     }

@@ -5,7 +5,7 @@ use bookend_engine::{
     decide, rehearse,
 };
 
-use super::{Answer, Judged, Layer, Pair, Point, Rehearsed, Watch, near, only_opens};
+use super::{Answer, Judged, Layer, Pair, Point, Rehearsed, Told, Watch, near, only_opens};
 use crate::sources::Documents;
 use crate::traffic::{Payload, Traffic};
 
@@ -66,6 +66,10 @@ fn asked(
     let judgement = decide(program, &connection, exchange, &mut watch);
     let (end, decision) = judgement.deciding();
     let mut judged = Judged::new(end, decision, watch.explanation(), documents);
+    judged.answer = traffic
+        .payload
+        .request()
+        .and_then(|request| Told::new(decision.verdict, decision.cause, request, documents));
     judged.audit = rehearse(program, &connection, exchange, &judgement, &mut NoTrace).map(|rehearsed| {
         let (end, decision) = rehearsed.deciding();
         Rehearsed::new(end, decision, documents)

@@ -1,6 +1,6 @@
 //! `bookend explain`
 
-use crate::{root, run};
+use crate::{data, root, run};
 
 fn explain(arguments: &[&str]) -> String {
     run(&root(), &[&["explain", "-f", "examples/bookinfo"], arguments].concat()).transcript()
@@ -44,6 +44,34 @@ explained! {
     a_port_that_cannot_be_told_is_asked_for: ["--from", "ratings", "--to", "192.0.2.33"];
     icmp_has_no_port: ["--from", "ratings", "--to", "details", "--protocol", "icmp", "--port", "7"];
     http_is_not_udp: ["--from", "ratings", "--to", "details", "--protocol", "udp", "--path", "/"];
+}
+
+#[test]
+fn a_refusal_tells_what_the_peer_is_answered() {
+    let asked = |policy: &str, path: &str, more: &[&str]| {
+        let files =
+            ["explain", "-f", policy, "-i", "world.yaml", "--from", "web", "--to", "shop", "--port", "80"];
+        let run = run(&data("answered"), &[&files[..], &["--path", path], more].concat());
+        assert_eq!(run.code, Some(3), "{}", run.transcript());
+        run.out
+    };
+    let line =
+        |text: String| text.lines().find(|line| line.starts_with("The peer")).unwrap_or_default().to_owned();
+    assert_eq!(line(asked("old", "/old/a", &[])), "The peer is answered 410 `gone for good`");
+    assert_eq!(
+        line(asked("new", "/old/a", &[])),
+        "The peer is answered 308 without a body with `location: /new`"
+    );
+    assert_eq!(
+        line(asked("new", "/private/a", &[])),
+        "The peer is answered 403 `denied by policy: default/shop/nobody-from-web`"
+    );
+    assert_eq!(line(asked("old", "/", &["--method", "PUT"])), "The peer is answered 403 `denied by policy`");
+    let grpc = ["--method", "PUT", "-H", "content-type: application/grpc"];
+    assert_eq!(line(asked("old", "/", &grpc)), "The peer is answered gRPC status 7 `denied by policy`");
+    let json: serde_json::Value = serde_json::from_str(&asked("new", "/old/a", &["-o", "json"])).unwrap();
+    let answer = json.pointer("/0/points/2/answer").unwrap();
+    assert_eq!(*answer, serde_json::json!({ "status": 308, "body": "", "headers": { "location": "/new" } }));
 }
 
 #[test]

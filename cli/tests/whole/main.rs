@@ -59,6 +59,21 @@ fn a_change_that_only_closes_is_fine() {
 }
 
 #[test]
+fn what_refused_peers_are_told_and_settings_are_compared_too() {
+    let told = |arguments: &[&str]| {
+        transcript(&data("answered"), &[&["diff", "old", "new", "-i", "world.yaml"], arguments].concat())
+    };
+    insta::assert_snapshot!(told(&[]));
+    insta::assert_snapshot!(told(&["-o", "json"]));
+}
+
+#[test]
+fn another_answer_opens_nothing() {
+    let told = transcript(&data("answered"), &["diff", "new", "new", "-i", "world.yaml"]);
+    assert_eq!(told, "exit code: 0\n\nNo connection and no request gets another verdict.\n");
+}
+
+#[test]
 fn standard_input_is_read_once() {
     let twice = transcript(&root(), &["diff", "-", "-"]);
     assert_eq!(
@@ -131,7 +146,7 @@ fn what_the_page_about_these_commands_shows_is_what_they_print() {
     let directory = Path::new(env!("CARGO_BIN_EXE_bookend")).parent().unwrap();
     let path = format!("{}:{}", directory.display(), std::env::var("PATH").unwrap());
     let blocks: Vec<_> = page.split("```console\n").skip(1).collect();
-    assert_eq!(blocks.len(), 3, "one for each command");
+    assert_eq!(blocks.len(), 4, "one for each command, and two for `diff`");
     for block in blocks {
         let (block, _) = block.split_once("```").unwrap();
         let (command, expected) = block.split_once('\n').unwrap();

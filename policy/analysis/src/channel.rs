@@ -1,8 +1,8 @@
 //! What one bundle of sources may do toward one destination: asked of the engine, port by port.
 
 use bookend_engine::{
-    Action, Cause, Connection, End, Endpoint, Exchange, Judgement, NoTrace, Outcome as Fared, Program,
-    Protocol, Rule, Trace, Verdict, decide, decide_end,
+    Action, Cause, Connection, End, Endpoint, Exchange, Identity, Judgement, NoTrace, Outcome as Fared,
+    Program, Protocol, Rule, Trace, Verdict, decide, decide_end,
 };
 
 use crate::course::{Course, Step};
@@ -92,6 +92,15 @@ impl<'s> Channel<'s> {
 
     pub(crate) fn connection(&self, protocol: Protocol, port: u16) -> Connection<'s> {
         Connection { source: self.source.clone(), destination: self.destination.clone(), protocol, port }
+    }
+
+    /// Whether a filter gets to see what travels on it.
+    pub(crate) fn meets_filter(&self, connection: &Connection<'_>) -> bool {
+        let proxied = match &self.destination.identity {
+            Identity::Workload(workload) => workload.proxied,
+            _ => false,
+        };
+        proxied && connection.protocol == Protocol::Tcp
     }
 
     pub(crate) fn judge(&self, connection: &Connection<'_>, exchange: Exchange<'_>) -> Judgement<'_> {

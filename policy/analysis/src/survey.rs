@@ -4,7 +4,7 @@ mod ends;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use bookend_engine::{Action, Connection, End, Mode, Protocol, Rule};
+use bookend_engine::{Action, Connection, End, Exchange, Mode, Protocol, Rule, Verdict};
 
 use crate::channel::Channel;
 use crate::course::Step;
@@ -42,6 +42,11 @@ pub enum Finding<'s> {
         rule: &'s str,
         /// The rules that allow the rest; none where no isolation denies it.
         by: BTreeSet<&'s str>,
+    },
+    /// Whom the rule denies is stopped by the kernel, before a proxy could give them the rule's answer.
+    Unanswered {
+        /// Its id.
+        rule: &'s str,
     },
     /// The isolation leaves workloads no way to ask for names.
     NoDns {
@@ -91,6 +96,8 @@ struct Part<'s> {
     live: bool,
     /// It means traffic, at an end that it governs.
     matched: bool,
+    /// It decides about requests, or may, on connections that the packet layer lets pass.
+    answers: bool,
     /// What decides where it could.
     before: BTreeSet<&'s str>,
     /// What decides in the same way where it does not.
@@ -131,6 +138,9 @@ pub fn survey(side: Side<'_>) -> Vec<Finding<'_>> {
     if effort == 0 {
         return findings;
     }
+    let unconditional = |rule: &&Rule| rule.answer.is_some() && conditions(rule).is_empty();
+    let answering: BTreeSet<&str> =
+        side.program.rules().iter().filter(unconditional).map(|rule| rule.id.as_str()).collect();
     for (rule, part) in parts {
         if duplicates.contains_key(rule) {
             continue;
@@ -139,6 +149,9 @@ pub fn survey(side: Side<'_>) -> Vec<Finding<'_>> {
             findings.push(Finding::Unreachable { rule, by: part.before });
         } else if part.reached && !part.live {
             findings.push(Finding::Moot { rule, by: part.instead });
+        }
+        if part.reached && !part.answers && answering.contains(rule) {
+            findings.push(Finding::Unanswered { rule });
         }
     }
     if asks_names {
@@ -155,7 +168,9 @@ fn walk<'s>(
     parts: &mut BTreeMap<&'s str, Part<'s>>,
 ) {
     let enforced = || channel.rules.iter().filter(|rule| rule.mode == Mode::Enforce);
-    let settled = |rule: &&&Rule| parts.get(rule.id.as_str()).is_some_and(|part| part.live);
+    let settled = |rule: &&&Rule| {
+        parts.get(rule.id.as_str()).is_some_and(|part| part.live && (part.answers || rule.answer.is_none()))
+    };
     if enforced().all(|rule| settled(&rule)) {
         return;
     }
@@ -163,16 +178,21 @@ fn walk<'s>(
     for segment in segments(&channel.rules, &seen) {
         let (protocol, port) = segment.sample();
         let connection = channel.connection(protocol, port);
+        let answering = channel.rules.iter().any(|rule| rule.answer.is_some());
+        let passes = || channel.judge(&connection, Exchange::Packet).verdict() == Verdict::Allow;
+        let arrives = answering && channel.meets_filter(&connection) && passes();
         for end in End::BOTH {
-            note(channel, end, &connection, parts);
+            note(channel, end, &connection, arrives, parts);
         }
     }
 }
 
+/// Notes the part that each rule has at an end; `arrives` says whether a proxy gets to see requests.
 fn note<'s>(
     channel: &Channel<'s>,
     end: End,
     connection: &Connection<'_>,
+    arrives: bool,
     parts: &mut BTreeMap<&'s str, Part<'s>>,
 ) {
     let course = channel.course(end, connection);
@@ -182,6 +202,7 @@ fn note<'s>(
         let Step::Rule { rule, certain } = step else { continue };
         let part = parts.entry(&rule.id).or_default();
         part.reached = true;
+        part.answers |= arrives;
         let is_live = live.steps.contains(step);
         // Only an allow rule misleads: who reads it thinks that nothing else is allowed.
         part.live |= is_live || *certain || rule.action != Action::Allow || conditions(rule).is_empty();

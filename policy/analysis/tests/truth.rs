@@ -155,6 +155,7 @@ fn hold(world: &World, asked: &[&bookend_testing::Question], about: &str) -> BTr
     let mut alike: Vec<(&str, &str, Program)> = Vec::new();
     let mut never: BTreeSet<&str> = BTreeSet::new();
     let mut nameless: BTreeSet<Name<'_>> = BTreeSet::new();
+    let mut unanswered: BTreeSet<&str> = BTreeSet::new();
     let address = |name: &Name<'_>| {
         let workload = world.inventory.workload(name.namespace, name.name).unwrap();
         workload.instances.iter().flat_map(|instance| instance.addresses.clone()).collect::<Vec<_>>()
@@ -173,6 +174,10 @@ fn hold(world: &World, asked: &[&bookend_testing::Question], about: &str) -> BTr
             Finding::Moot { rule, .. } => {
                 alike.push(("moot", rule, without(rule)));
                 "moot"
+            }
+            Finding::Unanswered { rule } => {
+                unanswered.insert(rule);
+                "unanswered"
             }
             Finding::NoDns { workloads, .. } => {
                 nameless.extend(workloads);
@@ -224,7 +229,7 @@ fn hold(world: &World, asked: &[&bookend_testing::Question], about: &str) -> BTr
         };
         *kinds.entry(kind).or_default() += 1;
     }
-    if alike.is_empty() && nameless.is_empty() {
+    if alike.is_empty() && nameless.is_empty() && unanswered.is_empty() {
         return kinds;
     }
     let nameless: BTreeSet<IpAddr> = nameless.iter().flat_map(address).collect();
@@ -234,6 +239,12 @@ fn hold(world: &World, asked: &[&bookend_testing::Question], about: &str) -> BTr
         let told = || format!("{about}\n{connection:?}\n{judgement:?}");
         for id in ids(&judgement) {
             assert!(!never.contains(id), "`{id}` decides: {}", told());
+        }
+        // Whom the rule means: who can be told.
+        let known = matches!(connection.source.identity, Identity::Workload(_));
+        if known && unanswered.contains(judgement.deciding().1.cause.id()) {
+            let packet = decide(&world.program, connection, Exchange::Packet, &mut NoTrace);
+            assert_eq!(packet.verdict(), Verdict::Deny, "is answered: {}", told());
         }
         for (kind, rule, program) in &alike {
             let other = decide(program, connection, exchange, &mut NoTrace);
@@ -276,7 +287,8 @@ fn no_warning_about_a_world_of_the_corpus_is_false() {
 fn no_warning_about_rules_without_effect_is_false() {
     let world = World::compile(&[include_str!("../../../cli/tests/advised/documents.yaml")]).unwrap();
     let kinds = hold(&world, &[], "advised");
-    for kind in ["duplicate", "unreachable", "moot", "indistinct", "no address", "no such port"] {
+    for kind in ["duplicate", "unreachable", "moot", "indistinct", "no address", "no such port", "unanswered"]
+    {
         assert!(kinds.contains_key(kind), "{kind} is not in {kinds:?}");
     }
 }

@@ -99,6 +99,13 @@ fn diagnostic(finding: &Finding<'_>, compiled: &Compiled) -> Option<Diagnostic> 
             "narrow the rule without conditions, or drop the conditions".to_owned(),
             by.iter().find_map(|id| first(id, "allows the connection whatever the request")),
         ),
+        Finding::Unanswered { rule } => (
+            Code::UnseenAnswer,
+            place(rule)?,
+            format!("nobody gets the answer of `{rule}`: the kernel drops what it denies"),
+            "give the rule HTTP conditions, or remove `answer`".to_owned(),
+            None,
+        ),
         Finding::NoDns { isolation, workloads } => (
             Code::NoDns,
             place(isolation)?,

@@ -5,13 +5,14 @@ use bookend_analysis::{
 };
 use serde::Serialize;
 
+use super::beside::{Answered, Beside, Set};
 use super::{Sides, known_to_one};
 use crate::sources::{Documents, Place};
 
 /// Everything that changes.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Answer {
+pub(super) struct Answer<'d> {
     /// Whether anything opens, or may.
     opens: bool,
     changes: Vec<OneChange>,
@@ -19,6 +20,10 @@ pub(super) struct Answer {
     only_old: Vec<String>,
     /// Workloads that only the new inventory has.
     only_new: Vec<String>,
+    /// Rules that answer otherwise.
+    answers: &'d [Answered<'d>],
+    /// Settings with another value.
+    settings: &'d [Set],
 }
 
 #[derive(Serialize)]
@@ -73,8 +78,8 @@ struct By {
     at: Option<Place>,
 }
 
-impl Answer {
-    pub(super) fn new(difference: &Difference<'_>, sides: &Sides) -> Self {
+impl<'d> Answer<'d> {
+    pub(super) fn new(difference: &Difference<'_>, sides: &Sides, beside: &'d Beside<'d>) -> Self {
         let (old, new) = known_to_one(difference);
         let one = |change: &Change<'_>| {
             let Detail { kind, before, after, opens, closes } = &change.detail;
@@ -94,6 +99,8 @@ impl Answer {
             changes: difference.changes.iter().map(one).collect(),
             only_old: old.iter().map(ToString::to_string).collect(),
             only_new: new.iter().map(ToString::to_string).collect(),
+            answers: &beside.answers,
+            settings: &beside.settings,
         }
     }
 }

@@ -78,6 +78,9 @@ pub(crate) fn body(passage: &Passage, default_tier: &str) -> String {
     );
     text.push('\n');
     text.push_str(&table(&passage.points));
+    if let Some(told) = decisive(passage).and_then(|judged| judged.answer.as_ref()) {
+        let _ = writeln!(text, "\nThe peer is answered {told}");
+    }
     if let Some(judged) = decisive(passage)
         && !judged.passed_by.is_empty()
     {
