@@ -131,6 +131,7 @@ fn statuses(policy: &'static str) -> (Vec<u16>, String) {
     let scene = plan.start();
     let ask = |path: &str| scene.dial(WEB).get(path, &[]).status;
     let mut statuses = vec![ask("/before"), ask("/!"), ask("/after"), ask("/after")];
+    assert_eq!(scene.logged("/!")["details"], "wasm_fail_stream");
     if policy == "FAIL_RELOAD" {
         // A new machine is made at the first request after a second or more.
         let served = || Ok(ask("/later") == 200);

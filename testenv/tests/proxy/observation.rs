@@ -2,7 +2,7 @@
 
 use bookend_testenv::Stand;
 use bookend_testenv::envoy::plugin::Wasm;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::reload::decisions;
 use crate::scene::{ECHO, ECHO_PLAIN, INVENTORY, POLICY, Plan, Scene, WEB, configuration, usual};
@@ -20,13 +20,35 @@ spec:
     http: [{ methods: [POST] }]
 "#;
 
-fn scene(name: &str, documents: &[&str], settings: &serde_json::Value) -> Scene {
+fn scene(name: &str, documents: &[&str], settings: &Value) -> Scene {
     let stand = Stand::new(name).unwrap();
     let module = stand.module("bookend_filter.wasm").unwrap();
     Plan::with(stand, &Wasm::new(module, configuration(documents, settings))).start()
 }
 
 const POST: &str = "POST /open/1 HTTP/1.1\r\nhost: server\r\ncontent-length: 0\r\n\r\n";
+
+/// What an operator is told to tell Envoy, so that rules are labels.
+fn advice() -> Value {
+    let page = include_str!("../../../docs/operations.md");
+    let block = page.split("```json\n").find(|block| block.contains("stats_config")).unwrap();
+    let block: Value = serde_json::from_str(block.split("```").next().unwrap()).unwrap();
+    block["stats_config"].clone()
+}
+
+#[test]
+fn prometheus_reads_rules_as_labels_where_envoy_is_told_to() {
+    let mut plan = Plan::new("labels");
+    plan.statistics = advice();
+    let scene = plan.start();
+    scene.dial(WEB).get("/closed", &[]);
+    let text = || scene.envoy.admin("/stats/prometheus");
+    let line = r#"bookend_rule_denied{rule="default/p/isolate[0]"} 1"#;
+    scene.envoy.await_that("a label", || Ok(text()?.contains("bookend_requests_denied{} 1"))).unwrap();
+    let text = text().unwrap();
+    let found: Vec<_> = text.lines().filter(|line| line.contains("bookend_rule")).collect();
+    assert!(found.contains(&line), "{found:#?}");
+}
 
 #[test]
 fn prometheus_reads_what_was_decided() {
@@ -153,7 +175,7 @@ fn the_log_of_decisions_is_sampled_and_bounded() {
 #[test]
 fn a_configuration_tells_its_revision() {
     let scene = Plan::new("revision").start();
-    let revision: serde_json::Value = serde_json::from_str(&usual()).unwrap();
+    let revision: Value = serde_json::from_str(&usual()).unwrap();
     let revision = revision["revision"].as_str().unwrap();
     assert!(scene.envoy.log().contains(&format!("bookend: enforcing revision `{revision}`")));
 }

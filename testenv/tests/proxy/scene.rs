@@ -87,8 +87,8 @@ pub(crate) struct Plan {
     pub(crate) options: Value,
     /// Fields of the node's metadata, in place of the workload's.
     pub(crate) metadata: Option<Value>,
-    /// Filters of clusters.
-    pub(crate) clusters: Vec<Value>,
+    /// What Envoy is told of statistics.
+    pub(crate) statistics: Value,
 }
 
 /// A configuration of the module by documents, with what it may tell.
@@ -117,8 +117,8 @@ impl Plan {
     /// With this filter in both layers.
     pub(crate) fn with(stand: Stand, wasm: &Wasm) -> Self {
         let (requests, streams) = (wasm.filter(Layer::Http), wasm.filter(Layer::Network));
-        let (before, clusters) = (Vec::new(), Vec::new());
-        Self { stand, requests, streams, before, options: json!({}), metadata: None, clusters }
+        let (before, options, statistics) = (Vec::new(), json!({}), json!({}));
+        Self { stand, requests, streams, before, options, metadata: None, statistics }
     }
 
     /// The module that was built, where Envoy may read it.
@@ -184,17 +184,17 @@ impl Plan {
                 "explicit_http_config": { "http2_protocol_options": {} },
             },
         });
-        let mut clusters = vec![
+        let clusters = [
             plugin::cluster("web", web),
             over_http2,
             plugin::cluster("echo", echo),
             plugin::cluster("banner", banner),
         ];
-        clusters.extend(self.clusters.clone());
         let labels = json!({ "app": "server" });
         let admin = "127.0.0.1:15000".parse().unwrap();
         let mut bootstrap =
             plugin::bootstrap(admin, ("default", "server", &labels), &self.listeners(), &clusters);
+        bootstrap["stats_config"] = self.statistics.clone();
         if let Some(metadata) = &self.metadata {
             bootstrap["node"]["metadata"] = metadata.clone();
         }
