@@ -39,11 +39,9 @@ pub(super) fn serve(mut requests: impl Read, mut answers: TcpStream) -> Vec<Mess
                 }
                 // Both ends share a table; whoever cannot follow it understands nothing any more.
                 let Ok(fields) = decoder.decode(&head) else { break };
-                let trailers = messages.contains_key(&frame.stream);
-                if !trailers {
-                    messages.insert(frame.stream, message(fields));
-                }
-                let tunnel = messages.get(&frame.stream).is_some_and(|it| it.method == b"CONNECT");
+                let tunnel = fields.iter().any(|(name, value)| name == b":method" && value == b"CONNECT");
+                // What comes later on the same stream are trailers.
+                messages.entry(frame.stream).or_insert_with(|| message(fields));
                 if ends || tunnel { respond(&mut answers, frame.stream, !tunnel) } else { Ok(()) }
             }
             DATA => {
@@ -71,8 +69,10 @@ fn message(fields: Vec<(Vec<u8>, Vec<u8>)>) -> Message {
     let (special, fields): (Vec<_>, Vec<_>) =
         fields.into_iter().partition(|(name, _)| name.starts_with(b":"));
     let mut special: BTreeMap<_, _> = special.into_iter().collect();
+    let method = special.remove(&b":method"[..]).unwrap_or_default();
     Message {
-        method: special.remove(&b":method"[..]).unwrap_or_default(),
+        // RFC 8441, 5: to whoever serves the path it is the GET of a websocket.
+        method: if special.contains_key(&b":protocol"[..]) { b"GET".to_vec() } else { method },
         target: special.remove(&b":path"[..]),
         authority: special.remove(&b":authority"[..]),
         fields,
