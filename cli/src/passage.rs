@@ -192,12 +192,6 @@ impl Passage {
     pub(crate) fn allows(&self) -> bool {
         self.verdict == bookend_engine::Verdict::Allow.name()
     }
-
-    /// Whether the proxy was asked about a request.
-    pub(crate) fn meets_filter(&self) -> bool {
-        self.request.is_some()
-            && self.points.iter().any(|p| p.layer == Layer::Proxy && matches!(p.answer, Answer::Judged(_)))
-    }
 }
 
 /// Whether only the packet that opens the connection is asked about.

@@ -5,8 +5,6 @@ use bookend_lang::TestRequest;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::exit::Stopped;
-
 /// An HTTP request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -102,14 +100,6 @@ impl RequestOptions {
             headers: self.headers.clone(),
             claims: self.claims.as_ref().map_or_else(single, |Tokenized(tokens)| tokens.clone()),
         })
-    }
-
-    /// The request, which must be there.
-    ///
-    /// # Errors
-    /// When no path is given.
-    pub(crate) fn required(&self) -> anyhow::Result<Request> {
-        self.request().ok_or_else(|| Stopped::usage("a request needs a path; say it with `--path`"))
     }
 }
 

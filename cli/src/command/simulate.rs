@@ -12,20 +12,20 @@ use serde::Serialize;
 
 use super::explain::asked_port;
 use crate::exit::Exit;
-use crate::filter::{Filter, Ruled};
+use crate::filter::{Ask, Filter, Ruled};
 use crate::output::{self, Format};
 use crate::passage::{Pair, Places};
-use crate::progress::Progress;
 use crate::request::{Request, RequestOptions};
 use crate::sources::Files;
 use crate::subject::{Directory, Party};
 use crate::traffic::{Ends, Parties, Payload, Traffic, Transport};
 
-/// Put a request through the filter's own module, as a proxy would
+/// Put a request or a connection through the filter's own module, as a proxy would
 #[derive(Debug, clap::Args)]
 #[command(
     long_about = "\
-Put a request through the filter's own module, as a proxy would.
+Put a request through the filter's own module, as a proxy would; without a path, a TCP connection on which something \
+else is sent.
 
 The module is the very file that proxies load. It runs here with the configuration that `bookend render --target \
 filter` prints, as the sidecar of the destination; the source speaks mutual TLS with its own SPIFFE id if it has a \
@@ -37,6 +37,9 @@ Examples:
 
   May it write one, without mutual TLS?
     bookend simulate -f examples/bookinfo --from reviews-v2 --to ratings --method POST --path /ratings/7 --plaintext
+
+  May it send something that is not HTTP?
+    bookend simulate -f examples/bookinfo --from reviews-v2 --to ratings
 
 Exit code: 0 if the filter lets it pass, 3 if not; of several workloads, if any is refused."
 )]
@@ -76,7 +79,9 @@ struct Simulation {
     labels: (String, String),
     port: u16,
     plaintext: bool,
-    request: Request,
+    /// Without it, something is sent that is no request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<Request>,
     /// `allow` or `deny`.
     verdict: &'static str,
     /// The id that the filter attaches to the request for access logs.
@@ -102,7 +107,7 @@ struct Response {
 impl Simulate {
     /// Runs the command.
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
-        let request = self.request.required()?;
+        let payload = self.request.request().map_or(Payload::Stream, Payload::Request);
         let documents = self.files.compile(self.output)?;
         let directory = Directory::new(&documents.compiled);
         let Parties { from, to, port, called } = self.ends.resolve(&directory)?;
@@ -111,7 +116,7 @@ impl Simulate {
             family: None,
             port: asked_port(Transport::Tcp, port, &to, &called, &documents)?,
             message: None,
-            payload: Payload::Request(request.clone()),
+            payload,
             plaintext: self.ends.plaintext,
             called,
         };
@@ -123,18 +128,17 @@ impl Simulate {
             );
         }
         let places = Places::new(from.parties.iter().chain(&to.parties), &documents)?;
-        let mut filter = Filter::load(self.module.as_deref(), &documents)?;
-        let mut progress = Progress::new("simulated", from.parties.len() * to.parties.len());
-        let mut simulations = Vec::new();
+        let filter = Filter::load(self.module.as_deref(), &documents)?;
+        let mut pairs = Vec::new();
         for destination in &to.parties {
             for source in &from.parties {
-                let pair = Pair::new(source, destination, &traffic, &places)?;
-                let ruled = filter.judge(&pair, &traffic, &request)?;
-                simulations.push(Simulation::new(&pair, &traffic, &request, ruled));
-                progress.step();
+                pairs.push(Pair::new(source, destination, &traffic, &places)?);
             }
         }
-        drop(progress);
+        let asks: Vec<_> = pairs.iter().map(|pair| Ask { pair, traffic: &traffic }).collect();
+        let answers = filter.judge(&asks, "simulated")?;
+        let simulations: Vec<_> =
+            pairs.iter().zip(answers).map(|(pair, ruled)| Simulation::new(pair, &traffic, ruled)).collect();
         match self.output {
             Format::Json => output::print_json(&simulations)?,
             Format::Text => output::print(&self.text(&simulations))?,
@@ -148,7 +152,11 @@ impl Simulate {
             let Simulation { labels: (from, to), request, verdict, rule, response, stopped, logs, .. } =
                 simulation;
             let verdict = if *verdict == "allow" { "allowed" } else { "denied" };
-            let mut text = format!("{from} → {to}, {} {}: {verdict}\n", request.method, request.path);
+            let what = match request {
+                Some(request) => format!("{} {}", request.method, request.path),
+                None => "a connection".to_owned(),
+            };
+            let mut text = format!("{from} → {to}, {what}: {verdict}\n");
             if let Some(rule) = rule {
                 let _ = writeln!(text, "  rule     {rule}");
             }
@@ -173,7 +181,7 @@ impl Simulate {
 }
 
 impl Simulation {
-    fn new(pair: &Pair<'_>, traffic: &Traffic, request: &Request, ruled: Ruled) -> Self {
+    fn new(pair: &Pair<'_>, traffic: &Traffic, ruled: Ruled) -> Self {
         let Ruled { verdict, rule, response, stopped, logs } = ruled;
         Self {
             from: pair.from.name.clone(),
@@ -183,7 +191,7 @@ impl Simulation {
             labels: (pair.from.label(), pair.to.label()),
             port: pair.port,
             plaintext: traffic.plaintext,
-            request: request.clone(),
+            request: traffic.payload.request().cloned(),
             verdict: verdict.name(),
             rule,
             response: response.map(Response::from),

@@ -9,7 +9,7 @@ use bookend_lang::Diagnostic;
 use super::Packets;
 use super::case::{Case, cases, diagnostic, suite_title, title, wrong};
 use super::outcome::{Failure, Outcome, PacketReport, Report, Requests, Seen, differences};
-use crate::filter::Filter;
+use crate::filter::{Ask, Filter};
 use crate::output::Format;
 use crate::passage::{Answer, FIRST_PORT, Judged, Kernel, Layer, Pair, Passage, Places, frame, local};
 use crate::progress::Progress;
@@ -100,22 +100,19 @@ impl Judge<'_> {
         Err(self.refused(unsound))
     }
 
-    /// Puts every request through the filter's module; how many there were.
+    /// Puts every request and every stream through the filter's module; how many there were.
     fn requests(&self, attempts: &[Attempt<'_>]) -> anyhow::Result<usize> {
-        let asked: Vec<_> = attempts.iter().filter(|attempt| attempt.passage.meets_filter()).collect();
+        let point = |attempt: &'_ Attempt<'_>| at(&attempt.passage, Layer::Proxy, End::Destination).is_some();
+        let asked: Vec<_> = attempts.iter().filter(|attempt| point(attempt)).collect();
         if asked.is_empty() {
             return Ok(0);
         }
-        let mut filter = Filter::load(self.module, self.documents)?;
-        let mut progress = Progress::new("put through the filter", asked.len());
-        for Attempt { case, pair, passage } in &asked {
-            progress.step();
-            let (Some(request), Some(judged)) =
-                (case.traffic.payload.request(), at(passage, Layer::Proxy, End::Destination))
-            else {
-                continue;
-            };
-            let ruled = filter.judge(pair, &case.traffic, request)?;
+        let filter = Filter::load(self.module, self.documents)?;
+        let asks: Vec<_> =
+            asked.iter().map(|Attempt { case, pair, .. }| Ask { pair, traffic: &case.traffic }).collect();
+        let answers = filter.judge(&asks, "put through the filter")?;
+        for (Attempt { case, passage, .. }, ruled) in asked.iter().zip(answers) {
+            let Some(judged) = at(passage, Layer::Proxy, End::Destination) else { continue };
             let rule = ruled.rule.as_deref().unwrap_or("nothing");
             agree("the filter's module", ruled.verdict, rule, judged, case)?;
         }
