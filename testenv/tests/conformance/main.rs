@@ -26,15 +26,6 @@ fn check(mut vehicle: impl Vehicle) {
     assert!(report.verdict().is_ok(), "{report}");
 }
 
-/// The answer of a filter that refused a request with this body.
-fn refusal(body: &[u8]) -> anyhow::Result<Answer> {
-    let text = String::from_utf8_lossy(body);
-    match text.trim_end().strip_prefix("denied by bookend: ") {
-        Some(id) => Ok(Answer::new(Verdict::Deny, id)),
-        None => anyhow::bail!("`{text}` is no refusal of the filter"),
-    }
-}
-
 /// What the filter attached of what is only audited, if it attached something.
 fn audited(attached: Option<&str>) -> anyhow::Result<Audit> {
     let Some(text) = attached else { return Ok(Audit::Silent) };
