@@ -19,6 +19,7 @@ RUST_MIN=1.95 # keep equal to `rust-version` in Cargo.toml; scripts/check-layers
 RUST_CROSS=1.95.0
 LLVM=22
 BPF_LINKER=0.13.0
+BINARYEN_MIN=108
 ENVOY=1.40.0
 KERNEL_MIN=6.6
 

@@ -35,6 +35,7 @@ macro_rules! integers {
 integers!(u16, u32, i32);
 
 impl Read for String {
+    #[inline(never)]
     fn read(value: Value<'_>) -> Result<Self, Mismatch> {
         value.text().map(Self::from)
     }
@@ -71,7 +72,7 @@ impl<T: Read> Read for Arc<T> {
 impl<T: Read> Read for Vec<T> {
     fn read(value: Value<'_>) -> Result<Self, Mismatch> {
         let elements = value.elements()?;
-        let mut list = Self::with_capacity(elements.clone().count());
+        let mut list = Self::with_capacity(elements.len());
         for (position, element) in elements.enumerate() {
             list.push(T::read(element).map_err(|mismatch| mismatch.at(position))?);
         }

@@ -104,6 +104,7 @@ impl<'t> Value<'t> {
         Ok(members)
     }
 
+    #[inline(never)]
     fn fill(self, members: &mut [Member<'t>]) -> Result<(), Mismatch> {
         // Members mostly come in the order in which they are asked for.
         let mut next = 0;
@@ -133,9 +134,19 @@ impl<'t> Value<'t> {
 #[derive(Clone)]
 pub(crate) struct Values<'t>(&'t [Node<'t>]);
 
+impl Values<'_> {
+    /// How many there are.
+    #[inline(never)]
+    pub(crate) fn len(&self) -> usize {
+        self.clone().count()
+    }
+}
+
 impl<'t> Iterator for Values<'t> {
     type Item = Value<'t>;
 
+    // Small code, and called where every type is read.
+    #[inline(never)]
     fn next(&mut self) -> Option<Value<'t>> {
         let (node, rest) = self.0.split_first()?;
         let count = match node {
