@@ -64,14 +64,10 @@ fn with_filter<T>(refused: T, callback: impl FnOnce(&mut Filter) -> T) -> T {
 #[unsafe(no_mangle)]
 extern "C" fn proxy_abi_version_0_2_1() {}
 
-/// The first call. Nothing here panics; should it ever, the log says where, and the proxy sees a trap.
+/// The first call: there is nothing to prepare. Nothing here panics; should anything ever, the module traps, and the proxy says so
+/// and does as its failure policy says.
 #[unsafe(no_mangle)]
-extern "C" fn _initialize() {
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map_or("nowhere", |location| location.file());
-        Envoy.log(Level::Error, &["bookend: panic in ", place].concat());
-    }));
-}
+extern "C" fn _initialize() {}
 
 /// A plugin, which has no parent, or a stream of a plugin.
 #[unsafe(no_mangle)]
