@@ -160,9 +160,7 @@ impl HttpState {
     fn code(&self) -> Option<i64> {
         match &self.local {
             Some(local) if self.response.forwarded.headers.is_none() => Some(i64::from(local.status)),
-            _ => {
-                std::str::from_utf8(value(self.response.headers.as_deref()?, b":status")?).ok()?.parse().ok()
-            }
+            _ => std::str::from_utf8(value(self.sent_headers()?, b":status")?).ok()?.parse().ok(),
         }
     }
 }

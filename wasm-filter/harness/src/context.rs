@@ -53,6 +53,8 @@ pub(crate) struct HttpState {
     pub(crate) held: bool,
     /// The answer that took effect.
     pub(crate) local: Option<LocalResponse>,
+    /// The headers of an answer that went past the filters.
+    pub(crate) direct: Option<Vec<Header>>,
     pub(crate) reset: bool,
     /// `proxy_on_log` runs: the headers of both directions can be read and nothing be changed.
     pub(crate) logging: bool,
@@ -151,7 +153,16 @@ impl HttpState {
 
     /// The response's headers, likewise.
     pub(crate) fn response_headers(&self) -> Option<&[Header]> {
-        (self.response.headers_open || self.logging).then_some(self.response.headers.as_deref()).flatten()
+        match (self.response.headers_open, self.logging) {
+            (true, _) => self.response.headers.as_deref(),
+            (false, true) => self.sent_headers(),
+            (false, false) => None,
+        }
+    }
+
+    /// The headers that the peer got.
+    pub(crate) fn sent_headers(&self) -> Option<&[Header]> {
+        self.direct.as_deref().or(self.response.headers.as_deref())
     }
 }
 

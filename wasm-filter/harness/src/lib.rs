@@ -21,14 +21,25 @@
 //! ```
 //!
 //! # What it does
-//! The ABI of versions 0.2.0 and 0.2.1 with the statuses, encodings and order of callbacks of Envoy's own host
-//! (`proxy-wasm-cpp-host` and `source/extensions/common/wasm`). A trap, an endless loop and a memory that grows
-//! without bound are errors; afterwards the instance refuses work, as a failed VM does in Envoy.
+//! The ABI of versions 0.2.0 and 0.2.1 with the statuses, encodings and order of callbacks of Envoy 1.40, as a plugin that
+//! records everything saw them there (`testenv/tests/differential`):
+//!
+//! * HTTP streams with bodies, trailers and responses; a module may stop, resume, change, answer and reset them. An
+//!   answer becomes what Envoy makes of it, for gRPC and HEAD too.
+//! * TCP connections, downstream and upstream data, their end.
+//! * Time, where [`Instance::advance`] says that it passes: the module's timer, and the answers of an [`Answerer`] to its
+//!   calls to other services.
+//! * Metrics, logs, data and queues that instances share ([`Shared`]), the plugin's own end.
+//! * Attributes: those that follow from headers, from the stream and from the plugin are made here, all others the
+//!   caller gives.
+//!
+//! A trap, an endless loop and a memory that grows without bound are errors; afterwards the instance refuses work, as a
+//! failed VM does in Envoy.
 //!
 //! # What it does not
-//! It knows no policy. It offers no attribute on its own: the caller says what Envoy would know. It plays the
-//! request's headers only (no bodies, trailers, responses or TCP streams), calls no other service, and offers
-//! no WASI: a module that imports it is refused by the name of what is missing.
+//! It knows no policy, no routes and no clusters. It calls no service that speaks gRPC, has none of Envoy's foreign functions but
+//! `clear_route_cache`, which has nothing to do here, and offers no WASI: a module that imports it is refused by the name of what is
+//! missing. What other filters of a proxy add is not there: a connection manager's `date` and `server`, for example.
 
 mod attributes;
 mod call;

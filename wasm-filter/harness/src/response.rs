@@ -83,7 +83,7 @@ pub(crate) fn grpc_of_http(status: u32) -> i32 {
 fn percent_encoded(text: &[u8]) -> Vec<u8> {
     let mut encoded = Vec::with_capacity(text.len());
     for &byte in text {
-        if byte < b' ' || byte >= b'~' || byte == b'%' {
+        if !(b' '..b'~').contains(&byte) || byte == b'%' {
             encoded.extend_from_slice(format!("%{byte:02X}").as_bytes());
         } else {
             encoded.push(byte);

@@ -17,7 +17,7 @@ const CALL_RESPONSE_TRAILERS: u32 = 7;
 const LAST: u32 = 7;
 
 /// The map that the first parameter names, to be read; none if it is not there at the moment.
-fn readable<'h>(host: &'h Host, arguments: &Arguments<'_>) -> Result<Option<&'h Vec<Header>>, Status> {
+fn readable<'h>(host: &'h Host, arguments: &Arguments<'_>) -> Result<Option<&'h [Header]>, Status> {
     let number = arguments.word(0);
     if number > LAST {
         return Err(Status::BadArgument);
@@ -25,15 +25,16 @@ fn readable<'h>(host: &'h Host, arguments: &Arguments<'_>) -> Result<Option<&'h 
     let http = host.contexts.get(&host.context_id()).and_then(Context::as_http);
     let response = host.calls.current.as_ref();
     Ok(match number {
-        CALL_RESPONSE_HEADERS => response.and_then(|response| response.headers.as_ref()),
-        CALL_RESPONSE_TRAILERS => response.and_then(|response| response.trailers.as_ref()),
+        CALL_RESPONSE_HEADERS => response.and_then(|response| response.headers.as_deref()),
+        CALL_RESPONSE_TRAILERS => response.and_then(|response| response.trailers.as_deref()),
         number => http.and_then(|http| {
             let (request, response, logging) = (&http.request, &http.response, http.logging);
             match number {
-                REQUEST_HEADERS if request.headers_open || logging => request.headers.as_ref(),
-                RESPONSE_HEADERS if response.headers_open || logging => response.headers.as_ref(),
-                REQUEST_TRAILERS if request.trailers_open && !logging => request.trailers.as_ref(),
-                RESPONSE_TRAILERS if response.trailers_open || logging => response.trailers.as_ref(),
+                REQUEST_HEADERS if request.headers_open || logging => request.headers.as_deref(),
+                RESPONSE_HEADERS if logging => http.sent_headers(),
+                RESPONSE_HEADERS if response.headers_open => response.headers.as_deref(),
+                REQUEST_TRAILERS if request.trailers_open && !logging => request.trailers.as_deref(),
+                RESPONSE_TRAILERS if response.trailers_open || logging => response.trailers.as_deref(),
                 _ => None,
             }
         }),

@@ -307,7 +307,7 @@ impl Instance {
         if http.response.headers.is_some() {
             // The filters have seen the service's headers: this goes past all of them.
             http.response.course = context::Course::Running;
-            http.response.headers = Some(headers.clone());
+            http.direct = Some(headers.clone());
             http.response.forwarded =
                 Message { headers: Some(headers), body, trailers: None, complete: true };
             return Ok(());
