@@ -1,5 +1,6 @@
 //! The shipped module in real Envoys.
 
+mod build;
 mod client;
 mod configuration;
 mod departure;
@@ -27,6 +28,8 @@ use client::{Client, Message};
 use configuration::DETAILS_HEADER;
 use proxy::{Logged, Proxy};
 
+pub(crate) use build::Build;
+
 /// One Envoy for each workload that connections are opened to, all in one network namespace that has every address of
 /// the corpus. Connections come from the address that the case says, with the certificate that the case says; Envoy
 /// answers itself what the filter lets pass. A new policy is a new filter configuration for running Envoys.
@@ -44,6 +47,7 @@ pub(crate) struct Envoy {
     arrivals: Stand,
     /// By the name of the source.
     departures: BTreeMap<String, Stand>,
+    build: Build,
     module: PathBuf,
     signer: Signer,
     verifier: Verifier,
@@ -60,7 +64,7 @@ impl Envoy {
     ///
     /// # Errors
     /// When this is not root, or Envoy or the module are not there.
-    pub(crate) fn new(corpus: &Corpus) -> anyhow::Result<Self> {
+    pub(crate) fn new(build: Build, corpus: &Corpus) -> anyhow::Result<Self> {
         let questions: Vec<&Question> = corpus
             .sections
             .iter()
@@ -78,7 +82,7 @@ impl Envoy {
         let issuers = tokens.flatten().map(|claims| issuer(claims).map(str::to_owned));
         let signer = Signer::new()?;
         let verifier = Verifier::new(signer.key_set(), issuers);
-        Self::at(endpoints, signer, verifier)
+        Self::at(build, endpoints, signer, verifier)
     }
 
     /// Makes the namespace and an authority, for Envoys that listen at `endpoints` and verify tokens.
@@ -86,18 +90,20 @@ impl Envoy {
     /// # Errors
     /// When this is not root, or Envoy or the module are not there.
     pub(crate) fn at(
+        build: Build,
         mut endpoints: Vec<(End, SocketAddr)>,
         signer: Signer,
         verifier: Verifier,
     ) -> anyhow::Result<Self> {
         let arrivals = Stand::new("corpus")?;
-        let module = arrivals.module("bookend_filter.wasm")?;
+        let module = arrivals.module(build.file())?;
         endpoints.sort_unstable();
         endpoints.dedup();
         Ok(Self {
             proxies: BTreeMap::new(),
             arrivals,
             departures: BTreeMap::new(),
+            build,
             module,
             signer,
             verifier,
@@ -148,6 +154,7 @@ impl Envoy {
         }
         let number = u16::try_from(self.proxies.len())?;
         let parts = configuration::Parts {
+            build: self.build,
             workload,
             end: *end,
             endpoints,
@@ -194,7 +201,7 @@ impl Envoy {
 
 impl Vehicle for Envoy {
     fn name(&self) -> &'static str {
-        "module in Envoy"
+        self.build.name()
     }
 
     fn enter(&mut self, world: &Arc<World>) -> anyhow::Result<()> {

@@ -50,5 +50,10 @@ fn the_programs_in_the_kernel_keep_what_the_corpus_promises() {
 
 #[test]
 fn the_module_in_envoy_keeps_what_the_corpus_promises() {
-    check(envoy::Envoy::new(&Corpus::load().unwrap()).unwrap());
+    check(envoy::Envoy::new(envoy::Build::Wasm, &Corpus::load().unwrap()).unwrap());
+}
+
+#[test]
+fn the_dynamic_module_in_envoy_keeps_what_the_corpus_promises() {
+    check(envoy::Envoy::new(envoy::Build::Native, &Corpus::load().unwrap()).unwrap());
 }

@@ -10,7 +10,7 @@ use bookend_testing::question::{Head, Tokens};
 use bookend_testing::{Answer, Judged, Party, Question, Seen, Traffic, Vehicle, World};
 use serde_json::{Value, json};
 
-use crate::envoy::Envoy;
+use crate::envoy::{Build, Envoy};
 
 const GOOD: &str = "https://issuer.test";
 const BANNED: &str = "https://banned.test";
@@ -62,7 +62,13 @@ impl Scene {
             verifier = verifier.tolerant();
         }
         let endpoint = SocketAddr::from(([10, 0, 0, 2], 80));
-        let mut envoy = Envoy::at(vec![(End::Destination, endpoint)], Signer::new().unwrap(), verifier.clone()).unwrap();
+        let mut envoy = Envoy::at(
+            Build::Wasm,
+            vec![(End::Destination, endpoint)],
+            Signer::new().unwrap(),
+            verifier.clone(),
+        )
+        .unwrap();
         envoy.enter(&Arc::new(World::compile(&[DOCUMENTS]).unwrap())).unwrap();
         Self { envoy, signer, verifier }
     }

@@ -9,7 +9,7 @@ use bookend_testenv::envoy::Verifier;
 use bookend_testenv::envoy::plugin::{self, Layer};
 use serde_json::{Value, json};
 
-use super::departure;
+use super::{Build, departure};
 
 /// What Envoy says to a stream that the filter lets pass.
 pub(super) const GREETING: &[u8] = b"passed";
@@ -22,6 +22,7 @@ const STREAM_PORTS: std::ops::Range<u16> = 20_000..20_200;
 
 /// What the bootstrap of a workload's proxy is made of.
 pub(super) struct Parts<'p> {
+    pub(super) build: Build,
     pub(super) workload: &'p Workload,
     /// The end at which the filter stands.
     pub(super) end: End,
@@ -71,7 +72,7 @@ pub(super) fn bootstrap(parts: &Parts<'_>) -> Value {
                 "@type": "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
             },
         }],
-        "access_log": access(&parts.directory, "stream"),
+        "access_log": access(parts, "stream"),
         "filter_chains": [
             chain(parts, true, &stream(parts)),
             chain(parts, false, &stream(parts)),
@@ -98,10 +99,11 @@ fn chain(parts: &Parts<'_>, tls: bool, chain: &Chain) -> Value {
     if let (Some(matched), Some(ports)) = (matched.as_object_mut(), &chain.ports) {
         matched.insert("source_ports".to_owned(), json!(ports));
     }
-    let filters: Vec<Value> = [plugin::facts_of_connections(), departure::goal()]
-        .into_iter()
-        .chain(chain.filters.clone())
-        .collect();
+    let filters: Vec<Value> =
+        [plugin::node_of_connections(), plugin::facts_of_connections(), departure::goal()]
+            .into_iter()
+            .chain(chain.filters.clone())
+            .collect();
     let mut value = json!({ "filter_chain_match": matched, "filters": filters });
     if let (Some(value), true) = (value.as_object_mut(), tls) {
         let socket = plugin::server_tls(&parts.identity, parts.authority, &[]);
@@ -137,7 +139,7 @@ pub(super) fn here() -> Value {
 
 /// Requests reach the filter as they are sent, and whatever it lets pass is answered.
 fn requests(parts: &Parts<'_>) -> Chain {
-    let mut filters = vec![parts.verifier.filter()];
+    let mut filters = vec![parts.verifier.filter(), plugin::tokens_of_requests()];
     let routes = match parts.end {
         End::Destination => {
             filters.push(plugin::discovered(&filter(&parts.directory, Layer::Http), Layer::Http));
@@ -156,7 +158,7 @@ fn requests(parts: &Parts<'_>) -> Chain {
             "use_remote_address": false,
             "upgrade_configs": [{ "upgrade_type": "CONNECT" }],
             "http_protocol_options": { "allow_absolute_url": false, "allow_custom_methods": true },
-            "access_log": access(&parts.directory, "request"),
+            "access_log": access(parts, "request"),
             // Why, told with what Envoy or the filter refuses.
             "local_reply_config": { "mappers": [{
                 "filter": { "status_code_filter": { "comparison": {
@@ -173,18 +175,18 @@ fn requests(parts: &Parts<'_>) -> Chain {
 }
 
 /// A log with one line for each request, or for each connection, of what the filter attached.
-fn access(directory: &Path, kind: &str) -> Value {
+fn access(parts: &Parts<'_>, kind: &str) -> Value {
     json!([{
         "name": "envoy.access_loggers.file",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
-            "path": log(directory),
+            "path": log(&parts.directory),
             "log_format": { "json_format": {
                 "kind": kind,
                 "peer": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%",
                 "details": "%RESPONSE_CODE_DETAILS%",
-                "rule": "%FILTER_STATE(wasm.bookend.rule:PLAIN)%",
-                "audit": "%FILTER_STATE(wasm.bookend.audit:PLAIN)%",
+                "rule": parts.build.attached("bookend.rule"),
+                "audit": parts.build.attached("bookend.audit"),
             } },
         },
     }])

@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use bookend_engine::{End, FilterEnd};
-use bookend_testenv::envoy::plugin::{self, Layer, Wasm};
+use bookend_testenv::envoy::plugin::{self, Layer};
 use bookend_testenv::{Running, Stand};
 use bookend_testing::World;
 use serde::Deserialize;
 
+use super::Build;
 use super::configuration::{self, Parts};
 
 /// How long Envoy may take to write a line.
@@ -25,6 +26,7 @@ pub(super) struct Proxy {
     running: Running,
     directory: PathBuf,
     version: u64,
+    build: Build,
     end: End,
     world: Arc<World>,
 }
@@ -50,10 +52,17 @@ impl Proxy {
         let directory = parts.directory.clone();
         fs::create_dir_all(&directory)?;
         fs::write(configuration::log(&directory), "")?;
-        publish(&directory, 1, parts.end, module, world)?;
+        publish(&directory, 1, (parts.build, parts.end), module, world)?;
         let options = ["--concurrency", "1", "--log-level", "warning", "--file-flush-interval-msec", "1"];
         let running = stand.start_with(&configuration::bootstrap(parts), &options)?;
-        Ok(Self { running, directory, version: 1, end: parts.end, world: Arc::clone(world) })
+        Ok(Self {
+            running,
+            directory,
+            version: 1,
+            build: parts.build,
+            end: parts.end,
+            world: Arc::clone(world),
+        })
     }
 
     /// Puts the policies of a world in force, if they are not yet.
@@ -63,7 +72,7 @@ impl Proxy {
         }
         let before = self.reloads()?;
         self.version += 1;
-        publish(&self.directory, self.version, self.end, module, world)?;
+        publish(&self.directory, self.version, (self.build, self.end), module, world)?;
         self.running.await_that("the change of a filter", || {
             let now = self.reloads().map_err(|error| bookend_testenv::Error::new(error.to_string()))?;
             Ok(now.iter().all(|(name, count)| before.get(name).is_none_or(|old| count > old)))
@@ -111,17 +120,23 @@ impl Proxy {
 
 /// Writes the filter's configuration where Envoy watches for it, for both layers. What is let pass is to be seen as well
 /// as what is not.
-fn publish(directory: &Path, version: u64, end: End, module: &Path, world: &World) -> anyhow::Result<()> {
+fn publish(
+    directory: &Path,
+    version: u64,
+    (build, end): (Build, End),
+    module: &Path,
+    world: &World,
+) -> anyhow::Result<()> {
     let mut configuration = world.configuration.clone();
     configuration.settings.access_log.allowed = true;
     configuration.settings.end = match end {
         End::Destination => FilterEnd::Destination,
         End::Source => FilterEnd::Source,
     };
-    let filter = Wasm::new(module, String::from_utf8(configuration.to_json()?)?);
+    let configuration = String::from_utf8(configuration.to_json()?)?;
     for layer in [Layer::Http, Layer::Network] {
         let directory = configuration::filter(directory, layer);
-        plugin::publish(&directory, version, &filter.typed(layer))?;
+        plugin::publish(&directory, version, &build.typed(module, configuration.clone(), layer))?;
     }
     Ok(())
 }
