@@ -70,7 +70,7 @@ fn kind(arguments: &Arguments<'_>) -> Kind {
 pub(super) fn get_pairs(host: &mut Host, arguments: &Arguments<'_>) -> Answer {
     let bytes = match readable(host, arguments)? {
         None => Vec::new(),
-        Some(headers) if headers.is_empty() => Vec::new(),
+        Some([]) => Vec::new(),
         Some(headers) => {
             pairs::encode(headers.iter().map(|(name, value)| (name.as_slice(), value.as_slice())))
         }
