@@ -60,12 +60,19 @@ impl Clock {
                 std::hint::spin_loop();
             }
             let now = self.read()?;
-            if now == before {
+            if now == before && self.sleeps()? {
                 break;
             }
             before = now;
         }
         Ok(before)
+    }
+
+    /// Whether the thread waits for something else than a processor (proc_pid_stat(5)).
+    fn sleeps(&self) -> anyhow::Result<bool> {
+        let stat = fs::read_to_string(self.file.with_file_name("stat"))?;
+        // The name may hold anything, so count from its closing bracket.
+        Ok(stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S')))
     }
 
     fn read(&self) -> anyhow::Result<Duration> {
