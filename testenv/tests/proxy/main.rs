@@ -14,6 +14,7 @@ mod failure;
 mod frames;
 mod identity;
 mod line;
+mod native;
 mod observation;
 mod outbound;
 mod protocol;

@@ -131,7 +131,8 @@ impl Plan {
         let own = authority.issue("spiffe://cluster.local/ns/default/sa/server").unwrap();
         let socket = |protocols: &[&str]| plugin::server_tls(&own, authority.certificate(), protocols);
         let listener = |at: &str, tls: Option<Value>, filters: Vec<Value>| {
-            let filters: Vec<Value> = [plugin::facts_of_connections()].into_iter().chain(filters).collect();
+            let facts = [plugin::node_of_connections(), plugin::facts_of_connections()];
+            let filters: Vec<Value> = facts.into_iter().chain(filters).collect();
             let mut chain = json!({ "filters": filters });
             if let Some(tls) = tls {
                 chain["transport_socket"] = tls;
