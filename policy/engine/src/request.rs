@@ -41,10 +41,12 @@ pub enum Tokens {
     Verified(Vec<Value>),
 }
 
-/// An HTTP request. Its path is canonicalized at once; everything else is read when it is asked for, and its host and its query then kept.
+/// An HTTP request. Its path is canonicalized at once, and its end looked for; everything else is read when it is asked for, and its host and its query then kept.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
     head: Head<'a>,
+    /// Whether servers agree about where it ends.
+    bounded: bool,
     path: Result<CanonicalPath, PathDoubt>,
     host: OnceCell<Result<Host, HostDoubt>>,
     query: OnceCell<Option<Query>>,
@@ -53,8 +55,18 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     /// The request with this head.
     pub fn new(head: Head<'a>) -> Self {
-        let path = head.path.ok_or(PathDoubt::Absent).and_then(CanonicalPath::new);
-        Self { head, path, host: OnceCell::new(), query: OnceCell::new() }
+        let bounded = !head.headers.unwrap_or_default().iter().any(|(name, _)| header::may_end_it(name));
+        let path = match bounded {
+            true => head.path.ok_or(PathDoubt::Absent).and_then(CanonicalPath::new),
+            false => Err(PathDoubt::Unbounded),
+        };
+        Self { head, bounded, path, host: OnceCell::new(), query: OnceCell::new() }
+    }
+
+    /// Whether servers agree about where it ends. Nothing certain can be said of one of which they do not: what one takes for its
+    /// body is a request to another (S65).
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.bounded
     }
 
     /// The method, or `None` when it is absent or not UTF-8.

@@ -20,6 +20,7 @@ use anyhow::Context;
 use bookend_engine::{Protocol, Verdict};
 use serde_json::Value;
 
+use crate::question::Head;
 use crate::vehicle::Vehicle;
 use crate::{Answer, Judged, Question, Seen, Traffic, World};
 use condition::Request;
@@ -264,7 +265,8 @@ impl<'q> Facts<'q> {
             _ if !self.proxied => Doubt,
             conditions => match self.traffic {
                 Traffic::Packet => open,
-                Traffic::Stream(_) => No,
+                Traffic::Stream(_) => Doubt,
+                Traffic::Request { head, .. } if has_two_ends(head) => Doubt,
                 Traffic::Request { head, tokens, .. } => {
                     let request = Request { head, tokens, facts: self, source };
                     Truth::any(conditions.iter().map(|condition| request.meets(condition)))
@@ -351,4 +353,14 @@ fn candidates<'d>(
         true => documents.workloads.iter().map(Candidate::Workload).filter(ours).collect(),
         false => direct,
     }
+}
+
+/// Whether a header passes for one that says where the request ends (S65).
+fn has_two_ends(head: &Head) -> bool {
+    let passes = |name: &[u8]| {
+        let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+        let folded = name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+        folded != name && matches!(folded.as_str(), "transfer-encoding" | "content-length")
+    };
+    head.headers.iter().any(|(name, _)| passes(name))
 }

@@ -14,6 +14,9 @@ pub enum PathDoubt {
     /// The request has no path, as a CONNECT request (RFC 9113, 8.5).
     #[error("the request has no path")]
     Absent,
+    /// Servers may find the end of the request in different places (S65).
+    #[error("a header may say something else about where the request ends")]
+    Unbounded,
     /// It does not start with `/`: an authority, `*`, or an absolute URI.
     #[error("the path does not start with `/`")]
     NotAbsolute,

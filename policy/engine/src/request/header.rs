@@ -32,6 +32,12 @@ pub(super) fn read<'a>(lines: &[HeaderLine<'a>], name: &str) -> Reading<'a> {
     Reading::of_list(&values, if name == "cookie" { &COOKIE_JOINTS } else { &JOINTS })
 }
 
+/// Whether some servers take a header of this name for one that says where a message ends, and others do not (S65).
+pub(super) fn may_end_it(name: &[u8]) -> bool {
+    let names: [&[u8]; 2] = [b"transfer-encoding", b"content-length"];
+    names.iter().any(|exact| alike(name, exact) && !name.eq_ignore_ascii_case(exact))
+}
+
 /// Whether a server that puts headers into variables gives both names to one: CGI and WSGI write every other
 /// character than a letter or digit as `_` (RFC 3875, 4.1.18).
 fn alike(a: &[u8], b: &[u8]) -> bool {

@@ -5,7 +5,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use serde_json::Value;
 
 use super::document::{list, text};
-use super::path::{Segments, alike, canonical, matches, query};
+use super::path::{Segments, alike, canonical, encoded_still, matches, query};
 use super::peer::Party;
 use super::text::entry;
 use super::truth::Truth::{self, Doubt, No, Yes};
@@ -136,6 +136,9 @@ impl Request<'_> {
         let parameters = query(self.head.path.as_deref())?;
         let alias = |given: &str| given != name && alike(given, name);
         let same = parameters.iter().filter(|(given, _)| given == name);
+        if same.clone().any(|(_, value)| encoded_still(value)) {
+            return None;
+        }
         let values: Vec<_> = same.map(|(_, value)| value.clone().into_bytes()).collect();
         let list = values.len() > 1 || values.iter().any(|value| value.contains(&b','));
         let values = if list { listed(&values, &[b",", b", "]) } else { values };

@@ -79,6 +79,13 @@ pub(super) fn matches(pattern: &str, path: &str) -> Option<Segments> {
     given.next().is_none().then_some(segments)
 }
 
+/// Whether something could be decoded once more.
+pub(super) fn encoded_still(text: &str) -> bool {
+    let hexadecimal = |digits: Option<&[u8]>| digits.is_some_and(|d| d.iter().all(u8::is_ascii_hexdigit));
+    let bytes = text.as_bytes();
+    text.match_indices('%').any(|(place, _)| hexadecimal(bytes.get(place + 1..place + 3)))
+}
+
 /// The parameters of the query, unless servers may read it differently.
 pub(super) fn query(target: Option<&[u8]>) -> Option<Vec<(String, String)>> {
     canonical(target)?;
@@ -95,7 +102,9 @@ pub(super) fn query(target: Option<&[u8]>) -> Option<Vec<(String, String)>> {
     let pairs = query.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
         let middle = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
         let (name, value) = pair.split_at(middle);
-        let name = decode(name, true).filter(|name| name.bytes().all(|byte| matches!(byte, b' '..=b'~')))?;
+        let sound =
+            |name: &String| name.bytes().all(|byte| matches!(byte, b' '..=b'~')) && !encoded_still(name);
+        let name = decode(name, true).filter(sound)?;
         Some((name, decode(value.get(1..).unwrap_or_default(), true)?))
     });
     pairs.collect()
