@@ -123,7 +123,7 @@ impl<'a> Connection<'a> {
 pub enum Exchange<'a> {
     /// Nothing yet: the packet layer's question (S5, the projection).
     Packet,
-    /// An opaque stream that is not HTTP.
+    /// A stream that the proxy does not take for HTTP: what travels on it is not known (S34).
     Stream,
     /// An HTTP request.
     Http(&'a Request<'a>),

@@ -40,7 +40,7 @@ pub(crate) fn cost(rules: &[Rule], places: &BTreeMap<String, RulePlace>, index: 
     written.chain(destinations.map(|selector| index.cost(selector))).sum()
 }
 
-/// Adds what one policy alone gives reason to warn of. Without any workloads there is nothing to compare with.
+/// Adds what one policy alone gives reason to warn of. Without any workloads there is little to compare with.
 pub(crate) fn policy(
     rules: &[Rule],
     places: &BTreeMap<String, RulePlace>,
@@ -48,6 +48,11 @@ pub(crate) fn policy(
     index: &Index,
     report: &mut Report,
 ) {
+    for rule in rules.iter().filter(|rule| rule.action == Action::Deny && rule.ports.is_any()) {
+        let Some(span) = places.get(&rule.id).and_then(|place| place.http) else { continue };
+        let message = "this denies every stream that is not HTTP as well, on every port";
+        report.add(Code::DeniesStreams, span, message, "name the `ports` on which requests are expected");
+    }
     if index.is_empty() {
         return;
     }

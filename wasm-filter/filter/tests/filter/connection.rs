@@ -7,11 +7,21 @@ use crate::proxy::{Done, PEER, PLUGIN, REVIEWS, STREAM, World};
 
 const TLS: &str = "connection/tls_version";
 
-/// A proxy that forwards `reviews` to port 9080, whatever it says; everybody is isolated.
+/// A proxy that forwards `reviews` to port 9080, whatever it says; everybody is isolated, and nobody goes to `/admin` on port 80.
 fn world() -> World {
-    let mut world = World::new();
+    let mut world = requests_only();
     world.configure(|configuration| {
         *configuration.pointer_mut("/program/rules/0/http").expect("the part is there") = Value::Null;
+    });
+    world
+}
+
+/// The same where `reviews` may read ratings on port 9080 and do nothing else.
+fn requests_only() -> World {
+    let mut world = World::new();
+    world.configure(|configuration| {
+        *configuration.pointer_mut("/program/rules/1/ports").expect("the part is there") =
+            json!([{ "range": { "protocol": "TCP", "first": 80, "last": 80 } }]);
     });
     world
 }
@@ -68,10 +78,15 @@ fn what_is_denied_is_closed_and_stays_closed() {
 }
 
 #[test]
-fn a_rule_about_requests_allows_no_stream() {
-    let (next, done) = opened(&World::new());
+fn a_rule_about_requests_allows_no_stream_and_denies_every_one() {
+    let (next, done) = opened(&requests_only());
     assert_eq!(next, Next::Stop);
     assert_eq!(done.closed, ["bookend_denied{default/bookinfo/isolate[0]}"]);
+    let mut world = world();
+    world.arrive("10.0.0.7", "10.0.0.1:80", REVIEWS);
+    let (next, done) = opened(&world);
+    assert_eq!(next, Next::Stop);
+    assert_eq!(done.closed, ["bookend_denied{default/bookinfo/no-admin}"]);
 }
 
 #[test]
