@@ -11,8 +11,8 @@ use std::sync::LazyLock;
 use bookend_engine::{CanonicalPath, HeaderLine};
 use bookend_filter::arrival::Arrival;
 use bookend_filter::{
-    Attribute, CallFailed, Fault, Filter, HeadersError, Host, Label, Level, Metric, Next, Proxy, Refusal, headers,
-    tokens,
+    Attribute, CallFailed, Fault, Filter, HeadersError, Host, Label, Level, Metric, Next, Proxy, Refusal,
+    headers, tokens,
 };
 use bookend_lang::{Source, compile};
 use serde_json::{Map, Value};
@@ -151,7 +151,10 @@ impl<'a> Said<'a> {
         match arrival {
             Some(arrival) => {
                 let arrival = arrival.expect("a text that is understood");
-                assert_eq!((arrival.uri_sans.as_slice(), arrival.destination.port()), (&[PEER.to_owned()][..], 8080));
+                assert_eq!(
+                    (arrival.uri_sans.as_slice(), arrival.destination.port()),
+                    (&[PEER.to_owned()][..], 8080)
+                );
             }
             None => {
                 assert_eq!(self.part(6), PEER.as_bytes());

@@ -1,7 +1,7 @@
 //! The README and the page for operators are true: their commands print what they say they print, and the policy of the README is
 //! the example.
 
-#![expect(clippy::expect_used, reason = "functions shared by tests fail as tests do")]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "functions shared by tests fail as tests do")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

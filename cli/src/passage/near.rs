@@ -141,8 +141,12 @@ fn http(
         _ if connection.protocol != Protocol::Tcp => misses
             .note("http", Truth::No, || format!("`http` is about TCP, not {}", connection.protocol.name())),
         Exchange::Packet => {}
-        Exchange::Stream => misses.note("http", Truth::No, || {
-            "`http` is about requests, and this is a stream; ask about a request with `--path`".to_owned()
+        Exchange::Stream => misses.note("http", Truth::Unknown, || {
+            "what travels on a stream is not known; ask about a request with `--path`".to_owned()
+        }),
+        Exchange::Http(request) if !request.is_bounded() => misses.note("http", Truth::Unknown, || {
+            "a header passes for `Transfer-Encoding` or `Content-Length`, so servers may find another request in this one"
+                .to_owned()
         }),
         Exchange::Http(request) => parts(rule, connection, request, misses),
     }

@@ -24,7 +24,7 @@ pub enum Outcome<'s> {
     },
     /// Packets pass; which requests do depends on conditions.
     Conditional {
-        /// What becomes of a stream that is not HTTP.
+        /// What becomes of requests that meet no condition.
         plain: Verdict,
         /// How each end decides about requests; an end that allows everything is left out, and so is the
         /// destination where it decides as the source does.
@@ -145,7 +145,14 @@ impl<'s> Channel<'s> {
         if courses.is_empty() {
             return Outcome::Allowed { by };
         }
-        Outcome::Conditional { plain: self.judge(&connection, Exchange::Stream).verdict(), courses }
+        Outcome::Conditional { plain: self.unconditional(&connection), courses }
+    }
+
+    /// What becomes of requests that meet no condition: the rules that some requests match and others do not are gone.
+    fn unconditional(&self, connection: &Connection<'_>) -> Verdict {
+        let depends = |rule: &Rule| End::BOTH.iter().any(|end| fare(rule, *end, connection) == Fare::Sometimes);
+        let program = self.program.filtered(|rule| rule.http.is_any() || !depends(rule), |_| true);
+        decide(&program, connection, Exchange::Packet, &mut NoTrace).verdict()
     }
 
     /// Everything that can decide at an end, in order of trial.

@@ -43,10 +43,10 @@ impl Kind {
 pub enum Extent {
     /// None of it passes.
     Denied,
-    /// Some requests pass, and no stream that is not HTTP.
+    /// Some requests pass, and others do not.
     SomeRequests,
-    /// Streams that are not HTTP pass, and some requests do not.
-    Streams,
+    /// Some requests do not pass, nor streams that are not HTTP, and others do.
+    MostRequests,
     /// All of it passes.
     Allowed,
 }
@@ -58,7 +58,7 @@ impl Extent {
             Outcome::Denied { .. } => Self::Denied,
             Outcome::Allowed { .. } => Self::Allowed,
             Outcome::Conditional { plain: Verdict::Deny, .. } => Self::SomeRequests,
-            Outcome::Conditional { plain: Verdict::Allow, .. } => Self::Streams,
+            Outcome::Conditional { plain: Verdict::Allow, .. } => Self::MostRequests,
         }
     }
 }

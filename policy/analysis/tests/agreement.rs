@@ -141,8 +141,8 @@ fn every_pair_has_one_passage_and_it_says_what_the_engine_says() {
                     .collect();
                 let expected = match (verdict(Exchange::Packet), verdict(Exchange::Stream)) {
                     (Verdict::Deny, _) => vec![Extent::Denied],
-                    (_, Verdict::Deny) => vec![Extent::SomeRequests],
-                    (_, Verdict::Allow) => vec![Extent::Allowed, Extent::Streams],
+                    (_, Verdict::Deny) => vec![Extent::SomeRequests, Extent::MostRequests],
+                    (_, Verdict::Allow) => vec![Extent::Allowed, Extent::SomeRequests, Extent::MostRequests],
                 };
                 let told = format!("{source:?} -> {destination:?} {protocol:?} {port}: {fitting:?}");
                 assert!(

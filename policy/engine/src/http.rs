@@ -95,6 +95,9 @@ impl HttpMatch {
 
     /// Whether the conditions hold, and the first part that makes it so.
     pub fn judge(&self, connection: &Connection<'_>, request: &Request<'_>) -> (Truth, Condition) {
+        if !request.is_bounded() {
+            return (Truth::Unknown, Condition::Http);
+        }
         let mut result = (Truth::Yes, Condition::Http);
         for part in Self::PARTS {
             let truth = self.part_holds(part, connection, request);

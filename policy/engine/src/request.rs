@@ -65,7 +65,7 @@ impl<'a> Request<'a> {
 
     /// Whether servers agree about where it ends. Nothing certain can be said of one of which they do not: what one takes for its
     /// body is a request to another (S65).
-    pub(crate) fn is_bounded(&self) -> bool {
+    pub fn is_bounded(&self) -> bool {
         self.bounded
     }
 

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use crate::{Code, diagnostic::Report, lower::RulePlace};
 use bookend_engine::{
-    Action, Block, Connection, End, Endpoint, Exchange, Identity, Inventory, Location, NoTrace, PortMatch,
-    Principal, Program, Protocol, Rule, Selector, Verdict, WorkloadIdentity, decide,
+    Action, Block, Connection, End, Endpoint, Exchange, Identity, Inventory, Location, Mode, NoTrace,
+    PortMatch, Principal, Program, Protocol, Rule, Selector, Verdict, WorkloadIdentity, decide,
 };
 
 pub(crate) use index::Index;
@@ -48,7 +48,9 @@ pub(crate) fn policy(
     index: &Index,
     report: &mut Report,
 ) {
-    for rule in rules.iter().filter(|rule| rule.action == Action::Deny && rule.ports.is_any()) {
+    let everywhere = |rule: &&Rule| rule.ports.is_any() && rule.not_ports.is_empty();
+    let enforced = |rule: &&Rule| rule.action == Action::Deny && rule.mode == Mode::Enforce;
+    for rule in rules.iter().filter(enforced).filter(everywhere) {
         let Some(span) = places.get(&rule.id).and_then(|place| place.http) else { continue };
         let message = "this denies every stream that is not HTTP as well, on every port";
         report.add(Code::DeniesStreams, span, message, "name the `ports` on which requests are expected");

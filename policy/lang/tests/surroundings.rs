@@ -223,3 +223,20 @@ fn a_selector_that_selects_no_namespace_or_no_workload_is_told_at_its_place() {
     let alone = policy("{workloads: {labels: {app: v}}}");
     assert_eq!(warned(&[&alone]), [], "without an inventory there is nothing to compare with");
 }
+
+#[test]
+fn a_deny_rule_about_requests_that_closes_every_stream_is_told() {
+    let rule = |kind: &str, rest: &str| {
+        format!(
+            "{{apiVersion: bookend.dev/v1alpha1, kind: Policy, metadata: {{name: p}}, \
+             spec: {{{kind}: [{{name: r, http: [{{methods: [GET]}}]{rest}}}]}}}}"
+        )
+    };
+    let told = [(Code::DeniesStreams, "[{methods: [GET]}]".to_owned())];
+    assert_eq!(warned(&[&rule("deny", "")]), told);
+    for (kind, rest) in
+        [("deny", ", ports: [80]"), ("deny", ", notPorts: [5432]"), ("deny", ", mode: audit"), ("allow", "")]
+    {
+        assert_eq!(warned(&[&rule(kind, rest)]), [], "{kind}{rest}");
+    }
+}

@@ -39,8 +39,11 @@ unsafe fn configure(scope: Scope, configuration: Buffer) -> Ours {
 /// Forgets a policy.
 ///
 /// # Safety
-/// `policy` was made by [`configure`], is not null, and is not used again.
+/// `policy` was made by [`configure`] and is not used again, or is null.
 unsafe fn forget(policy: Ours) {
+    if policy.is_null() {
+        return;
+    }
     contained(|| {
         // SAFETY: the caller's word: this is the box that `configure` let go, and nobody else has it.
         drop(unsafe { Box::from_raw(policy.cast_mut().cast::<Policy>()) });

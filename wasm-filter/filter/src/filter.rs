@@ -328,13 +328,13 @@ impl Filter {
             if host.turn_to(context).is_err() {
                 continue;
             }
-            let passage = match now.saturating_sub(*since) {
-                ..PATIENCE => post.gate.pass_connection(&mut post.desk, host, Moment::Waiting),
-                _ => post.gate.give_up(&mut post.desk, host),
+            let late = now.saturating_sub(*since) >= PATIENCE;
+            let passage = match post.gate.pass_connection(&mut post.desk, host, Moment::Waiting) {
+                // Only who is still unknown: with many that wait, this may be the first look.
+                Passage::Wait if late => post.gate.give_up(&mut post.desk, host),
+                Passage::Wait => continue,
+                judged => judged,
             };
-            if passage == Passage::Wait {
-                continue;
-            }
             post.wait_no_more(context);
             if let Some(stream) = self.streams.get_mut(&context) {
                 stream.state = passage.into();

@@ -34,6 +34,9 @@ const GAUGE: u32 = 1;
 const HTTP_REQUEST: u32 = 0;
 const DOWNSTREAM: u32 = 2;
 
+/// Numbers of connections that were counted are smaller.
+const COUNTED: u64 = 1 << 40;
+
 /// The status of what is wrong on this side, when the ABI would call it a bad argument.
 const BAD_ARGUMENT: u32 = 2;
 
@@ -180,7 +183,10 @@ impl Proxy for Envoy {
 
     fn connection(&self) -> Option<u64> {
         let bytes = property("connection_id").ok()??;
-        <[u8; 8]>::try_from(&*bytes).ok().map(u64::from_le_bytes)
+        let number = <[u8; 8]>::try_from(&*bytes).ok().map(u64::from_le_bytes)?;
+        // Connections of TCP are counted from zero. Those of QUIC have a hash of what their client may choose, which is no number
+        // that nobody else has.
+        (number < COUNTED).then_some(number)
     }
 
     fn request_headers<T>(&self, read: impl FnOnce(Result<&[HeaderLine<'_>], HeadersError>) -> T) -> T {

@@ -21,7 +21,7 @@ pub trait Proxy {
     fn attribute(&self, attribute: Attribute) -> Result<Option<Cow<'_, [u8]>>, CallFailed>;
 
     /// A number that no other connection of this proxy ever has or had, for the connection that the request came over: what is known of
-    /// a connection is then asked for once. Nothing where the proxy has no such number, or where asking for it costs more than
+    /// a connection is then asked for once. Nothing where the proxy has no such number (a hash is none), or where asking for it costs more than
     /// asking for [`Attribute::Peer`].
     fn connection(&self) -> Option<u64> {
         None

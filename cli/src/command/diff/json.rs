@@ -66,7 +66,7 @@ pub(in crate::command) struct Range {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Standing {
-    /// `denied`, `someRequests`, `streams` (some requests are denied, streams that are not HTTP pass) or `allowed`.
+    /// `denied`, `someRequests`, `mostRequests` (some are denied, and streams that are not HTTP) or `allowed`.
     extent: &'static str,
     by: Vec<By>,
 }
@@ -120,7 +120,7 @@ pub(in crate::command) fn extent(extent: Extent) -> &'static str {
     match extent {
         Extent::Denied => "denied",
         Extent::SomeRequests => "someRequests",
-        Extent::Streams => "streams",
+        Extent::MostRequests => "mostRequests",
         Extent::Allowed => "allowed",
     }
 }

@@ -76,7 +76,7 @@ fn stand(stand: &Stand<'_>, documents: &Documents) -> String {
     let extent = match stand.extent {
         Extent::Denied => "denied",
         Extent::SomeRequests => "some requests allowed",
-        Extent::Streams => "some requests denied",
+        Extent::MostRequests => "some requests denied",
         Extent::Allowed => "allowed",
     };
     let placed = |id: &&str| match documents.place(id) {

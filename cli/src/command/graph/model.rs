@@ -125,7 +125,7 @@ impl Graph {
             let rules: Vec<_> = passage.stand.by.iter().filter_map(|id| documents.rule(id)).collect();
             let line = match passage.stand.extent {
                 Extent::Allowed => Line::Open,
-                Extent::SomeRequests | Extent::Streams => Line::Requests,
+                Extent::SomeRequests | Extent::MostRequests => Line::Requests,
                 Extent::Denied => Line::Denied,
             };
             if rules.is_empty() || line == Line::Denied && !denied {

@@ -93,9 +93,6 @@ impl Attempt {
             }
             // What travels on it may be a request that the proxy did not take for one (S34).
             (Truth::Yes, Exchange::Stream) => self.takes(Condition::Http, || Truth::Unknown),
-            (Truth::Yes, Exchange::Http(request)) if !request.is_bounded() => {
-                self.takes(Condition::Http, || Truth::Unknown)
-            }
             (Truth::Yes, Exchange::Http(request)) => {
                 let (truth, condition) = rule.http.judge(connection, request);
                 self.takes(condition, || truth)

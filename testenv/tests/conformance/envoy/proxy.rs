@@ -91,9 +91,10 @@ impl Proxy {
         Ok(counters.into_iter().filter(|(name, _)| name.ends_with(".update_success")).collect())
     }
 
-    /// The end of the log, for [`Proxy::logged`].
+    /// The end of the log's last whole line, for [`Proxy::logged`].
     pub(super) fn end(&self) -> anyhow::Result<u64> {
-        Ok(fs::metadata(configuration::log(&self.directory))?.len())
+        let text = fs::read(configuration::log(&self.directory))?;
+        Ok(u64::try_from(text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1))?)
     }
 
     /// What was logged behind `end` of the `kind` of thing that came from `peer`.
