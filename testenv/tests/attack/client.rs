@@ -1,6 +1,6 @@
 //! Clients that send what no client should.
 
-mod tls;
+mod handshake;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -40,8 +40,8 @@ impl Client<'_> {
         let answer = match self.identity {
             None => exchange(stream, wire),
             Some((identity, name)) => {
-                let protocol: &[u8] = if wire.streams { b"h2" } else { b"http/1.1" };
-                exchange(tls::client(stream, identity, name, protocol)?, wire)
+                let protocol = if wire.streams { "h2" } else { "http/1.1" };
+                exchange(handshake::client(stream, identity, name, protocol)?, wire)
             }
         };
         Ok((local, answer))
