@@ -14,7 +14,7 @@ pub const PEER: &str = "bookend.peer";
 
 /// What it holds: the direct peer's address, where the peer arrived, and the URI names of its verified certificate. By
 /// what the connection says, and not what a header says.
-pub const PEER_FORMAT: &str =
+const PEER_FORMAT: &str =
     "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_PEER_URI_SAN%";
 
 /// Which of Envoy's filter chains a filter stands in.
@@ -97,7 +97,6 @@ impl Dynamic {
             "@type": layer.dynamic(),
             "dynamic_module_config": {
                 "module": { "local": { "filename": self.module } },
-                "metrics_namespace": "bookend",
                 // Unloading code that has threads or statics is undefined at best.
                 "do_not_close": true,
             },

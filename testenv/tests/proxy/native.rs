@@ -12,6 +12,11 @@ fn scene(name: &str) -> Scene {
     plan.start()
 }
 
+/// The value of a counter by its full name, as docs/dynamic-module.md says it.
+fn counted(scene: &Scene, name: &str) -> Option<u64> {
+    scene.envoy.statistics(name).unwrap().into_iter().find(|(it, _)| it == name).map(|(_, value)| value)
+}
+
 #[test]
 fn a_dynamic_module_answers_requests_and_calls_in_their_own_way() {
     let scene = scene("native");
@@ -21,6 +26,8 @@ fn a_dynamic_module_answers_requests_and_calls_in_their_own_way() {
     assert_eq!((denied.status, denied.body.as_str()), (403, "denied by policy"));
     assert_eq!(scene.logged("/closed")["details"], "bookend_denied{default/p/isolate[0]}");
     assert_eq!(scene.dial_as_stranger(WEB).get("/open/2", &[("x-forwarded-for", "10.0.0.1")]).status, 403);
+    let denied = || Ok(counted(&scene, "dynamicmodulescustom.bookend.requests.denied") == Some(2));
+    scene.envoy.await_that("a counter of what was denied", denied).unwrap();
     let mut streams = scene.streams();
     let mut call = |path| {
         let fields = [
