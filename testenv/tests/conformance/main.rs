@@ -13,7 +13,7 @@ use std::io::Write as _;
 use anyhow::Context;
 use bookend_engine::Verdict;
 use bookend_testing::answer::Audit;
-use bookend_testing::{Answer, Corpus, Vehicle, run};
+use bookend_testing::{Corpus, Vehicle, run};
 
 /// Why a vehicle is not asked about two tokens of one issuer.
 const ONE_TOKEN: &str = "Envoy keeps one token of an issuer";

@@ -80,11 +80,9 @@ impl Bench {
         let (requests, connections) =
             (stand.directory().join("requests"), stand.directory().join("connections"));
         let mut listeners = Vec::new();
-        for number in 0..SETTINGS.len() {
-            let wasm = Wasm {
-                vm: format!("setting {number}"),
-                ..Wasm::new(&path, configuration(&world, SETTINGS[number]))
-            };
+        for (number, setting) in SETTINGS.iter().enumerate() {
+            let wasm =
+                Wasm { vm: format!("setting {number}"), ..Wasm::new(&path, configuration(&world, setting)) };
             for encrypted in [false, true] {
                 let tls =
                     encrypted.then(|| plugin::server_tls(&server, stand.authority().certificate(), &[]));

@@ -39,10 +39,7 @@ impl Instance {
     }
 
     /// Changes what the proxy knows of a connection: after a handshake, for example.
-    ///
-    /// # Errors
-    /// [`Error::Closed`].
-    pub fn set_properties(&mut self, it: Tcp, properties: Properties) -> Result<(), Error> {
+    fn set_properties(&mut self, it: Tcp, properties: Properties) -> Result<(), Error> {
         self.context(it.0)?.properties = properties;
         Ok(())
     }
@@ -69,14 +66,6 @@ impl Instance {
             }
         }
         Ok(course)
-    }
-
-    /// The peer closes the connection.
-    ///
-    /// # Errors
-    /// As [`Instance::downstream_data`].
-    pub fn disconnect(&mut self, it: Tcp) -> Result<(), Error> {
-        self.close_tcp(it.0, REMOTE)
     }
 
     /// Takes a connection away, which is closed if it is open, and tells what went on of it.
