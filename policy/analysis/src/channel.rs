@@ -150,7 +150,8 @@ impl<'s> Channel<'s> {
 
     /// What becomes of requests that meet no condition: the rules that some requests match and others do not are gone.
     fn unconditional(&self, connection: &Connection<'_>) -> Verdict {
-        let depends = |rule: &Rule| End::BOTH.iter().any(|end| fare(rule, *end, connection) == Fare::Sometimes);
+        let depends =
+            |rule: &Rule| End::BOTH.iter().any(|end| fare(rule, *end, connection) == Fare::Sometimes);
         let program = self.program.filtered(|rule| rule.http.is_any() || !depends(rule), |_| true);
         decide(&program, connection, Exchange::Packet, &mut NoTrace).verdict()
     }
