@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bookend_engine::{Cause, Verdict};
+use bookend_engine::{Answer, Cause, Verdict};
 use serde::Serialize;
 
 use crate::request::Request;
@@ -23,12 +23,6 @@ pub(crate) struct Told {
     pub(crate) grpc_status: Option<u32>,
 }
 
-/// What everybody is told whom no rule tells more.
-const BODY: &str = "denied by policy";
-
-/// `PERMISSION_DENIED` in `google.rpc.Code`.
-const PERMISSION_DENIED: u32 = 7;
-
 impl Told {
     /// What the proxy answers to a request, if this refuses it.
     pub(super) fn new(
@@ -43,11 +37,11 @@ impl Told {
         let (status, body, headers) = match cause.answer() {
             Some(answer) => (answer.status, answer.body.clone(), answer.headers.iter().cloned().collect()),
             None if documents.compiled.settings.answers.rule => {
-                (403, format!("{BODY}: {}", cause.id()), BTreeMap::new())
+                (Answer::FORBIDDEN, format!("{}: {}", Answer::BODY, cause.id()), BTreeMap::new())
             }
-            None => (403, BODY.to_owned(), BTreeMap::new()),
+            None => (Answer::FORBIDDEN, Answer::BODY.to_owned(), BTreeMap::new()),
         };
-        let grpc_status = is_grpc(request).then_some(PERMISSION_DENIED);
+        let grpc_status = is_grpc(request).then_some(Answer::PERMISSION_DENIED);
         Some(Self { status: if grpc_status.is_some() { 200 } else { status }, body, headers, grpc_status })
     }
 }

@@ -65,6 +65,15 @@ pub enum AnswerFault {
 }
 
 impl Answer {
+    /// The status of a refusal where no rule says another (RFC 9110, 15.5.4).
+    pub const FORBIDDEN: u16 = 403;
+
+    /// The body of a refusal where no rule says another. It tells nothing: which rule it was is told to the operator.
+    pub const BODY: &str = "denied by policy";
+
+    /// The status of every refusal of a gRPC request: `PERMISSION_DENIED` in `google.rpc.Code`.
+    pub const PERMISSION_DENIED: u32 = 7;
+
     /// The statuses that a rule may answer with.
     pub const STATUSES: RangeInclusive<u16> = 300..=599;
 

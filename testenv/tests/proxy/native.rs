@@ -29,19 +29,8 @@ fn a_dynamic_module_answers_requests_and_calls_in_their_own_way() {
     let denied = || Ok(counted(&scene, "dynamicmodulescustom.bookend.requests.denied") == Some(2));
     scene.envoy.await_that("a counter of what was denied", denied).unwrap();
     let mut streams = scene.streams();
-    let mut call = |path| {
-        let fields = [
-            (":method", "POST"),
-            (":scheme", "https"),
-            (":authority", "server"),
-            (":path", path),
-            ("content-type", "application/grpc"),
-            ("te", "trailers"),
-        ];
-        streams.ask(&fields, &[0; 5])
-    };
-    assert_eq!(call("/shop.Cart/Get").field("grpc-status"), Some("0"));
-    let denied = call("/shop.Cart/Empty");
+    assert_eq!(streams.call("/shop.Cart/Get").field("grpc-status"), Some("0"));
+    let denied = streams.call("/shop.Cart/Empty");
     assert_eq!((denied.status(), denied.field("grpc-status")), (200, Some("7")));
     let heard = scene.web.heard() + &scene.calls.heard();
     assert!(!heard.contains("closed") && !heard.contains("/open/2") && !heard.contains("Empty"), "{heard}");

@@ -103,21 +103,10 @@ fn a_change_to_http_2_in_the_middle_is_not_made() {
 fn a_call_of_grpc_is_denied_with_a_status_of_its_own() {
     let scene = Scene::new("grpc");
     let mut streams = scene.streams();
-    let call = |streams: &mut Streams, path: &str| {
-        let fields = [
-            (":method", "POST"),
-            (":scheme", "https"),
-            (":authority", "server"),
-            (":path", path),
-            ("content-type", "application/grpc"),
-            ("te", "trailers"),
-        ];
-        streams.ask(&fields, &[0; 5])
-    };
-    let served = call(&mut streams, "/shop.Cart/Get");
+    let served = streams.call("/shop.Cart/Get");
     assert_eq!((served.status(), served.field("grpc-status")), (200, Some("0")));
     assert_eq!((served.blocks, served.data.len()), (2, 5), "the trailers of the server are missing");
-    let denied = call(&mut streams, "/shop.Cart/Empty");
+    let denied = streams.call("/shop.Cart/Empty");
     assert_eq!((denied.status(), denied.field("grpc-status")), (200, Some("7")));
     assert_eq!(denied.field("grpc-message"), Some(DENIED));
     assert_eq!((denied.blocks, denied.data.len()), (1, 0), "more than trailers: {denied:?}");

@@ -56,6 +56,19 @@ impl Streams {
         self.listen(stream, |_| false)
     }
 
+    /// A call of gRPC of this method, with an empty message.
+    pub(crate) fn call(&mut self, path: &str) -> Answer {
+        let fields = [
+            (":method", "POST"),
+            (":scheme", "https"),
+            (":authority", "server"),
+            (":path", path),
+            ("content-type", "application/grpc"),
+            ("te", "trailers"),
+        ];
+        self.ask(&fields, &[0; 5])
+    }
+
     /// A GET of this path.
     pub(crate) fn get(&mut self, path: &str) -> Answer {
         self.ask(&[(":method", "GET"), (":scheme", "https"), (":authority", "server"), (":path", path)], b"")

@@ -4,10 +4,8 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bookend_engine::HeaderLine;
-use bookend_filter::{
-    Attribute, CallFailed, Fault, HeadersError, Label, Level, PERMISSION_DENIED, Proxy, Refusal,
-};
+use bookend_engine::{Answer, HeaderLine};
+use bookend_filter::{Attribute, CallFailed, Fault, HeadersError, Label, Level, Proxy, Refusal};
 use serde_json::{Map, Value};
 
 use crate::abi::{self, LogLevel, Stream, log};
@@ -56,7 +54,7 @@ impl Proxy for Stream<'_> {
 
     fn respond(&self, refusal: &Refusal<'_>) -> Result<(), CallFailed> {
         // Envoy turns the answer into one of gRPC, but with the status `OK`, if none is given.
-        let denied = PERMISSION_DENIED.to_string();
+        let denied = Answer::PERMISSION_DENIED.to_string();
         let status = is_grpc(self).then_some(("grpc-status", denied.as_str()));
         let headers = refusal.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         self.respond(refusal.status.into(), headers.chain(status), refusal.body, refusal.details)
@@ -88,7 +86,7 @@ pub(crate) fn refuse_for_a_panic(stream: &Stream<'_>) {
         body: "denied by policy",
         headers: &[],
         details: "bookend_fault{panic}",
-        grpc_status: PERMISSION_DENIED,
+        grpc_status: Answer::PERMISSION_DENIED,
     };
     let _answered_before = Proxy::respond(stream, &refusal);
 }

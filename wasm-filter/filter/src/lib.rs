@@ -58,4 +58,4 @@ pub use filter::{Filter, Host, Metric};
 pub use gate::{Gate, Moment, Next, Passage};
 pub use own::{NODES, own_workload};
 pub use proxy::{Attribute, CallFailed, HeadersError, Label, Level, Proxy};
-pub use refusal::{PERMISSION_DENIED, Refusal};
+pub use refusal::Refusal;

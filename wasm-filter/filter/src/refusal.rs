@@ -20,12 +20,6 @@ pub struct Refusal<'a> {
     pub grpc_status: u32,
 }
 
-/// `PERMISSION_DENIED` in `google.rpc.Code`.
-pub const PERMISSION_DENIED: u32 = 7;
-
-/// What a peer is told by default: nothing. Which rule it was, or what is amiss, is told to the operator.
-const BODY: &str = "denied by policy";
-
 /// What is told about a refusal, and to whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reason<'g> {
@@ -39,7 +33,7 @@ pub(crate) struct Reason<'g> {
 impl<'g> Reason<'g> {
     /// A rule denies. The peer is told its id if `tell`, and otherwise what the rule says itself.
     pub(crate) fn rule(id: &str, tell: bool, answer: Option<&'g Answer>) -> Self {
-        let body = tell.then(|| [BODY, ": ", id].concat());
+        let body = tell.then(|| [Answer::BODY, ": ", id].concat());
         Self { details: details("bookend_denied", id), body, answer }
     }
 
@@ -50,13 +44,13 @@ impl<'g> Reason<'g> {
 
     /// The answer to an HTTP request.
     pub(crate) fn refusal(&self) -> Refusal<'_> {
-        let body = self.body.as_deref().unwrap_or(BODY);
+        let body = self.body.as_deref().unwrap_or(Answer::BODY);
         let (status, body, headers) = match self.answer {
             // Somebody wrote these words for this rule: they go before what is said of all of them.
             Some(answer) => (answer.status, answer.body.as_str(), answer.headers.as_slice()),
-            None => (403, body, [].as_slice()),
+            None => (Answer::FORBIDDEN, body, [].as_slice()),
         };
-        Refusal { status, body, headers, details: &self.details, grpc_status: PERMISSION_DENIED }
+        Refusal { status, body, headers, details: &self.details, grpc_status: Answer::PERMISSION_DENIED }
     }
 }
 

@@ -10,9 +10,6 @@ use crate::{
 };
 use bookend_engine::{Action, Answer, AnswerFault};
 
-/// The status where none is written (RFC 9110, 15.5.4).
-const FORBIDDEN: u16 = 403;
-
 /// Statuses that mean nothing without a header (RFC 9110, 15.4, 15.5.2, 15.5.6, 15.5.8).
 const NEEDED: [(u16, &str); 8] = [
     (301, "location"),
@@ -48,7 +45,7 @@ pub(super) fn answer(node: &Node, action: Action, report: &mut Report) -> Option
         }
         return None;
     }
-    let status = status.and_then(|number| u16::try_from(number).ok()).unwrap_or(FORBIDDEN);
+    let status = status.and_then(|number| u16::try_from(number).ok()).unwrap_or(Answer::FORBIDDEN);
     let headers = headers.unwrap_or_default();
     let span = status_node.map_or(node.span, |node| node.span);
     let mut sound = action == Action::Deny && !unknown;

@@ -70,6 +70,12 @@ unsafe extern "C" {
     ) -> u32;
 }
 
+/// A callback that defines a metric of an HTTP filter: name, labels, how many, and where its number goes.
+type DefineHttp = unsafe extern "C" fn(Envoy, Buffer, *mut Buffer, usize, *mut usize) -> u32;
+
+/// The same for a network filter, whose metrics have no labels.
+type DefineNetwork = unsafe extern "C" fn(Envoy, Buffer, *mut usize) -> u32;
+
 /// A counter, as Envoy numbers those of one filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Counter(usize);
@@ -99,48 +105,30 @@ pub(crate) trait Reporter {
 impl Scope {
     /// Defines a counter; nothing if Envoy refuses.
     pub(crate) fn counter(self, name: &str) -> Option<Counter> {
-        let (name, mut id) = (Buffer::lend(name.as_bytes()), 0);
-        // SAFETY: the filter is being configured, the name outlives the call, which copies it, and there are no labels.
-        let result = unsafe {
-            match self {
-                Self::Http(config) => envoy_dynamic_module_callback_http_filter_config_define_counter(
-                    config,
-                    name,
-                    null_mut(),
-                    0,
-                    &raw mut id,
-                ),
-                Self::Network(config) => envoy_dynamic_module_callback_network_filter_config_define_counter(
-                    config,
-                    name,
-                    &raw mut id,
-                ),
-            }
-        };
-        (result == SUCCESS).then_some(Counter(id))
+        let http = envoy_dynamic_module_callback_http_filter_config_define_counter;
+        let network = envoy_dynamic_module_callback_network_filter_config_define_counter;
+        self.define(name, http, network).map(Counter)
     }
 
     /// Defines a gauge; nothing if Envoy refuses.
     pub(crate) fn gauge(self, name: &str) -> Option<Gauge> {
+        let http = envoy_dynamic_module_callback_http_filter_config_define_gauge;
+        let network = envoy_dynamic_module_callback_network_filter_config_define_gauge;
+        self.define(name, http, network).map(Gauge)
+    }
+
+    /// Defines a metric by the callback of its kind, and answers its number.
+    fn define(self, name: &str, http: DefineHttp, network: DefineNetwork) -> Option<usize> {
         let (name, mut id) = (Buffer::lend(name.as_bytes()), 0);
-        // SAFETY: the filter is being configured, the name outlives the call, which copies it, and there are no labels.
+        // SAFETY: both are callbacks that define a metric; the filter is being configured, the name outlives the call, which copies
+        // it, and there are no labels.
         let result = unsafe {
             match self {
-                Self::Http(config) => envoy_dynamic_module_callback_http_filter_config_define_gauge(
-                    config,
-                    name,
-                    null_mut(),
-                    0,
-                    &raw mut id,
-                ),
-                Self::Network(config) => envoy_dynamic_module_callback_network_filter_config_define_gauge(
-                    config,
-                    name,
-                    &raw mut id,
-                ),
+                Self::Http(config) => http(config, name, null_mut(), 0, &raw mut id),
+                Self::Network(config) => network(config, name, &raw mut id),
             }
         };
-        (result == SUCCESS).then_some(Gauge(id))
+        (result == SUCCESS).then_some(id)
     }
 
     /// Sets a gauge that was defined here.
