@@ -62,6 +62,7 @@ fn rule(shape: &str, number: usize) -> Rule {
         not_ports: Vec::new(),
         http,
         answer: None,
+        limits: None,
     }
 }
 

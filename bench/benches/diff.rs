@@ -72,6 +72,7 @@ fn rule(number: usize, home: usize, from: Clause<PeerMatch>, to: Clause<PeerMatc
         not_ports: Vec::new(),
         http: if http { Clause::only(get) } else { Clause::Any },
         answer: None,
+        limits: None,
     }
 }
 

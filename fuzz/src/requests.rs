@@ -107,6 +107,7 @@ fn judged(http: &HttpMatch, question: &Question, truth: Truth) {
         not_ports: Vec::new(),
         http: Clause::only(http.clone()),
         answer: None,
+        limits: None,
     };
     let isolation = Isolation {
         id: "default/p/isolate[0]".into(),

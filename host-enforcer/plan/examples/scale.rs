@@ -76,6 +76,7 @@ fn rule(number: usize, home: usize, from: Clause<PeerMatch>, to: Clause<PeerMatc
         not_ports: Vec::new(),
         http: Clause::Any,
         answer: None,
+        limits: None,
     }
 }
 

@@ -4,7 +4,7 @@ mod attempt;
 mod course;
 mod tried;
 
-use crate::{Answer, Connection, End, Exchange, Identity, Isolation, NoTrace, Program, Rule, Trace};
+use crate::{Answer, Connection, End, Exchange, Identity, Isolation, Limits, NoTrace, Program, Rule, Trace};
 pub(crate) use attempt::filtered;
 use course::{Course, Rehearsal};
 use tried::Tried;
@@ -60,6 +60,14 @@ impl<'p> Cause<'p> {
     pub fn answer(self) -> Option<&'p Answer> {
         match self {
             Self::Rule(rule) => rule.answer.as_deref(),
+            Self::Isolation(_) | Self::Default => None,
+        }
+    }
+
+    /// How much of what this allows passes in a time, where it says so (S66).
+    pub fn limits(self) -> Option<&'p Limits> {
+        match self {
+            Self::Rule(rule) => rule.limits.as_deref(),
             Self::Isolation(_) | Self::Default => None,
         }
     }

@@ -338,6 +338,7 @@ mod tests {
             not_ports: Vec::new(),
             http: Clause::Any,
             answer: None,
+            limits: None,
         };
         let rules = vec![rule("deny", Action::Deny, "a", "b"), rule("foreign", Action::Deny, "c", "b")];
         let settings = Settings { end: FilterEnd::Source, ..Settings::default() };

@@ -25,6 +25,7 @@ mod http;
 mod index;
 mod inventory;
 mod label;
+mod limits;
 mod path;
 mod peer;
 mod port;
@@ -55,6 +56,7 @@ pub use http::{
 };
 pub use inventory::{Instance, Inventory, Namespaces};
 pub use label::LabelExpression;
+pub use limits::{Limits, Period, Rate};
 pub use path::{CanonicalPath, PathDoubt, PathPattern, PathPatternError};
 pub use peer::{Block, BlockError, PeerMatch};
 pub use port::{NamedPort, NamedPortMatch, PortMatch, PortRange, PortRangeError, Protocol};

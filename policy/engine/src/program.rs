@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::index::Index;
 use crate::{
-    Answer, Clause, Connection, End, Exchange, HttpMatch, Identity, PeerMatch, PortMatch, Selector,
+    Answer, Clause, Connection, End, Exchange, HttpMatch, Identity, Limits, PeerMatch, PortMatch, Selector,
     decide::filtered,
     tape::{named, object},
 };
@@ -102,6 +102,9 @@ pub struct Rule {
     /// What a proxy answers to a request that it denies (S62). Boxed, because few rules have one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<Box<Answer>>,
+    /// How much of what it allows passes in a time (S66). Boxed, because few rules have some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Box<Limits>>,
 }
 
 named!(Action { "deny" => Action::Deny, "pass" => Action::Pass, "allow" => Action::Allow });
@@ -124,6 +127,7 @@ object!(Rule {
     not_ports: "notPorts",
     http: "http",
     answer: "answer" or None,
+    limits: "limits" or None,
 });
 
 object!(Isolation {

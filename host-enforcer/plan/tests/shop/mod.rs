@@ -78,6 +78,7 @@ pub(crate) fn rule(action: Action, name: &str) -> Rule {
         not_ports: Vec::new(),
         http: Clause::Any,
         answer: None,
+        limits: None,
     }
 }
 

@@ -184,7 +184,7 @@ prop_compose! {
         not_ports in prop_oneof![3 => Just(Vec::new()), 1 => vec(port(), 1..3)],
         http in prop_oneof![3 => Just(Clause::Any), 1 => one_of(http())],
     ) -> Rule {
-        Rule { id: String::new(), tier, priority, action, mode, at, namespace, from, to, ports, not_ports, http, answer: None }
+        Rule { id: String::new(), tier, priority, action, mode, at, namespace, from, to, ports, not_ports, http, answer: None, limits: None }
     }
 }
 

@@ -21,6 +21,7 @@ fn rule(id: &str, tier: u32, priority: i32, action: Action) -> Rule {
         not_ports: Vec::new(),
         http: Clause::Any,
         answer: None,
+        limits: None,
     }
 }
 

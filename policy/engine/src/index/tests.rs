@@ -108,6 +108,7 @@ impl Dice {
                 Clause::Any
             },
             answer: None,
+            limits: None,
         }
     }
 
