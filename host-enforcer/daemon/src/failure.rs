@@ -34,3 +34,8 @@ impl From<KernelError> for Failure {
         Self::new(error.to_string())
     }
 }
+
+/// What could not be done, and why.
+pub(crate) fn cannot(what: &str, error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(format!("cannot {what}: {error}"))
+}

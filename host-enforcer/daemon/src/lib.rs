@@ -2,7 +2,7 @@
 //! programs as they say.
 //!
 //! Data flows one way: [`input`] (files → plan) → [`enforcement`] (plan in force → next plan, in safe steps) →
-//! [`host::Host`], which is [`kernel`] or, in tests, plain maps. [`run`] connects them with [`watch`] (files change),
+//! [`host::Host`], which is [`kernel`] or, in tests, plain maps. [`run`] starts the `enforcer`, which connects them with [`watch`] (files change),
 //! [`interfaces`] (links come and go), the [`guard`] behind the programs and the kernel's events, which [`journal`] writes down by [`names`].
 //!
 //! This crate must not know: what a policy means, or how a packet is judged.
@@ -11,6 +11,7 @@ pub mod clock;
 pub mod command;
 pub mod detach;
 pub mod enforcement;
+mod enforcer;
 pub mod failure;
 pub mod guard;
 pub mod host;
@@ -19,8 +20,10 @@ pub mod interfaces;
 pub mod journal;
 pub mod kernel;
 pub mod names;
+mod readiness;
 pub mod requirement;
 pub mod run;
+mod say;
 pub mod status;
 pub mod trial;
 pub mod watch;

@@ -1,56 +1,25 @@
-//! The running enforcer: takes over what it finds, applies the files, and follows every change.
+//! Starting and ending: checks what is needed, takes over what is there, and lets the enforcer follow every change.
 
 use crate::command::RunOptions;
-use crate::enforcement::{ApplyError, Enforcement, Notice};
-use crate::failure::Failure;
+use crate::enforcement::Enforcement;
+use crate::enforcer::Enforcer;
+use crate::failure::{Failure, cannot};
 use crate::guard::Guard;
-use crate::input::{Complaint, Input, Planned, plan};
+use crate::input::{Input, plan};
 use crate::interfaces::Interfaces;
 use crate::journal::Journal;
-use crate::kernel::{EventRing, Kernel, KernelError, Pinned};
+use crate::kernel::{Kernel, Pinned};
 use crate::names::Names;
+use crate::readiness::readiness;
 use crate::requirement;
+use crate::say::{complain, say};
 use crate::watch::Watch;
 use bookend_abi::table::Config;
-use bookend_lang::{Compiler, Source};
+use bookend_lang::Compiler;
 use bookend_plan::Plan;
 use std::io::Write;
-use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
-use std::pin::pin;
-use std::time::Duration;
-use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{Instant, MissedTickBehavior};
-
-/// How long the files must be left alone before they are read: an edit may touch several.
-const SETTLE: Duration = Duration::from_millis(50);
-/// How often interfaces and directories are looked at without being told to: what failed is tried again.
-const TICK: Duration = Duration::from_secs(2);
-/// Events told before other things get their turn.
-const BATCH: usize = 256;
-
-/// The enforcer with all it speaks to.
-struct Enforcer {
-    enforcement: Enforcement<Kernel>,
-    interfaces: AsyncFd<Interfaces>,
-    journal: Journal,
-    names: Names,
-    names_path: PathBuf,
-    compiler: Compiler,
-    /// What was read last, good or bad; read again, it is no news.
-    last: Option<Vec<Source>>,
-    /// Interfaces that cannot be policed and have been complained about.
-    failed: Vec<Notice>,
-    ready_file: Option<PathBuf>,
-    guard: Guard,
-    /// Why the guard does not cover what it should.
-    unguarded: Option<String>,
-    /// The ready file has been written.
-    ready: bool,
-    /// A step failed, and what it was to bring about is not in force.
-    incomplete: bool,
-}
 
 /// Runs until a signal ends it. What is pinned stays in force afterwards.
 ///
@@ -137,207 +106,6 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
     ended
 }
 
-impl Enforcer {
-    /// Follows events, files and interfaces until `stop`.
-    async fn follow(
-        &mut self,
-        input: &Input,
-        watch: Watch,
-        events: EventRing,
-        stop: impl Future<Output = ()>,
-    ) -> Result<(), Failure> {
-        let mut watch = readiness(watch, "watch the files")?;
-        let mut events = readiness(events, "wait for events")?;
-        let mut tick = tokio::time::interval(TICK);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut reload: Option<Instant> = None;
-        let mut stop = pin!(stop);
-        loop {
-            let settled = reload.unwrap_or_else(Instant::now);
-            tokio::select! {
-                () = &mut stop => return Ok(()),
-                guard = events.readable_mut() => {
-                    let mut guard = guard.map_err(|e| cannot("wait for events", &e))?;
-                    if self.tell(guard.get_inner_mut()) {
-                        guard.clear_ready();
-                    }
-                }
-                guard = watch.readable_mut() => {
-                    let mut guard = guard.map_err(|e| cannot("watch the files", &e))?;
-                    if guard.get_inner_mut().changed() {
-                        reload = Some(Instant::now() + SETTLE);
-                    }
-                    guard.clear_ready();
-                }
-                guard = self.interfaces.readable() => {
-                    let mut guard = guard.map_err(|e| cannot("follow the network interfaces", &e))?;
-                    guard.get_inner().drain();
-                    guard.clear_ready();
-                    drop(guard);
-                    self.see();
-                }
-                () = tokio::time::sleep_until(settled), if reload.is_some() => {
-                    reload = None;
-                    watch.get_mut().reading();
-                    self.reload(input);
-                }
-                _ = tick.tick() => {
-                    let watch = watch.get_mut();
-                    if watch.renew() | watch.differs() {
-                        reload = Some(Instant::now() + SETTLE);
-                    }
-                    if self.incomplete {
-                        self.retry(input);
-                    }
-                    self.see();
-                    self.tell_ready()?;
-                    self.journal.tell_suppressed();
-                }
-            }
-        }
-    }
-
-    /// Creates the ready file, once every interface that is there is policed.
-    fn tell_ready(&mut self) -> Result<(), Failure> {
-        if self.ready || self.incomplete || self.unguarded.is_some() || !self.failed.is_empty() {
-            return Ok(());
-        }
-        self.ready = true;
-        let Some(path) = &self.ready_file else { return Ok(()) };
-        std::fs::write(path, "ready\n").map_err(|e| cannot(&format!("write `{}`", path.display()), &e))
-    }
-
-    /// Tells what is in the ring; whether it is empty now.
-    fn tell(&mut self, ring: &mut EventRing) -> bool {
-        for _ in 0..BATCH {
-            let Some(event) = ring.take() else { return true };
-            let name = self.interfaces.get_ref().name(event.ifindex);
-            self.journal.verdict(&event, name.as_deref(), &self.names);
-        }
-        false
-    }
-
-    /// Reads the files again and applies them, if they say something new.
-    fn reload(&mut self, input: &Input) {
-        let sources = match input.read() {
-            Ok(sources) => sources,
-            Err(complaints) => {
-                self.last = None;
-                return self.refuse(&complaints);
-            }
-        };
-        if self.last.as_ref() == Some(&sources) {
-            return;
-        }
-        match plan(&mut self.compiler, &sources, self.enforcement.plan()) {
-            Ok(planned) => self.put_in_force(planned),
-            Err(complaints) => self.refuse(&complaints),
-        }
-        self.last = Some(sources);
-    }
-
-    fn put_in_force(&mut self, planned: Planned) {
-        let Planned { plan, warnings } = planned;
-        complain(&warnings);
-        // Before the first verdict of the new plan.
-        self.names.learn(&plan);
-        match self.enforcement.apply(plan) {
-            Ok(steps) => {
-                self.incomplete = false;
-                let sizes = self.enforcement.plan().sizes();
-                say(&format!(
-                    "policy in force: {} interfaces, {} policies, {} verdicts ({steps} steps)",
-                    sizes.interfaces, sizes.policies, sizes.verdicts
-                ));
-                self.journal.applied(self.enforcement.plan(), steps, &warnings);
-            }
-            Err(ApplyError::Refused(error)) => self.refuse(&[Complaint::plain(error.to_string())]),
-            Err(ApplyError::Host(error)) => self.recover(&error),
-        }
-        if let Err(error) = self.names.store(&self.names_path) {
-            say(&format!(
-                "cannot keep names in `{}`: {error}; `status` will show numbers",
-                self.names_path.display()
-            ));
-        }
-        self.see();
-    }
-
-    /// An edit that is wrong changes nothing.
-    fn refuse(&mut self, complaints: &[Complaint]) {
-        complain(complaints);
-        say("the edit was refused; the last good policy stays in force");
-        self.journal.refused(complaints);
-        self.see();
-    }
-
-    /// Polices interfaces that have appeared.
-    fn see(&mut self) {
-        let interfaces = self.interfaces.get_ref();
-        let notices =
-            match self.enforcement.see(|name| interfaces.index(name), |ifindex| interfaces.name(ifindex)) {
-                Ok(notices) => notices,
-                Err(error) => return self.recover(&error),
-            };
-        let mut failed = Vec::new();
-        for notice in notices {
-            if matches!(notice, Notice::Failed { .. }) {
-                failed.push(notice.clone());
-                // It is tried again with every tick; once is enough to be told.
-                if self.failed.contains(&notice) {
-                    continue;
-                }
-            }
-            say(&notice.to_string());
-            self.journal.interface(&notice);
-        }
-        self.failed = failed;
-        self.cover();
-    }
-
-    /// Has the guard demand the mark of what comes in where the programs are attached by now.
-    fn cover(&mut self) {
-        let interfaces = self.interfaces.get_ref();
-        let mut attached = match self.enforcement.attached() {
-            Ok(attached) => attached,
-            Err(error) => return self.recover(&error),
-        };
-        attached.retain(|ifindex| interfaces.name(*ifindex).is_some());
-        let failed = self.guard.cover(&attached).err().map(|error| error.to_string());
-        if let Some(reason) = failed.as_ref().filter(|reason| self.unguarded.as_ref() != Some(*reason)) {
-            say(&format!("{reason}; trying again"));
-            self.journal.refused(&[Complaint::plain(reason.clone())]);
-        }
-        self.unguarded = failed;
-    }
-
-    /// After a step that failed: finds out what is in force, and tries again with the next edit or tick.
-    fn recover(&mut self, error: &KernelError) {
-        say(&format!("a change was not completed: {error}; trying again"));
-        self.journal.refused(&[Complaint::plain(error.to_string())]);
-        self.incomplete = true;
-        self.last = None;
-        self.read_back();
-    }
-
-    /// What was left undone, once more.
-    fn retry(&mut self, input: &Input) {
-        if self.read_back() {
-            self.reload(input);
-        }
-    }
-
-    /// Finds out what is in force; whether that could be done.
-    fn read_back(&mut self) -> bool {
-        let interfaces = self.interfaces.get_ref();
-        let read = self.enforcement.recover(|ifindex| interfaces.name(ifindex));
-        if let Err(error) = &read {
-            say(&format!("cannot read the tables back: {error}; what is pinned stays in force"));
-        }
-        read.is_ok()
-    }
-}
-
 /// Removes the ready file of an enforcer that was killed: it says nothing of this one.
 fn forget_ready(path: &Path) -> Result<(), Failure> {
     match std::fs::remove_file(path) {
@@ -346,12 +114,6 @@ fn forget_ready(path: &Path) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
-}
-
-/// `source`, to be waited for.
-fn readiness<T: AsFd + AsRawFd>(source: T, what: &str) -> Result<AsyncFd<T>, Failure> {
-    // SAFETY: every `T` here owns the one descriptor it returns and keeps it open for as long as it lives.
-    unsafe { AsyncFd::register(source) }.map_err(|error| cannot(what, &error))
 }
 
 /// Where the journal goes: standard output, a file, or nowhere.
@@ -376,24 +138,4 @@ pub(crate) fn default_object() -> Result<PathBuf, Failure> {
         }
     };
     Ok(directory.join("bookend_ebpf.o"))
-}
-
-fn cannot(what: &str, error: &dyn std::fmt::Display) -> Failure {
-    Failure::new(format!("cannot {what}: {error}"))
-}
-
-fn complain(complaints: &[Complaint]) {
-    for complaint in complaints {
-        say_line(&complaint.text);
-    }
-}
-
-/// A line for people, on standard error.
-fn say(text: &str) {
-    say_line(&format!("bookend-enforcer: {text}"));
-}
-
-fn say_line(text: &str) {
-    // Nobody reads any more: policing goes on without telling.
-    let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -1,0 +1,170 @@
+//! The enforcer at work: puts in force what it is told, polices what appears, and tells what became of it.
+
+mod follow;
+
+use crate::enforcement::{ApplyError, Enforcement, Notice};
+use crate::failure::{Failure, cannot};
+use crate::guard::Guard;
+use crate::input::{Complaint, Input, Planned, plan};
+use crate::interfaces::Interfaces;
+use crate::journal::Journal;
+use crate::kernel::{Kernel, KernelError};
+use crate::names::Names;
+use crate::say::{complain, say};
+use bookend_lang::{Compiler, Source};
+use std::path::PathBuf;
+use tokio::io::unix::AsyncFd;
+
+/// The enforcer with all it speaks to.
+pub(crate) struct Enforcer {
+    pub(crate) enforcement: Enforcement<Kernel>,
+    pub(crate) interfaces: AsyncFd<Interfaces>,
+    pub(crate) journal: Journal,
+    pub(crate) names: Names,
+    pub(crate) names_path: PathBuf,
+    pub(crate) compiler: Compiler,
+    /// What was read last, good or bad; read again, it is no news.
+    pub(crate) last: Option<Vec<Source>>,
+    /// Interfaces that cannot be policed and have been complained about.
+    pub(crate) failed: Vec<Notice>,
+    pub(crate) ready_file: Option<PathBuf>,
+    pub(crate) guard: Guard,
+    /// Why the guard does not cover what it should.
+    pub(crate) unguarded: Option<String>,
+    /// The ready file has been written.
+    pub(crate) ready: bool,
+    /// A step failed, and what it was to bring about is not in force.
+    pub(crate) incomplete: bool,
+}
+
+impl Enforcer {
+    /// Creates the ready file, once every interface that is there is policed.
+    pub(crate) fn tell_ready(&mut self) -> Result<(), Failure> {
+        if self.ready || self.incomplete || self.unguarded.is_some() || !self.failed.is_empty() {
+            return Ok(());
+        }
+        self.ready = true;
+        let Some(path) = &self.ready_file else { return Ok(()) };
+        std::fs::write(path, "ready\n").map_err(|e| cannot(&format!("write `{}`", path.display()), &e))
+    }
+
+    /// Reads the files again and applies them, if they say something new.
+    fn reload(&mut self, input: &Input) {
+        let sources = match input.read() {
+            Ok(sources) => sources,
+            Err(complaints) => {
+                self.last = None;
+                return self.refuse(&complaints);
+            }
+        };
+        if self.last.as_ref() == Some(&sources) {
+            return;
+        }
+        match plan(&mut self.compiler, &sources, self.enforcement.plan()) {
+            Ok(planned) => self.put_in_force(planned),
+            Err(complaints) => self.refuse(&complaints),
+        }
+        self.last = Some(sources);
+    }
+
+    pub(crate) fn put_in_force(&mut self, planned: Planned) {
+        let Planned { plan, warnings } = planned;
+        complain(&warnings);
+        // Before the first verdict of the new plan.
+        self.names.learn(&plan);
+        match self.enforcement.apply(plan) {
+            Ok(steps) => {
+                self.incomplete = false;
+                let sizes = self.enforcement.plan().sizes();
+                say(&format!(
+                    "policy in force: {} interfaces, {} policies, {} verdicts ({steps} steps)",
+                    sizes.interfaces, sizes.policies, sizes.verdicts
+                ));
+                self.journal.applied(self.enforcement.plan(), steps, &warnings);
+            }
+            Err(ApplyError::Refused(error)) => self.refuse(&[Complaint::plain(error.to_string())]),
+            Err(ApplyError::Host(error)) => self.recover(&error),
+        }
+        if let Err(error) = self.names.store(&self.names_path) {
+            say(&format!(
+                "cannot keep names in `{}`: {error}; `status` will show numbers",
+                self.names_path.display()
+            ));
+        }
+        self.see();
+    }
+
+    /// An edit that is wrong changes nothing.
+    pub(crate) fn refuse(&mut self, complaints: &[Complaint]) {
+        complain(complaints);
+        say("the edit was refused; the last good policy stays in force");
+        self.journal.refused(complaints);
+        self.see();
+    }
+
+    /// Polices interfaces that have appeared.
+    fn see(&mut self) {
+        let interfaces = self.interfaces.get_ref();
+        let notices =
+            match self.enforcement.see(|name| interfaces.index(name), |ifindex| interfaces.name(ifindex)) {
+                Ok(notices) => notices,
+                Err(error) => return self.recover(&error),
+            };
+        let mut failed = Vec::new();
+        for notice in notices {
+            if matches!(notice, Notice::Failed { .. }) {
+                failed.push(notice.clone());
+                // It is tried again with every tick; once is enough to be told.
+                if self.failed.contains(&notice) {
+                    continue;
+                }
+            }
+            say(&notice.to_string());
+            self.journal.interface(&notice);
+        }
+        self.failed = failed;
+        self.cover();
+    }
+
+    /// Has the guard demand the mark of what comes in where the programs are attached by now.
+    fn cover(&mut self) {
+        let interfaces = self.interfaces.get_ref();
+        let mut attached = match self.enforcement.attached() {
+            Ok(attached) => attached,
+            Err(error) => return self.recover(&error),
+        };
+        attached.retain(|ifindex| interfaces.name(*ifindex).is_some());
+        let failed = self.guard.cover(&attached).err().map(|error| error.to_string());
+        if let Some(reason) = failed.as_ref().filter(|reason| self.unguarded.as_ref() != Some(*reason)) {
+            say(&format!("{reason}; trying again"));
+            self.journal.refused(&[Complaint::plain(reason.clone())]);
+        }
+        self.unguarded = failed;
+    }
+
+    /// After a step that failed: finds out what is in force, and tries again with the next edit or tick.
+    fn recover(&mut self, error: &KernelError) {
+        say(&format!("a change was not completed: {error}; trying again"));
+        self.journal.refused(&[Complaint::plain(error.to_string())]);
+        self.incomplete = true;
+        self.last = None;
+        self.read_back();
+    }
+
+    /// What was left undone, once more.
+    fn retry(&mut self, input: &Input) {
+        if self.read_back() {
+            self.reload(input);
+        }
+    }
+
+    /// Finds out what is in force; whether that could be done.
+    fn read_back(&mut self) -> bool {
+        let interfaces = self.interfaces.get_ref();
+        let read = self.enforcement.recover(|ifindex| interfaces.name(ifindex));
+        if let Err(error) = &read {
+            say(&format!("cannot read the tables back: {error}; what is pinned stays in force"));
+        }
+        read.is_ok()
+    }
+}
