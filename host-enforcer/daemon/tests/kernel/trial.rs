@@ -7,9 +7,7 @@ use bookend_abi::table::{
     ALLOW, BlockKey, Config, DENY, ICMP, ICMPV6, Interface, OUTSIDE, OwnedKey, PolicyHead, SCTP, TCP, UDP,
     VerdictKey, VerdictValue,
 };
-use bookend_abi::{
-    Event, FROM_WORKLOAD, Outcome, Packet, Reason, TO_WORKLOAD, address, decide, parse, report,
-};
+use bookend_abi::{Event, FROM_WORKLOAD, Outcome, Reason, TO_WORKLOAD, address};
 use bookend_enforcer::kernel::Trial;
 use std::net::IpAddr;
 
@@ -34,9 +32,9 @@ fn address(text: &str) -> bookend_abi::Address {
 /// a block, and be reached on UDP 53 and by echo. An audit speaks of TCP 9081 and 9082, of type 42 and of the default.
 fn tables() -> PlainTables {
     let mut tables = PlainTables::default();
-    let interface = Interface { egress: EGRESS, ingress: INGRESS, epoch: 5, flags: 0 };
-    tables.interfaces.insert(Trial::IFINDEX, interface);
-    tables.config = Config { epoch: 9, flags: Config::ALLOW_EVENTS, ..Config::default() };
+    let (ifindex, quota) = (Trial::IFINDEX, 1_024);
+    tables.police(Interface { egress: EGRESS, ingress: INGRESS, epoch: 5, flags: 0, ifindex, quota });
+    tables.config = Config { epoch: 9, sample: 1, ..Config::default() };
     for own in [OWN, OWN6] {
         tables.owned.insert(OwnedKey { ifindex: Trial::IFINDEX, address: address(own) });
     }
@@ -194,18 +192,14 @@ fn conversation() -> Vec<(u8, Vec<u8>)> {
 
 /// The decision over plain tables, with its report.
 fn expected(tables: &mut PlainTables, direction: u8, frame: &[u8]) -> (Outcome, Event) {
-    let mut packet = Packet::default();
-    let outcome = match parse(frame, &mut packet) {
-        Ok(()) => decide(tables, direction, Trial::IFINDEX, &packet, 1),
-        Err(reason) => Outcome::deny(reason),
-    };
-    let length = u32::try_from(frame.len()).unwrap();
-    (outcome, report(direction, Trial::IFINDEX, length, &packet, 0, &outcome))
+    let outcome = tables.judge(direction, Trial::IFINDEX, frame, 1);
+    let event = std::mem::take(&mut tables.events).pop().unwrap_or_default();
+    (outcome, Event { time: 0, ..event })
 }
 
 #[test]
 fn the_kernel_decides_as_the_shared_function_does() {
-    let Some(object) = super::object() else { return };
+    let Some(object) = super::artifact::object() else { return };
     let mut trial = Trial::load(&object).unwrap();
     let mut tables = tables();
     trial.replace(&tables).unwrap();
@@ -224,7 +218,7 @@ fn the_kernel_decides_as_the_shared_function_does() {
 
 #[test]
 fn before_any_table_is_written_everything_is_dropped() {
-    let Some(object) = super::object() else { return };
+    let Some(object) = super::artifact::object() else { return };
     let mut trial = Trial::load(&object).unwrap();
     for direction in [FROM_WORKLOAD, TO_WORKLOAD] {
         let result = trial.run(direction, &tcp(OWN, FRIEND, (40000, 9080), SYN), 1).unwrap();
@@ -235,10 +229,10 @@ fn before_any_table_is_written_everything_is_dropped() {
 
 #[test]
 fn what_an_audit_says_is_counted_and_not_enforced() {
-    let Some(object) = super::object() else { return };
+    let Some(object) = super::artifact::object() else { return };
     let mut trial = Trial::load(&object).unwrap();
     let mut tables = tables();
-    tables.config.flags = 0;
+    tables.config.sample = 0;
     trial.replace(&tables).unwrap();
     for (direction, frame, allowed) in [
         (FROM_WORKLOAD, tcp(OWN, FRIEND, (40000, 9081), SYN), true),
@@ -282,7 +276,7 @@ impl Dice {
 
 #[test]
 fn kernel_and_shared_function_agree_on_damaged_frames() {
-    let Some(object) = super::object() else { return };
+    let Some(object) = super::artifact::object() else { return };
     let mut trial = Trial::load(&object).unwrap();
     let (mut dice, mut compared) = (Dice(0x9e37_79b9_7f4a_7c15), 0);
     for round in 0..60 {
@@ -307,10 +301,10 @@ fn kernel_and_shared_function_agree_on_damaged_frames() {
 /// Not a judgement, for machines differ; the numbers are printed for whoever asks with `--nocapture`.
 #[test]
 fn the_cost_of_a_packet_is_measured() {
-    let Some(object) = super::object() else { return };
+    let Some(object) = super::artifact::object() else { return };
     let mut trial = Trial::load(&object).unwrap();
     let mut tables = tables();
-    tables.config.flags = 0;
+    tables.config.sample = 0;
     trial.replace(&tables).unwrap();
     // The best of some runs: whatever else the machine does only ever adds.
     let mut measure = |name: &str, direction, frame: &[u8]| {

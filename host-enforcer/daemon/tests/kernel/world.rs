@@ -1,13 +1,13 @@
 //! A host with workloads behind veths, and a real enforcer.
 
+use crate::link::Link;
 use crate::namespace::Namespace;
-use crate::traffic::until;
+use crate::process::Enforcer;
 use aya::maps::{HashMap, Map, MapData};
 use bookend_abi::table::Interface;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::ops::{Deref, DerefMut};
+use std::process::Command;
 
 /// Web may ask store on TCP 5432 and UDP 53, and nothing else may happen.
 pub(crate) const POLICY: &str = "\
@@ -25,14 +25,24 @@ spec:
 ";
 
 pub(crate) struct World {
-    pub(crate) host: Namespace,
+    enforcer: Enforcer,
     pub(crate) web: Namespace,
     pub(crate) store: Namespace,
     pub(crate) late: Namespace,
-    directory: PathBuf,
-    pins: PathBuf,
-    object: PathBuf,
-    enforcer: Option<Child>,
+}
+
+impl Deref for World {
+    type Target = Enforcer;
+
+    fn deref(&self) -> &Enforcer {
+        &self.enforcer
+    }
+}
+
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Enforcer {
+        &mut self.enforcer
+    }
 }
 
 /// Number of the workload behind a namespace: its addresses are 10.77.n.2 and fd77:n::2.
@@ -67,22 +77,10 @@ pub(crate) fn late4() -> IpAddr {
 impl World {
     /// A world without an enforcer; `None` where the kernel programs cannot be tested.
     pub(crate) fn new() -> Option<Self> {
-        static WORLDS: AtomicU32 = AtomicU32::new(0);
-        let object = crate::object()?;
-        let id = format!("bkd-k-{}-{}", std::process::id(), WORLDS.fetch_add(1, Ordering::Relaxed));
-        let namespace = |name: &str| Namespace::new(format!("{id}-{name}"));
-        let directory = std::env::temp_dir().join(&id);
-        std::fs::create_dir_all(&directory).unwrap();
-        let world = Self {
-            host: namespace("host"),
-            web: namespace("web"),
-            store: namespace("store"),
-            late: namespace("late"),
-            pins: Path::new("/sys/fs/bpf").join(&id),
-            directory,
-            object,
-            enforcer: None,
-        };
+        let enforcer = Enforcer::new()?;
+        let namespace = |name| enforcer.namespace(name);
+        let world =
+            Self { web: namespace("web"), store: namespace("store"), late: namespace("late"), enforcer };
         world.host.inside(|| {
             for setting in ["ipv4/ip_forward", "ipv6/conf/all/forwarding"] {
                 // /proc/sys/net shows the namespace of whoever opens it.
@@ -129,123 +127,9 @@ impl World {
         self.plug(&self.late, "late", LATE);
     }
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.directory.join(name)
-    }
-
-    /// Writes a file as an editor does: beside it, then renamed over it.
-    pub(crate) fn write(&self, name: &str, text: &str) {
-        let draft = self.path("draft");
-        std::fs::write(&draft, text).unwrap();
-        std::fs::rename(draft, self.path(name)).unwrap();
-    }
-
-    /// Everything in the journal so far.
-    pub(crate) fn journal(&self) -> String {
-        std::fs::read_to_string(self.path("events.json")).unwrap_or_default()
-    }
-
-    /// Everything the enforcer has said.
-    pub(crate) fn said(&self) -> String {
-        std::fs::read_to_string(self.path("stderr")).unwrap_or_default()
-    }
-
-    fn command(&self, action: &str) -> Command {
-        let mut command = self.host.command(env!("CARGO_BIN_EXE_bookend-enforcer"));
-        command.arg(action).arg("--pin-dir").arg(&self.pins).arg("--state-dir").arg(&self.directory);
-        command
-    }
-
-    /// Starts an enforcer without waiting.
-    pub(crate) fn launch(&mut self) {
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.path("stderr")).unwrap();
-        let _ = std::fs::remove_file(self.path("ready"));
-        let mut command = self.command("run");
-        command
-            .arg("--policy")
-            .arg(self.path("policy.yaml"))
-            .arg("--inventory")
-            .arg(self.path("inventory.yaml"));
-        command.arg("--object").arg(&self.object).arg("--events").arg(self.path("events.json"));
-        command.arg("--ready-file").arg(self.path("ready")).stderr(Stdio::from(log));
-        self.enforcer = Some(command.spawn().unwrap());
-    }
-
-    /// Starts an enforcer that cannot work; its exit code and what it says.
-    pub(crate) fn attempt(&self, options: &[&str], object: &str) -> (Option<i32>, String) {
-        let mut command = self.host.command(env!("CARGO_BIN_EXE_bookend-enforcer"));
-        command.arg("run").arg("--policy").arg(self.path("policy.yaml"));
-        command.arg("--inventory").arg(self.path("inventory.yaml")).args(["--object", object]);
-        command.arg("--ready-file").arg(self.path("ready"));
-        if options.is_empty() {
-            command.arg("--pin-dir").arg(&self.pins);
-        }
-        let output = command.args(options).output().unwrap();
-        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
-    }
-
-    /// Starts an enforcer that finds no `nft`; its exit code and what it says.
-    pub(crate) fn attempt_without_nft(&self) -> (Option<i32>, String) {
-        let mut command = self.host.command("env");
-        command.args(["PATH=/nonexistent", env!("CARGO_BIN_EXE_bookend-enforcer"), "run", "--policy"]);
-        command.arg(self.path("policy.yaml")).arg("--inventory").arg(self.path("inventory.yaml"));
-        command.arg("--object").arg(&self.object).arg("--pin-dir").arg(&self.pins);
-        let output = command.output().unwrap();
-        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
-    }
-
-    /// Starts an enforcer and waits until it enforces.
-    pub(crate) fn enforce(&mut self) {
-        self.launch();
-        until("the enforcer is ready", || {
-            let ended = self.enforcer.as_mut().unwrap().try_wait().unwrap();
-            assert!(ended.is_none(), "the enforcer ended: {}", self.said());
-            self.path("ready").exists()
-        });
-    }
-
-    /// Waits for the enforcer to end by itself; its exit code.
-    pub(crate) fn exit_code(&mut self) -> Option<i32> {
-        self.enforcer.take().unwrap().wait().unwrap().code()
-    }
-
-    /// Takes the running enforcer aside, to start another.
-    pub(crate) fn hold(&mut self) -> Child {
-        self.enforcer.take().unwrap()
-    }
-
-    pub(crate) fn give_back(&mut self, enforcer: Child) {
-        self.enforcer = Some(enforcer);
-    }
-
-    /// Kills the enforcer so that it cannot clean up.
-    pub(crate) fn kill(&mut self) {
-        let mut enforcer = self.enforcer.take().unwrap();
-        enforcer.kill().unwrap();
-        enforcer.wait().unwrap();
-    }
-
-    /// `bookend-enforcer status`.
-    pub(crate) fn status(&self, format: &str) -> String {
-        let output = self.command("status").args(["-o", format]).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// `bookend-enforcer detach`.
-    pub(crate) fn detach(&self) {
-        let output = self.command("detach").output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    /// Whether anything is pinned.
-    pub(crate) fn is_pinned(&self) -> bool {
-        self.pins.exists()
-    }
-
     /// Leaves no room in the table of interfaces, with entries of interfaces that do not exist.
     pub(crate) fn fill_interfaces(&self) {
-        let map = Map::from_map_data(MapData::from_pin(self.pins.join("interfaces")).unwrap()).unwrap();
+        let map = Map::from_map_data(MapData::from_pin(self.pin("interfaces")).unwrap()).unwrap();
         let mut map: HashMap<MapData, u32, [u8; size_of::<Interface>()]> = map.try_into().unwrap();
         let nobody = 1_000_000..;
         for ifindex in nobody {
@@ -258,33 +142,15 @@ impl World {
     /// Sends an Ethernet frame from the web workload through a packet socket, as its root can: past its own IP stack
     /// and firewall.
     pub(crate) fn send_raw(&self, packet: &[u8], ethertype: u16) {
-        let script = "import socket, sys\n\
-            s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)\n\
-            s.bind(('eth0', 0))\n\
-            mac = open(sys.argv[1]).read().strip() if sys.argv[1].startswith('/') else sys.argv[1]\n\
-            to = bytes.fromhex(mac.replace(':', ''))\n\
-            s.send(to + s.getsockname()[4] + bytes.fromhex(sys.argv[2]))\n";
         let link =
             Command::new("ip").args(["-n", &self.host.0, "-br", "link", "show", "h-web"]).output().unwrap();
         let link = String::from_utf8(link.stdout).unwrap();
         let mac = link.split_whitespace().nth(2).unwrap().to_owned();
-        let hex: String =
-            ethertype.to_be_bytes().iter().chain(packet).map(|byte| format!("{byte:02x}")).collect();
-        let status = self.web.command("python3").args(["-c", script, &mac, &hex]).status().unwrap();
-        assert!(status.success());
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        if let Some(mut enforcer) = self.enforcer.take() {
-            let _ = enforcer.kill();
-            let _ = enforcer.wait();
-        }
-        if std::thread::panicking() {
-            eprintln!("--- the enforcer said:\n{}--- the journal:\n{}", self.said(), self.journal());
-        }
-        let _ = self.command("detach").output();
-        let _ = std::fs::remove_dir_all(&self.directory);
+        let mut frame: Vec<u8> = mac.split(':').map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
+        // From a station that nobody knows: nothing depends on it.
+        frame.extend([2, 0, 0, 0, 0, 1]);
+        frame.extend(ethertype.to_be_bytes());
+        frame.extend(packet);
+        Link::new(&self.web).send(&frame);
     }
 }
