@@ -2,11 +2,15 @@
 
 mod attempt;
 mod course;
+mod service;
 mod tried;
 
-use crate::{Answer, Connection, End, Exchange, Identity, Isolation, Limits, NoTrace, Program, Rule, Trace};
+use crate::{
+    Action, Answer, Connection, End, Exchange, Identity, Isolation, Limits, NoTrace, Program, Rule, Trace,
+};
 pub(crate) use attempt::filtered;
 use course::{Course, Rehearsal};
+pub use service::{ServiceDecision, decide_dialled};
 use tried::Tried;
 
 /// Allowed or denied.
@@ -230,9 +234,22 @@ impl<'p, 'c> Question<'p, 'c> {
         if let (End::Source, Identity::Claimed(workload)) = (end, &connection.source.identity) {
             let source = connection.source.known_as(Identity::Workload(workload));
             let own = Connection { source, ..(*connection).clone() };
-            return Course { rehearsal, end, connection: &own, exchange }.run(rules, &isolations, trace);
+            let course = Course { rehearsal, end, connection: &own, exchange, naming: false };
+            return course.run(rules, &isolations, trace);
         }
-        Course { rehearsal, end, connection, exchange }.run(rules, &isolations, trace)
+        let course = Course { rehearsal, end, connection, exchange, naming: false };
+        course.run(rules, &isolations, trace)
+    }
+
+    /// The denial at the source by a rule that names where the destination is, if there is one (S72).
+    fn judge_naming<T: Trace>(&self, rehearsal: Rehearsal, trace: &mut T) -> Option<Decision<'p>> {
+        let Self { program, rules, connection, exchange } = self;
+        let isolations = Tried::isolations::<T>(program, &connection.source.identity);
+        let (end, exchange) = (End::Source, *exchange);
+        let course = Course { rehearsal, end, connection, exchange, naming: true };
+        let decision = course.run(rules, &isolations, trace);
+        let denies = matches!(decision.cause, Cause::Rule(rule) if rule.action == Action::Deny);
+        denies.then_some(decision)
     }
 
     /// The judgement with what is only audited, where it says something else than the one without.

@@ -1,5 +1,7 @@
 //! The inventory: which workloads exist, and who is behind an address or a SPIFFE id.
 
+mod service;
+
 use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 use core::{cmp::Ordering, net::IpAddr};
 use serde::Serialize;
@@ -7,6 +9,7 @@ use serde::Serialize;
 use crate::{
     Endpoint, Identity, Labels, Location, Peer, Principal, Workload, WorkloadIdentity, tape::object,
 };
+pub use service::{Backend, Dialled, Service, ServicePort};
 
 /// One place where a workload runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -35,8 +38,12 @@ pub struct Inventory {
     trust_addresses: bool,
     namespaces: Namespaces,
     workloads: Vec<Workload>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    services: Vec<Service>,
     #[serde(skip)]
     index: Index,
+    #[serde(skip)]
+    by_service_address: service::ByServiceAddress,
 }
 
 /// Positions of workloads. Of workloads that share an address, which documents never describe, the first counts.
@@ -97,7 +104,15 @@ impl Inventory {
             workload.identity.namespace_labels = namespaces.get(&workload.identity.namespace).cloned();
         }
         let index = Index::new(&workloads);
-        Self { trust_domain, trust_addresses, namespaces, workloads, index }
+        Self {
+            trust_domain,
+            trust_addresses,
+            namespaces,
+            workloads,
+            services: Vec::new(),
+            index,
+            by_service_address: Vec::new(),
+        }
     }
 
     /// The SPIFFE trust domain of the mesh.
@@ -118,7 +133,9 @@ impl Inventory {
     /// The same inventory with other workloads.
     #[must_use]
     pub fn with_workloads(self, workloads: Vec<Workload>) -> Self {
-        Self::new(self.trust_domain, self.trust_addresses, self.namespaces, workloads)
+        let Self { trust_domain, trust_addresses, namespaces, services, by_service_address, .. } = self;
+        let same = Self::new(trust_domain, trust_addresses, namespaces, workloads);
+        Self { services, by_service_address, ..same }
     }
 
     /// The workload that has `address`, if any. An IPv4-mapped address is the IPv4 address (S14).

@@ -46,7 +46,10 @@ pub use answer::{Answer, AnswerFault};
 pub use clause::{Clause, EmptyClause};
 pub use configuration::{Configuration, ConfigurationError};
 pub use connection::{Connection, End, Endpoint, Exchange, Identity, Location};
-pub use decide::{Cause, Decision, Judgement, Permit, Verdict, decide, decide_end, rehearse, rehearse_end};
+pub use decide::{
+    Cause, Decision, Judgement, Permit, ServiceDecision, Verdict, decide, decide_dialled, decide_end, rehearse,
+    rehearse_end,
+};
 pub use enforcement::{Enforcement, OwnWorkload, Peer, Ruling};
 pub use explanation::{Explanation, Step};
 pub use host::{Host, HostDoubt, HostPattern, HostPatternError};
@@ -54,7 +57,7 @@ pub use http::{
     ClaimMatch, ClaimNameError, GrpcMatch, GrpcMatchError, HeaderMatch, HttpMatch, NameError, Needs,
     QueryMatch, TokenMatch, ValueMatch,
 };
-pub use inventory::{Instance, Inventory, Namespaces};
+pub use inventory::{Backend, Dialled, Instance, Inventory, Namespaces, Service, ServicePort};
 pub use label::LabelExpression;
 pub use limits::{Limits, Period, Rate};
 pub use path::{CanonicalPath, PathDoubt, PathPattern, PathPatternError};

@@ -65,6 +65,11 @@ impl PeerMatch {
         self.not.iter().for_each(|peer| peer.collect_nets(found));
     }
 
+    /// Whether it names a network anywhere.
+    pub fn names_blocks(&self) -> bool {
+        !self.blocks.is_any() || self.not.iter().any(Self::names_blocks)
+    }
+
     /// Whether it asks for a principal anywhere.
     pub fn asks_for_principal(&self) -> bool {
         !self.principals.is_any() || self.not.iter().any(Self::asks_for_principal)

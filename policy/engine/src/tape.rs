@@ -165,6 +165,7 @@ deserialize_alone!(
     crate::HttpMatch,
     crate::LabelExpression,
     crate::PathPattern,
+    crate::Service,
     crate::TextMatch,
     crate::TextPattern,
 );

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::attempt::{attempt, governs};
 use super::tried::Tried;
-use super::{Cause, Decision, Verdict};
+use super::{Cause, Decision, Verdict, service};
 use crate::{Action, Connection, End, Exchange, Identity, Isolation, Mode, Outcome, Rule, Trace, Truth};
 
 /// Whether what is only audited takes part (S36).
@@ -26,6 +26,8 @@ pub(super) struct Course<'c> {
     pub(super) end: End,
     pub(super) connection: &'c Connection<'c>,
     pub(super) exchange: Exchange<'c>,
+    /// Whether deny rules count only where they say something of the destination because of where it is (S72).
+    pub(super) naming: bool,
 }
 
 /// Which of two continuations stands, where a pass rule may match or not (S35).
@@ -108,6 +110,9 @@ impl Course<'_> {
         for rule in rules.filter(|rule| self.rehearsal.includes(rule.mode)) {
             let governed = governs(rule, self.end, self.connection.at(self.end));
             if governed == Truth::No {
+                continue;
+            }
+            if self.naming && rule.action == Action::Deny && !service::names(rule, self.connection) {
                 continue;
             }
             let outcome = attempt(rule, governed, self.connection, self.exchange);
