@@ -5,12 +5,13 @@ mod follow;
 use crate::enforcement::{ApplyError, Enforcement, Notice};
 use crate::failure::{Failure, cannot};
 use crate::guard::Guard;
-use crate::input::{Complaint, Input, Planned, plan};
+use crate::input::{Complaint, Planned, plan};
 use crate::interfaces::Interfaces;
 use crate::journal::Journal;
 use crate::kernel::{Kernel, KernelError};
 use crate::names::Names;
 use crate::say::{complain, say};
+use crate::source::Reading;
 use bookend_lang::{Compiler, Source};
 use std::path::PathBuf;
 use tokio::io::unix::AsyncFd;
@@ -23,8 +24,10 @@ pub(crate) struct Enforcer {
     pub(crate) names: Names,
     pub(crate) names_path: PathBuf,
     pub(crate) compiler: Compiler,
-    /// What was read last, good or bad; read again, it is no news.
+    /// What was last read without an error; read again, it is no news.
     pub(crate) last: Option<Vec<Source>>,
+    /// The source could not be read meanwhile, so that even the same again is worth telling.
+    pub(crate) unread: bool,
     /// Interfaces that cannot be policed and have been complained about.
     pub(crate) failed: Vec<Notice>,
     pub(crate) ready_file: Option<PathBuf>,
@@ -48,23 +51,29 @@ impl Enforcer {
         std::fs::write(path, "ready\n").map_err(|e| cannot(&format!("write `{}`", path.display()), &e))
     }
 
-    /// Reads the files again and applies them, if they say something new.
-    fn reload(&mut self, input: &Input) {
-        let sources = match input.read() {
-            Ok(sources) => sources,
-            Err(complaints) => {
-                self.last = None;
-                return self.refuse(&complaints);
+    /// Applies what the source said, if it is new.
+    pub(crate) fn take(&mut self, reading: Reading) {
+        match reading.texts {
+            Ok(texts) if self.unread || self.last.as_ref() != Some(&texts) => {
+                self.unread = false;
+                self.plan(texts);
             }
-        };
-        if self.last.as_ref() == Some(&sources) {
-            return;
+            Ok(_) => {}
+            Err(complaints) => {
+                self.unread = true;
+                self.refuse(&complaints);
+            }
         }
-        match plan(&mut self.compiler, &sources, self.enforcement.plan()) {
+    }
+
+    /// Puts in force what `texts` ask for.
+    fn plan(&mut self, texts: Vec<Source>) {
+        let planned = plan(&mut self.compiler, &texts, self.enforcement.plan());
+        self.last = Some(texts);
+        match planned {
             Ok(planned) => self.put_in_force(planned),
             Err(complaints) => self.refuse(&complaints),
         }
-        self.last = Some(sources);
     }
 
     pub(crate) fn put_in_force(&mut self, planned: Planned) {
@@ -142,19 +151,24 @@ impl Enforcer {
         self.unguarded = failed;
     }
 
-    /// After a step that failed: finds out what is in force, and tries again with the next edit or tick.
+    /// After a step that failed: finds out what is in force, and has it tried again with the next edit or tick.
     fn recover(&mut self, error: &KernelError) {
         say(&format!("a change was not completed: {error}; trying again"));
         self.journal.refused(&[Complaint::plain(error.to_string())]);
         self.incomplete = true;
-        self.last = None;
+        self.unread = true;
         self.read_back();
     }
 
     /// What was left undone, once more.
-    fn retry(&mut self, input: &Input) {
-        if self.read_back() {
-            self.reload(input);
+    fn retry(&mut self) {
+        if !self.read_back() {
+            return;
+        }
+        match self.last.take() {
+            Some(texts) => self.plan(texts),
+            // Nothing good was read yet: what is pinned stays as it is.
+            None => self.incomplete = false,
         }
     }
 

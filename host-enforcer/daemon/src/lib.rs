@@ -1,8 +1,8 @@
 //! The host enforcer: watches policy and inventory files and network interfaces, and keeps the kernel's tables and
 //! programs as they say.
 //!
-//! Data flows one way: [`input`] (files → plan) → [`enforcement`] (plan in force → next plan, in safe steps) →
-//! [`host::Host`], which is [`kernel`] or, in tests, plain maps. [`run`] starts the `enforcer`, which connects them with [`watch`] (files change),
+//! Data flows one way: [`source`] → [`input`] (documents → plan) → [`enforcement`] (plan in force → next plan, in safe steps) →
+//! [`host::Host`], which is [`kernel`] or, in tests, plain maps. [`run`] starts the `enforcer`, which connects them with a [`source`] (what the files say, and word when they change),
 //! [`interfaces`] (links come and go), the [`guard`] behind the programs and the kernel's events, which [`journal`] writes down by [`names`].
 //!
 //! This crate must not know: what a policy means, or how a packet is judged.
@@ -24,6 +24,7 @@ mod readiness;
 pub mod requirement;
 pub mod run;
 mod say;
+pub mod source;
 pub mod status;
 pub mod trial;
 pub mod watch;

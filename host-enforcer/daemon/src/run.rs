@@ -42,18 +42,16 @@ pub async fn run(options: RunOptions) -> Result<(), Failure> {
 async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
     let input = Input { policy: options.policy, inventory: options.inventory };
     // Subscribed before the first look, so that nothing falls between.
-    let watch = Watch::new(input.files()).map_err(|e| cannot("watch the files", &e))?;
+    let mut source = Files::new(input).map_err(|e| cannot("watch the files", &e))?;
     let interfaces = Interfaces::subscribe().map_err(|e| cannot("follow the network interfaces", &e))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| cannot("wait for signals", &e))?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| cannot("wait for signals", &e))?;
     let journal = Journal::new(journal_target(options.events.as_deref())?);
 
-    let sources = input.read();
+    let texts = source.read().texts;
     let mut compiler = Compiler::default();
-    let first = sources
-        .as_ref()
-        .map_err(Clone::clone)
-        .and_then(|sources| plan(&mut compiler, sources, &Plan::default()));
+    let first =
+        texts.as_ref().map_err(Clone::clone).and_then(|texts| plan(&mut compiler, texts, &Plan::default()));
     let pinned = Pinned::open(pins)?.map(|pinned| pinned.attached()).transpose()?.unwrap_or_default();
     if let (Err(complaints), true) = (&first, pinned.is_empty()) {
         complain(complaints);
@@ -77,7 +75,8 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
         names: Names::load(&names_path),
         names_path,
         compiler,
-        last: sources.ok(),
+        last: texts.ok(),
+        unread: false,
         failed: Vec::new(),
         ready_file: options.ready_file,
         guard,
@@ -97,7 +96,7 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
             _ = terminate.recv() => {}
         }
     };
-    let ended = enforcer.follow(&input, watch, events, stop).await;
+    let ended = enforcer.follow(&mut source, events, stop).await;
     if let Some(path) = &enforcer.ready_file {
         // Gone already, if somebody cleaned up.
         let _ = std::fs::remove_file(path);

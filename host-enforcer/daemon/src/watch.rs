@@ -1,17 +1,18 @@
 //! Word when a file may have changed.
 //!
-//! Directories are watched, not files: editors and configuration tools replace a file by renaming another over it,
-//! and Kubernetes exchanges a symbolic link (`..data`) beside it. What happens elsewhere, behind a link or on a file
-//! system that tells nothing, is found by looking at the files now and then.
+//! Directories are watched as well as files: editors and configuration tools replace a file by renaming another over it,
+//! and Kubernetes exchanges a symbolic link (`..data`) beside it. So every link on the way to a file is watched where it
+//! lies, and where the way ends before the file, whatever comes there. Files that lie where the kernel is told of no
+//! changes, on another machine for example, are looked at now and then.
 
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// A file is complete when its writer closes it; creation alone says nothing, except of a link.
 const FLAGS: WatchFlags = WatchFlags::CLOSE_WRITE
@@ -22,12 +23,40 @@ const FLAGS: WatchFlags = WatchFlags::CLOSE_WRITE
     .union(WatchFlags::DELETE_SELF)
     .union(WatchFlags::MOVE_SELF);
 
-/// An inotify handle, readable when something happened in a directory that holds one of the files.
+/// Symbolic links followed on the way to a file, as many as the kernel follows.
+const LINKS: usize = 40;
+
+/// File systems whose files others change without a word (linux/magic.h and their sources): NFS, SMB, CIFS, FUSE and so
+/// virtiofs, 9P, Ceph, AFS, and what virtual machines share.
+const DEAF: [u32; 9] = [
+    0x6969,
+    0x517b,
+    0xff53_4d42,
+    0xfe53_4d42,
+    0x6573_5546,
+    0x0102_1997,
+    0x00c3_6400,
+    0x5346_414f,
+    0x786f_4256,
+];
+
+/// What happened to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// Another was put in its place by renaming or linking: it is complete.
+    Whole,
+    /// It was written or removed: more may follow.
+    Part,
+}
+
+/// An inotify handle, readable when something happened to one of the files or on the way to it.
 pub struct Watch {
     inotify: OwnedFd,
-    files: BTreeMap<PathBuf, BTreeSet<OsString>>,
-    watched: BTreeMap<i32, PathBuf>,
     paths: Vec<PathBuf>,
+    /// What is watched, by the kernel's number: a directory and the names in it, or a file, which has no names.
+    watched: BTreeMap<i32, (PathBuf, BTreeSet<OsString>)>,
+    /// Some file lies where nobody tells of changes.
+    deaf: bool,
     /// The files as they were when they were read, and when they were last looked at.
     read: Vec<Mark>,
     seen: Vec<Mark>,
@@ -41,50 +70,111 @@ impl Watch {
     /// Watches `files`.
     ///
     /// # Errors
-    /// If the kernel gives no handle. A directory that does not exist (yet) is tried again by [`Watch::renew`].
+    /// If the kernel gives no handle.
     pub fn new<'a>(files: impl Iterator<Item = &'a Path>) -> std::io::Result<Self> {
         let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-        let mut by_directory: BTreeMap<PathBuf, BTreeSet<OsString>> = BTreeMap::new();
-        let paths: Vec<PathBuf> = files.map(Path::to_owned).collect();
-        for file in &paths {
-            let Some(name) = file.file_name() else { continue };
-            let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
-            let directory = directory.unwrap_or_else(|| Path::new(".")).to_owned();
-            by_directory.entry(directory).or_default().insert(name.to_owned());
-        }
-        let (watched, read, seen) = (BTreeMap::new(), Vec::new(), Vec::new());
-        let mut watch = Self { inotify, files: by_directory, watched, paths, read, seen };
-        watch.renew();
+        let mut watch = Self {
+            inotify,
+            paths: files.map(Path::to_owned).collect(),
+            watched: BTreeMap::new(),
+            deaf: false,
+            read: Vec::new(),
+            seen: Vec::new(),
+        };
         watch.reading();
         Ok(watch)
     }
 
-    /// Watches again the directories that are not watched, because they were not there; whether one came back.
-    pub fn renew(&mut self) -> bool {
-        let known: BTreeSet<&PathBuf> = self.watched.values().collect();
-        let missing: Vec<PathBuf> = self.files.keys().filter(|path| !known.contains(path)).cloned().collect();
-        let mut renewed = false;
-        for directory in missing {
-            if let Ok(descriptor) = inotify::add_watch(&self.inotify, &directory, FLAGS) {
-                self.watched.insert(descriptor, directory);
-                renewed = true;
-            }
-        }
-        renewed
-    }
-
-    /// Takes note that the files are about to be read.
+    /// Takes note that the files are about to be read, and of the ways that lead to them by now.
     pub fn reading(&mut self) {
+        self.find_ways();
         self.read = self.marks();
         self.seen.clone_from(&self.read);
     }
 
-    /// Whether a file is another than when it was read, and was so at the last call already: nobody is writing it.
+    /// Whether a file that lies where nobody tells of changes is another than when it was read, and was so at the last
+    /// call already: nobody is writing it.
     pub fn differs(&mut self) -> bool {
+        if !self.deaf {
+            return false;
+        }
         let now = self.marks();
         let settled = self.seen == now;
         self.seen = now;
         settled && self.seen != self.read
+    }
+
+    /// Reads what happened, and tells if one of the files may have changed.
+    pub fn changed(&mut self) -> Option<Change> {
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut reader = inotify::Reader::new(self.inotify.as_fd(), &mut buffer);
+        let mut change = None;
+        while let Ok(event) = reader.next() {
+            let flags = event.events();
+            let told = match (self.watched.get(&event.wd()), event.file_name()) {
+                _ if flags.contains(ReadFlags::QUEUE_OVERFLOW) => Some(Change::Part),
+                (None, _) => None,
+                (Some((_, names)), None) => {
+                    // That a file is gone its directory tells.
+                    let gone = ReadFlags::IGNORED | ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF;
+                    let concerns = if names.is_empty() { ReadFlags::CLOSE_WRITE } else { gone };
+                    flags.intersects(concerns).then_some(Change::Part)
+                }
+                (Some((directory, names)), Some(name)) => {
+                    let name = std::ffi::OsStr::from_bytes(name.to_bytes());
+                    if names.contains(name) { of_entry(flags, &directory.join(name)) } else { None }
+                }
+            };
+            change = change.max(told);
+        }
+        if change.is_some() {
+            self.find_ways();
+        }
+        change
+    }
+
+    /// Watches what lies on the way to the files now, and nothing else.
+    fn find_ways(&mut self) {
+        self.deaf = self.paths.iter().any(|path| is_deaf(path));
+        let mut names = self.ways();
+        // The ways may have changed before they were watched.
+        for _ in 0..LINKS {
+            self.follow(&names);
+            let now = self.ways();
+            if now == names {
+                break;
+            }
+            names = now;
+        }
+    }
+
+    /// What is to be watched: directories with the names in them, and files.
+    fn ways(&self) -> BTreeMap<PathBuf, BTreeSet<OsString>> {
+        let mut names: BTreeMap<PathBuf, BTreeSet<OsString>> = BTreeMap::new();
+        for path in &self.paths {
+            for (directory, name) in way(path) {
+                names.entry(directory).or_default().insert(name);
+            }
+            // A file that is mounted over another has its directory elsewhere.
+            names.entry(path.clone()).or_default();
+        }
+        names
+    }
+
+    fn follow(&mut self, names: &BTreeMap<PathBuf, BTreeSet<OsString>>) {
+        let mut watched: BTreeMap<i32, (PathBuf, BTreeSet<OsString>)> = BTreeMap::new();
+        for (path, names) in names {
+            // Fails where there is nothing; then the way ends before, and its end is watched.
+            if let Ok(number) = inotify::add_watch(&self.inotify, path, FLAGS) {
+                let (_, all) = watched.entry(number).or_insert_with(|| (path.clone(), BTreeSet::new()));
+                all.extend(names.iter().cloned());
+            }
+        }
+        for number in self.watched.keys().filter(|number| !watched.contains_key(number)) {
+            // Fails if the kernel has done it.
+            let _ = inotify::remove_watch(&self.inotify, *number);
+        }
+        self.watched = watched;
     }
 
     fn marks(&self) -> Vec<Mark> {
@@ -94,38 +184,75 @@ impl Watch {
         };
         self.paths.iter().map(mark).collect()
     }
+}
 
-    /// Reads what happened; whether one of the files may have changed.
-    pub fn changed(&mut self) -> bool {
-        let mut buffer = [MaybeUninit::uninit(); 4096];
-        let mut reader = inotify::Reader::new(self.inotify.as_fd(), &mut buffer);
-        let (mut changed, mut lost) = (false, Vec::new());
-        while let Ok(event) = reader.next() {
-            let flags = event.events();
-            if flags.contains(ReadFlags::QUEUE_OVERFLOW) {
-                changed = true;
-            }
-            let Some(directory) = self.watched.get(&event.wd()) else { continue };
-            if flags.intersects(ReadFlags::IGNORED | ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF) {
-                lost.push(event.wd());
-                changed = true;
-                continue;
-            }
-            let Some(name) = event.file_name().map(|name| std::ffi::OsStr::from_bytes(name.to_bytes()))
-            else {
-                continue;
-            };
-            // Kubernetes swaps `..data`, through which the files are reached.
-            let ours = self.files.get(directory).is_some_and(|names| names.contains(name))
-                || name.as_bytes().starts_with(b"..");
-            let complete = !flags.contains(ReadFlags::CREATE) || directory.join(name).is_symlink();
-            changed |= ours && complete;
-        }
-        for descriptor in lost {
-            self.watched.remove(&descriptor);
-        }
-        changed
+/// What an event about `path`, a name in a watched directory, says.
+fn of_entry(flags: ReadFlags, path: &Path) -> Option<Change> {
+    if flags.contains(ReadFlags::MOVED_TO) {
+        return Some(Change::Whole);
     }
+    if !flags.contains(ReadFlags::CREATE) {
+        return Some(Change::Part);
+    }
+    // A new file is complete when its writer closes it, unless it is another's second name.
+    let created = std::fs::symlink_metadata(path).ok()?;
+    if created.is_file() {
+        return (created.nlink() > 1).then_some(Change::Whole);
+    }
+    Some(if created.is_symlink() { Change::Whole } else { Change::Part })
+}
+
+/// The names that lead to `path`, each with its directory: its last, every symbolic link, and, where the way ends
+/// early, the one that is missing.
+fn way(path: &Path) -> Vec<(PathBuf, OsString)> {
+    let Ok(path) = std::path::absolute(path) else { return Vec::new() };
+    let mut ahead: VecDeque<OsString> = parts(&path).collect();
+    let mut here = PathBuf::from("/");
+    let (mut way, mut links) = (Vec::new(), 0);
+    while let Some(name) = ahead.pop_front() {
+        if name == ".." {
+            here.pop();
+            continue;
+        }
+        let next = here.join(&name);
+        let found = std::fs::symlink_metadata(&next);
+        let link = found.as_ref().is_ok_and(std::fs::Metadata::is_symlink);
+        if found.is_err() || link || ahead.is_empty() {
+            way.push((here.clone(), name));
+        }
+        if found.is_err() {
+            break;
+        }
+        match std::fs::read_link(&next) {
+            Ok(target) if link && links < LINKS => {
+                links += 1;
+                if target.is_absolute() {
+                    here = PathBuf::from("/");
+                }
+                for part in parts(&target).collect::<Vec<_>>().into_iter().rev() {
+                    ahead.push_front(part);
+                }
+            }
+            _ => here = next,
+        }
+    }
+    way
+}
+
+/// The names in `path`, `..` included.
+fn parts(path: &Path) -> impl Iterator<Item = OsString> {
+    path.components().filter_map(|component| match component {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some(OsString::from("..")),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    })
+}
+
+/// Whether `path` lies where nobody tells of changes.
+fn is_deaf(path: &Path) -> bool {
+    let existing = path.ancestors().find(|path| path.exists()).unwrap_or(path);
+    // The numbers are of 32 bits, whatever the type.
+    rustix::fs::statfs(existing).is_ok_and(|system| DEAF.contains(&(system.f_type as u32)))
 }
 
 impl AsFd for Watch {
@@ -145,7 +272,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_edit_behind_a_link_is_noticed_once_it_is_complete() {
+    fn an_edit_behind_links_is_noticed_and_everything_else_is_not() {
         let base = std::env::temp_dir().join(format!("bkd-watch-{}", std::process::id()));
         let (near, far) = (base.join("near"), base.join("far"));
         for directory in [&near, &far] {
@@ -153,16 +280,21 @@ mod tests {
         }
         let (link, file) = (near.join("policy.yaml"), far.join("policy.yaml"));
         std::fs::write(&file, "one").unwrap();
-        std::os::unix::fs::symlink(&file, &link).unwrap();
+        std::os::unix::fs::symlink("../far/policy.yaml", &link).unwrap();
         let mut watch = Watch::new([link.as_path()].into_iter()).unwrap();
-        assert!(!watch.differs());
-        std::fs::write(&file, "half of").unwrap();
-        assert!(!watch.differs());
-        std::fs::write(&file, "half of it and the rest").unwrap();
-        assert!(!watch.differs());
-        assert!(watch.differs());
-        watch.reading();
-        assert!(!watch.differs() && !watch.changed());
+        assert_eq!(watch.changed(), None);
+        std::fs::write(far.join("other.yaml"), "one").unwrap();
+        assert_eq!(watch.changed(), None);
+        std::fs::write(&file, "two").unwrap();
+        assert_eq!(watch.changed(), Some(Change::Part));
+        std::fs::rename(far.join("other.yaml"), &file).unwrap();
+        assert_eq!(watch.changed(), Some(Change::Whole));
+        std::fs::remove_dir_all(&far).unwrap();
+        assert_eq!(watch.changed(), Some(Change::Part));
+        std::fs::create_dir(&far).unwrap();
+        assert!(watch.changed().is_some());
+        std::fs::write(&file, "three").unwrap();
+        assert_eq!(watch.changed(), Some(Change::Part));
         std::fs::remove_dir_all(&base).unwrap();
     }
 }
