@@ -13,7 +13,7 @@ use crate::names::Names;
 use crate::readiness::readiness;
 use crate::requirement;
 use crate::say::{complain, say};
-use crate::watch::Watch;
+use crate::source::{Files, Source};
 use bookend_abi::table::Config;
 use bookend_lang::Compiler;
 use bookend_plan::Plan;
