@@ -47,8 +47,8 @@ pub use clause::{Clause, EmptyClause};
 pub use configuration::{Configuration, ConfigurationError};
 pub use connection::{Connection, End, Endpoint, Exchange, Identity, Location};
 pub use decide::{
-    Cause, Decision, Judgement, Permit, ServiceDecision, Verdict, decide, decide_dialled, decide_end, rehearse,
-    rehearse_end,
+    Cause, Decision, Judgement, Permit, ServiceDecision, Verdict, decide, decide_dialled, decide_end,
+    rehearse, rehearse_end,
 };
 pub use enforcement::{Enforcement, OwnWorkload, Peer, Ruling};
 pub use explanation::{Explanation, Step};

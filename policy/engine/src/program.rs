@@ -102,8 +102,9 @@ pub struct Rule {
     /// What a proxy answers to a request that it denies (S62). Boxed, because few rules have one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<Box<Answer>>,
-    /// How much of what it allows passes in a time (S66). Boxed, because few rules have some.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// How much of what it allows passes in a time (S66). Only the kernel counts, so a filter's configuration leaves it out.
+    /// Boxed, because few rules have some.
+    #[serde(skip)]
     pub limits: Option<Box<Limits>>,
 }
 
@@ -126,8 +127,8 @@ object!(Rule {
     ports: "ports",
     not_ports: "notPorts",
     http: "http",
-    answer: "answer" or None,
-    limits: "limits" or None,
+    answer: "answer" or None;
+    limits = None,
 });
 
 object!(Isolation {

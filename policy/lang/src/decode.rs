@@ -6,6 +6,7 @@ mod container;
 mod fields;
 mod http;
 mod inventory;
+mod limits;
 mod manifest;
 mod name;
 mod network;

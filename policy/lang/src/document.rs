@@ -11,8 +11,8 @@ pub(crate) use facts::{
     TierDocument, WorkloadDocument,
 };
 pub(crate) use policy::{
-    Entity, IsolateDocument, NamespacesDocument, NetworksDocument, PeerDocument, PolicyDocument,
-    RuleDocument, WorkloadsDocument,
+    Entity, IsolateDocument, LimitsDocument, NamespacesDocument, NetworksDocument, PeerDocument,
+    PolicyDocument, RuleDocument, WorkloadsDocument,
 };
 pub use probe::{Probe, Purpose};
 pub(crate) use probe::{ProbeDocument, Rewriting};

@@ -49,10 +49,11 @@ impl<'t> Member<'t> {
 }
 
 /// How a structure is read from an object: each field from the member of a name. A member that may be missing has a value in its
-/// stead behind `or`.
+/// stead behind `or`. Fields that no object holds follow behind `;`, each with its value.
 macro_rules! object {
     ($thing:ty {
-        $( $field:ident : $name:literal $( or $absent:expr )? ),+ $(,)?
+        $( $field:ident : $name:literal $( or $absent:expr )? ),+
+        $(; $unwritten:ident = $value:expr )* $(,)?
     }) => {
         impl $crate::tape::Read for $thing {
             fn read(
@@ -61,6 +62,7 @@ macro_rules! object {
                 let [$( $field ),+] = value.members([$( $name ),+])?;
                 Ok(Self {
                     $( $field: $crate::tape::object!(@member $field $( $absent )?), )+
+                    $( $unwritten: $value, )*
                 })
             }
         }

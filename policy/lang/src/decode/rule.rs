@@ -3,7 +3,7 @@
 use super::{
     answer,
     fields::{Fields, distinct, into_list, optional, word},
-    http, name, peer,
+    http, limits, name, peer,
     policy::{self, Defaults},
     port,
 };
@@ -46,12 +46,16 @@ pub(super) fn rule(
         http::condition(node, 0, report)
     });
     let answer = optional(fields.get("answer").map(|node| answer::answer(node, action, report)));
+    let limits = optional(fields.get("limits").map(|node| limits::limits(node, action, report)));
     fields.finish(report);
     let (name, ports, not_ports) = (name?, ports?, into_list(not_ports?));
     let ports_sound = left(&ports, ports_node.map(|node| node.span), &not_ports, report);
     let over_tcp = over_tcp(&ports, &not_ports, http_node.is_some(), report);
-    let (priority, mode, at, from, to, http, answer) = (priority?, mode?, at?, from?, to?, http?, answer?);
-    if !ports_sound || !over_tcp {
+    let mode = mode?.unwrap_or(defaults.mode);
+    let (priority, at, from, to, http, answer) = (priority?, at?, from?, to?, http?, answer?);
+    let limits = limits?;
+    let limits_act = limits::enforced(limits.as_ref(), mode, report);
+    if !ports_sound || !over_tcp || !limits_act {
         return None;
     }
     let named = |end: End| at.alternatives().is_none_or(|list| list.contains(&end));
@@ -59,7 +63,7 @@ pub(super) fn rule(
         name,
         action,
         priority: priority.unwrap_or(defaults.priority),
-        mode: mode.unwrap_or(defaults.mode),
+        mode,
         at: Ends { source: named(End::Source), destination: named(End::Destination) },
         at_span: at_node.map(|node| node.span),
         from,
@@ -69,6 +73,7 @@ pub(super) fn rule(
         http,
         http_span: http_node.map(|node| node.span),
         answer,
+        limits,
     })
 }
 

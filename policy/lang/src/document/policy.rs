@@ -1,8 +1,8 @@
 //! Policies as they were written.
 
 use bookend_engine::{
-    Action, Answer, Block, Clause, Ends, HttpMatch, LabelExpression, LabelMatch, Labels, Mode, PortMatch,
-    PrincipalPattern,
+    Action, Answer, Block, Clause, Ends, HttpMatch, LabelExpression, LabelMatch, Labels, Limits, Mode,
+    PortMatch, PrincipalPattern,
 };
 
 use super::Spanned;
@@ -46,6 +46,23 @@ pub(crate) struct RuleDocument {
     pub(crate) http: Clause<HttpMatch>,
     pub(crate) http_span: Option<Span>,
     pub(crate) answer: Option<Spanned<Answer>>,
+    pub(crate) limits: Option<LimitsDocument>,
+}
+
+/// `limits` of a rule. Something is limited.
+#[derive(Clone, Debug)]
+pub(crate) struct LimitsDocument {
+    pub(crate) value: Limits,
+    pub(crate) span: Span,
+    /// Where each kind that is there is written, by its name.
+    pub(crate) spans: Vec<(&'static str, Span)>,
+}
+
+impl LimitsDocument {
+    /// Where the kind `name` is written.
+    pub(crate) fn place(&self, name: &str) -> Span {
+        self.spans.iter().find(|(known, _)| *known == name).map_or(self.span, |(_, span)| *span)
+    }
 }
 
 /// An element of `from` or `to`, or of the `not` of one. All that is said must hold; something is said.

@@ -145,6 +145,7 @@ impl Lowering<'_> {
         let to = peers(&document.to, self.report);
         let (Some(from), Some(to)) = (from, to) else { return };
         self.refuse_idle(&document, &from, &to, scope.namespace.as_deref());
+        self.warn_of_lonely_sources(&document, &to, scope.namespace.as_deref());
         let place = RulePlace { name: document.name.span, http: document.http_span, selectors };
         self.places.insert(id.clone(), place);
         self.rules.push(Rule {
@@ -161,7 +162,33 @@ impl Lowering<'_> {
             not_ports: document.not_ports.into_iter().map(|port| port.value).collect(),
             http: document.http,
             answer: document.answer.map(|answer| Box::new(answer.value)),
+            limits: document.limits.map(|limits| Box::new(limits.value)),
         });
+    }
+
+    /// Warns of limits per source where the only source is the workload itself (S67).
+    fn warn_of_lonely_sources(
+        &mut self,
+        document: &RuleDocument,
+        to: &Clause<PeerMatch>,
+        namespace: Option<&str>,
+    ) {
+        let Some(limits) = &document.limits else { return };
+        if document.at.contains(End::Destination) && peer::may_lie_in(to, namespace) {
+            return;
+        }
+        let both = [
+            ("connectionsPerSource", "connections", limits.value.connections_per_source),
+            ("packetsPerSource", "packets", limits.value.packets_per_source),
+        ];
+        for (name, alike, _) in both.into_iter().filter(|(_, _, rate)| rate.is_some()) {
+            let message = format!(
+                "`{}` governs sources only, and there `{name}` counts what the workload itself opens, as `{alike}` does",
+                document.name.value
+            );
+            let cure = format!("write `{alike}`, or a rule that governs the destination");
+            self.report.add(Code::IdleLimit, limits.place(name), message, cure);
+        }
     }
 
     /// Refuses a rule that governs nothing, and an end in `at` that the rule cannot govern.
