@@ -39,7 +39,7 @@ fn inventory(workloads: usize) -> Inventory {
             addresses: vec![IpAddr::from(
                 (0x0a00_0001 + u32::try_from(number).expect("fewer workloads than addresses")).to_be_bytes(),
             )],
-            interface: None,
+            ..Instance::default()
         }],
     });
     let all = workloads.collect();

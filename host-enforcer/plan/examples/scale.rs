@@ -42,6 +42,7 @@ fn inventory(identities: usize, local: usize) -> Inventory {
         instances: vec![Instance {
             addresses: vec![IpAddr::from((0x0a00_0001 + number as u32).to_be_bytes())],
             interface: (number < local).then(|| format!("veth{number}")),
+            ..Instance::default()
         }],
     });
     Inventory::default().with_workloads(workloads.collect())

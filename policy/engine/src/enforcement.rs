@@ -278,7 +278,7 @@ mod tests {
             Workload {
                 name: name.to_string(),
                 identity,
-                instances: vec![Instance { addresses, interface: None }],
+                instances: vec![Instance { addresses, ..Instance::default() }],
             }
         };
         let inventory = Inventory::default()
@@ -313,7 +313,7 @@ mod tests {
         let workload = |name: &str, address: &str| Workload {
             name: name.to_string(),
             identity: identity(name),
-            instances: vec![Instance { addresses: vec![address.parse().unwrap()], interface: None }],
+            instances: vec![Instance { addresses: vec![address.parse().unwrap()], ..Instance::default() }],
         };
         let inventory = Inventory::default().with_workloads(vec![
             workload("a", "10.0.0.1"),

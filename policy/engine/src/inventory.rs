@@ -2,12 +2,12 @@
 
 mod service;
 
-use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
+use alloc::{borrow::Cow, collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 use core::{cmp::Ordering, net::IpAddr};
 use serde::Serialize;
 
 use crate::{
-    Endpoint, Identity, Labels, Location, Peer, Principal, Workload, WorkloadIdentity, tape::object,
+    Endpoint, Identity, Labels, Location, Peer, Principal, Role, Workload, WorkloadIdentity, tape::object,
 };
 pub use service::{Backend, Dialled, Service, ServicePort};
 
@@ -20,11 +20,16 @@ pub struct Instance {
     /// The host side of its network interface, when it runs on the host that reads this inventory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interface: Option<String>,
+    /// What the interface is to the machine that has it. Instances of one host may share addresses, others may not.
+    /// Filters have no use for it, so their configuration leaves it out.
+    #[serde(skip)]
+    pub role: Role,
 }
 
 object!(Instance {
     addresses: "addresses" or Vec::new(),
-    interface: "interface" or None,
+    interface: "interface" or None;
+    role = Role::Workload,
 });
 
 /// The labels of namespaces, by name; shared by all workloads of a namespace.
@@ -136,6 +141,30 @@ impl Inventory {
         let Self { trust_domain, trust_addresses, namespaces, services, by_service_address, .. } = self;
         let same = Self::new(trust_domain, trust_addresses, namespaces, workloads);
         Self { services, by_service_address, ..same }
+    }
+
+    /// The workloads that are hosts: machines whose own interfaces are policed (S76).
+    pub fn hosts(&self) -> impl Iterator<Item = &Workload> {
+        let own = |workload: &&Workload| workload.instances.iter().any(|instance| instance.role.is_own());
+        self.workloads.iter().filter(own)
+    }
+
+    /// The inventory as the machine reads it that is `host`, by namespace and name, or that is none of the hosts: the interfaces of
+    /// the others are not here.
+    #[must_use]
+    pub fn seen_from(&self, host: Option<(&str, &str)>) -> Cow<'_, Self> {
+        let is_here = |workload: &Workload| {
+            host == Some((workload.identity.namespace.as_str(), workload.name.as_str()))
+        };
+        if self.hosts().all(is_here) {
+            return Cow::Borrowed(self);
+        }
+        let mut seen = self.clone();
+        for workload in seen.workloads.iter_mut().filter(|workload| !is_here(workload)) {
+            let own = workload.instances.iter_mut().filter(|instance| instance.role.is_own());
+            own.for_each(|instance| instance.interface = None);
+        }
+        Cow::Owned(seen)
     }
 
     /// The workload that has `address`, if any. An IPv4-mapped address is the IPv4 address (S14).
@@ -276,7 +305,8 @@ mod tests {
                 proxied: true,
                 ..WorkloadIdentity::default()
             },
-            instances: [Instance { addresses: [address.parse().unwrap()].into(), interface: None }].into(),
+            instances: [Instance { addresses: [address.parse().unwrap()].into(), ..Instance::default() }]
+                .into(),
         }
     }
 

@@ -20,6 +20,7 @@ mod connection;
 mod decide;
 mod enforcement;
 mod explanation;
+mod failsafe;
 mod host;
 mod http;
 mod index;
@@ -32,6 +33,7 @@ mod port;
 mod principal;
 mod program;
 mod request;
+mod role;
 mod selector;
 mod settings;
 mod tape;
@@ -52,6 +54,7 @@ pub use decide::{
 };
 pub use enforcement::{Enforcement, OwnWorkload, Peer, Ruling};
 pub use explanation::{Explanation, Step};
+pub use failsafe::{FAILSAFE, FAILSAFE_TIER, HOST_LABEL};
 pub use host::{Host, HostDoubt, HostPattern, HostPatternError};
 pub use http::{
     ClaimMatch, ClaimNameError, GrpcMatch, GrpcMatchError, HeaderMatch, HttpMatch, NameError, Needs,
@@ -66,6 +69,7 @@ pub use port::{NamedPort, NamedPortMatch, PortMatch, PortRange, PortRangeError, 
 pub use principal::{Principal, PrincipalPattern, PrincipalPatternError};
 pub use program::{Action, DEFAULT_TIER, Ends, Isolation, Mode, Program, Rule};
 pub use request::{Head, HeaderLine, Request, Tokens};
+pub use role::Role;
 pub use selector::{LabelMatch, NamespaceMatch, Selector};
 pub use settings::{AccessLog, Answers, DecisionLog, FilterEnd, Metrics, Settings};
 pub use text::{Regex, RegexError, RegexFault, TextMatch, TextPattern, TextPatternError};

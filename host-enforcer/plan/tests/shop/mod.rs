@@ -21,7 +21,7 @@ pub(crate) fn workloads() -> Vec<Workload> {
         },
         instances: vec![Instance {
             addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
-            interface: None,
+            ..Instance::default()
         }],
     };
     let mut workloads = vec![

@@ -270,7 +270,7 @@ fn instance((v4, v6, second, local): Shape, next: &mut u8) -> Instance {
     if second {
         addresses.push([10, 9, 0, last].into());
     }
-    Instance { addresses, interface: local.then(|| format!("veth{last}")) }
+    Instance { addresses, interface: local.then(|| format!("veth{last}")), ..Instance::default() }
 }
 
 /// Addresses worth asking about: of workloads, and at the edges of blocks.
