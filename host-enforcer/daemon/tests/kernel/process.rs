@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// Lines of what it said that are shown when a test fails.
+const TOLD: usize = 40;
+
 /// A host with a directory for the enforcer's files, and the enforcer if it runs. What is pinned is gone when this is
 /// dropped.
 pub(crate) struct Enforcer {
@@ -167,7 +170,15 @@ impl Drop for Enforcer {
             let _ = enforcer.wait();
         }
         if std::thread::panicking() {
-            eprintln!("--- the enforcer said:\n{}--- the journal:\n{}", self.said(), self.journal());
+            let last = |text: String| {
+                let lines: Vec<&str> = text.lines().collect();
+                lines[lines.len().saturating_sub(TOLD)..].join("\n")
+            };
+            eprintln!(
+                "--- the enforcer said:\n{}\n--- the journal:\n{}",
+                last(self.said()),
+                last(self.journal())
+            );
         }
         let _ = self.command("detach").output();
         let _ = std::fs::remove_dir_all(&self.directory);
