@@ -1,9 +1,11 @@
 //! The command line.
 
 use crate::failure::Failure;
+use crate::server::Listen;
 use crate::{detach, run, status, trial};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// Enforces Bookend policies in this host's kernel, outside of the workloads.
 #[derive(Debug, Parser)]
@@ -42,18 +44,53 @@ pub struct RunOptions {
     /// The BPF object [default: bookend_ebpf.o beside this program, or in $BOOKEND_DIST].
     #[arg(long, value_name = "FILE")]
     pub object: Option<PathBuf>,
+    /// Answer there over HTTP: an IP address and a port, the path of a Unix socket, or `none`.
+    ///
+    /// /healthz, /readyz, /metrics, /status and /events. Nothing can be changed there, but whoever may ask learns who talks to
+    /// whom: a Unix socket is for its owner and group only.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9466")]
+    pub listen: Listen,
     /// Write events there as JSON lines; `-` is standard output.
+    ///
+    /// Denials (up to 100 a second of each kind), what audits disagree with, allowed new connections by --sample, the end of
+    /// connections that were told of, edits and interfaces. SIGHUP opens the file again, for whoever renames it.
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
-    /// Report allowed new connections as well as everything denied.
-    #[arg(long)]
-    pub allow_events: bool,
+    /// Begin a new file of events before it would get larger; the old one becomes FILE.1. Bytes, or with k, M or G.
+    #[arg(long, value_name = "SIZE", default_value = "100M")]
+    pub events_max_size: Size,
+    /// How many old files of events to keep.
+    #[arg(long, value_name = "NUMBER", default_value_t = 4)]
+    pub events_keep: u32,
+    /// Report one in so many allowed new connections: 1 all, 0 none.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub sample: u32,
     /// Create this file once everything is enforced.
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
     /// Where the pins are.
     #[command(flatten)]
     pub pins: PinOptions,
+}
+
+/// Bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+impl FromStr for Size {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (number, unit) = match text.char_indices().next_back() {
+            Some((end, 'k' | 'K')) => (text.get(..end), 1 << 10),
+            Some((end, 'M')) => (text.get(..end), 1 << 20),
+            Some((end, 'G')) => (text.get(..end), 1 << 30),
+            _ => (Some(text), 1),
+        };
+        let number = number.and_then(|number| number.parse::<u64>().ok());
+        let bytes = number.and_then(|number| number.checked_mul(unit)).filter(|bytes| *bytes > 0);
+        bytes.map(Self).ok_or("write a number of bytes, or of k, M or G: `500k`, `100M`")
+    }
 }
 
 /// Options of `status`.
@@ -106,6 +143,27 @@ impl Command {
             Action::Status(options) => status::status(&options),
             Action::Trial(options) => trial::trial(&options),
             Action::Detach(pins) => detach::detach(&pins),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Command::command().debug_assert();
+    }
+
+    #[test]
+    fn a_size_has_a_unit_or_none() {
+        for (text, bytes) in [("7", 7), ("500k", 500 << 10), ("100M", 100 << 20), ("2G", 2 << 30)] {
+            assert_eq!(text.parse(), Ok(Size(bytes)), "{text}");
+        }
+        for text in ["", "0", "M", "1T", "-1", "1.5M", "99999999999G"] {
+            assert!(text.parse::<Size>().is_err(), "{text}");
         }
     }
 }

@@ -5,14 +5,14 @@ use crate::failure::Failure;
 use crate::guard::Guard;
 use crate::kernel::Kernel;
 use crate::names::Names;
-use crate::requirement;
+use crate::requirement::{self, Capability};
 
 /// Removes the guard of this network namespace, links, tables and names. Done twice, the second time does nothing.
 ///
 /// # Errors
 /// If an enforcer is running, or something cannot be removed.
 pub fn detach(options: &PinOptions) -> Result<(), Failure> {
-    requirement::root()?;
+    requirement::capabilities(&[Capability::NetAdmin])?;
     if options.pin_dir.exists() {
         let _lock = requirement::lock(&options.pin_dir)?;
         // First: without the programs nothing has the mark that it demands.

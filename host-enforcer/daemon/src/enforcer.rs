@@ -4,17 +4,21 @@ mod follow;
 
 use crate::enforcement::{ApplyError, Enforcement, Notice};
 use crate::failure::{Failure, cannot};
-use crate::guard::Guard;
+use crate::guard::{Cover, Upkeep};
+use crate::health::Health;
 use crate::input::{Complaint, Planned, plan};
 use crate::interfaces::Interfaces;
 use crate::journal::Journal;
 use crate::kernel::{Kernel, KernelError};
 use crate::names::Names;
 use crate::say::{complain, say};
+use crate::server::{self, Listen, Subject};
+use crate::service::Service;
 use crate::source::Reading;
 use bookend_lang::{Compiler, Source};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tokio::io::unix::AsyncFd;
+use tokio::signal::unix::Signal;
 
 /// The enforcer with all it speaks to.
 pub(crate) struct Enforcer {
@@ -31,24 +35,55 @@ pub(crate) struct Enforcer {
     /// Interfaces that cannot be policed and have been complained about.
     pub(crate) failed: Vec<Notice>,
     pub(crate) ready_file: Option<PathBuf>,
-    pub(crate) guard: Guard,
+    pub(crate) guard: AsyncFd<Upkeep>,
     /// Why the guard does not cover what it should.
     pub(crate) unguarded: Option<String>,
     /// The ready file has been written.
     pub(crate) ready: bool,
     /// A step failed, and what it was to bring about is not in force.
     pub(crate) incomplete: bool,
+    /// What those are told who ask how it is.
+    pub(crate) health: Health,
+    pub(crate) service: Service,
+    /// Somebody wants the files read and the events' file opened again.
+    pub(crate) hangup: Signal,
 }
 
 impl Enforcer {
     /// Creates the ready file, once every interface that is there is policed.
     pub(crate) fn tell_ready(&mut self) -> Result<(), Failure> {
-        if self.ready || self.incomplete || self.unguarded.is_some() || !self.failed.is_empty() {
+        if !self.judge() || self.ready {
             return Ok(());
         }
         self.ready = true;
         let Some(path) = &self.ready_file else { return Ok(()) };
         std::fs::write(path, "ready\n").map_err(|e| cannot(&format!("write `{}`", path.display()), &e))
+    }
+
+    /// Lets others ask how the enforcer is.
+    pub(crate) fn answer(&self, listen: Listen, pins: &Path) -> Result<(), Failure> {
+        if listen == Listen::Nowhere {
+            return Ok(());
+        }
+        let subject = Subject {
+            health: self.health.clone(),
+            audience: self.journal.audience().clone(),
+            fates: self.journal.fates().clone(),
+            pins: pins.to_owned(),
+            names: self.names_path.clone(),
+        };
+        server::start(listen, subject).map_err(|error| cannot("answer over HTTP", &error))
+    }
+
+    /// Finds out whether everything planned is enforced, and has others know.
+    fn judge(&self) -> bool {
+        let incomplete =
+            self.incomplete.then(|| "a change was not completed, and is tried again".to_owned());
+        let failed = self.failed.iter().map(ToString::to_string);
+        let obstacles: Vec<_> = incomplete.into_iter().chain(self.unguarded.clone()).chain(failed).collect();
+        let ready = obstacles.is_empty();
+        self.health.judged(obstacles, self.enforcement.policed().len(), self.failed.len());
+        ready
     }
 
     /// Applies what the source said, if it is new.
@@ -89,7 +124,8 @@ impl Enforcer {
                     "policy in force: {} interfaces, {} policies, {} verdicts ({steps} steps)",
                     sizes.interfaces, sizes.policies, sizes.verdicts
                 ));
-                self.journal.applied(self.enforcement.plan(), steps, &warnings);
+                let revision = self.health.applied(self.enforcement.plan());
+                self.journal.applied(self.enforcement.plan(), &revision, steps, &warnings);
             }
             Err(ApplyError::Refused(error)) => self.refuse(&[Complaint::plain(error.to_string())]),
             Err(ApplyError::Host(error)) => self.recover(&error),
@@ -107,18 +143,20 @@ impl Enforcer {
     pub(crate) fn refuse(&mut self, complaints: &[Complaint]) {
         complain(complaints);
         say("the edit was refused; the last good policy stays in force");
+        self.health.refused();
         self.journal.refused(complaints);
         self.see();
     }
 
     /// Polices interfaces that have appeared.
     fn see(&mut self) {
-        let interfaces = self.interfaces.get_ref();
-        let notices =
-            match self.enforcement.see(|name| interfaces.index(name), |ifindex| interfaces.name(ifindex)) {
-                Ok(notices) => notices,
-                Err(error) => return self.recover(&error),
-            };
+        let links = self.interfaces.get_ref().links();
+        let seen = self.enforcement.see(|name| links.index(name), |ifindex| links.name(ifindex).map(str::to_owned));
+        drop(links);
+        let notices = match seen {
+            Ok(notices) => notices,
+            Err(error) => return self.recover(&error),
+        };
         let mut failed = Vec::new();
         for notice in notices {
             if matches!(notice, Notice::Failed { .. }) {
@@ -143,12 +181,26 @@ impl Enforcer {
             Err(error) => return self.recover(&error),
         };
         attached.retain(|ifindex| interfaces.name(*ifindex).is_some());
-        let failed = self.guard.cover(&attached).err().map(|error| error.to_string());
+        let cover = Cover { policed: attached, ..Cover::default() };
+        let failed = self.guard.get_mut().cover(&cover).err().map(|error| error.to_string());
         if let Some(reason) = failed.as_ref().filter(|reason| self.unguarded.as_ref() != Some(*reason)) {
             say(&format!("{reason}; trying again"));
             self.journal.refused(&[Complaint::plain(reason.clone())]);
         }
         self.unguarded = failed;
+    }
+
+    /// Puts the guard up again, if somebody else changed it.
+    fn repair_guard(&mut self) {
+        if self.guard.get_mut().disturbed().is_none() {
+            return;
+        }
+        self.cover();
+        if self.unguarded.is_none() {
+            let told = "somebody changed the guard behind the programs, and it was put up again";
+            say(told);
+            self.journal.refused(&[Complaint::plain(told)]);
+        }
     }
 
     /// After a step that failed: finds out what is in force, and has it tried again with the next edit or tick.

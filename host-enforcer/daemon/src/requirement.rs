@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::thread::CapabilitySet;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
@@ -10,23 +11,79 @@ const KERNEL: (u32, u32) = (6, 6);
 /// `statfs` of the BPF file system (linux/magic.h).
 const BPF_FS_MAGIC: u64 = 0xcafe_4a11;
 
-/// Root, without which nothing in the kernel can be seen or changed.
-///
-/// # Errors
-/// Says so.
-pub fn root() -> Result<(), Failure> {
-    if rustix::process::geteuid().is_root() {
-        return Ok(());
-    }
-    Err(Failure::new("the enforcer works in the kernel, which needs root; run it with sudo"))
+/// Something the kernel lets only the privileged do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capability {
+    /// Make and open tables and load programs.
+    Bpf,
+    /// Load programs that read packets where they lie.
+    Perfmon,
+    /// Attach programs to interfaces, and set up the guard.
+    NetAdmin,
 }
 
-/// Root, a kernel with tcx, and a BPF file system around `pins`.
+impl Capability {
+    /// All that an enforcer needs.
+    pub const ALL: [Self; 3] = [Self::Bpf, Self::Perfmon, Self::NetAdmin];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Bpf => "CAP_BPF",
+            Self::Perfmon => "CAP_PERFMON",
+            Self::NetAdmin => "CAP_NET_ADMIN",
+        }
+    }
+
+    fn purpose(self) -> &'static str {
+        match self {
+            Self::Bpf => "makes and opens tables and loads programs",
+            Self::Perfmon => "lets the programs read packets where they lie",
+            Self::NetAdmin => "attaches programs to interfaces and sets up the guard",
+        }
+    }
+
+    /// Whether a process with the `effective` capabilities may do this. What is BPF's and tracing's was once part of
+    /// CAP_SYS_ADMIN, and the kernel still takes that for it.
+    fn is_in(self, effective: CapabilitySet) -> bool {
+        effective.intersects(match self {
+            Self::Bpf => CapabilitySet::BPF | CapabilitySet::SYS_ADMIN,
+            Self::Perfmon => CapabilitySet::PERFMON | CapabilitySet::SYS_ADMIN,
+            Self::NetAdmin => CapabilitySet::NET_ADMIN,
+        })
+    }
+}
+
+/// What of `needed` this process lacks.
+///
+/// # Errors
+/// Names each, with what it is for and the cure.
+pub fn capabilities(needed: &[Capability]) -> Result<(), Failure> {
+    let effective = rustix::thread::capabilities(None)
+        .map_err(|error| Failure::new(format!("cannot find out what this process may do: {error}")))?
+        .effective;
+    lacking(needed, effective).map_or(Ok(()), |told| Err(Failure::new(told)))
+}
+
+fn lacking(needed: &[Capability], effective: CapabilitySet) -> Option<String> {
+    let lacking: Vec<_> = needed.iter().filter(|capability| !capability.is_in(effective)).collect();
+    let purposes: Vec<_> =
+        lacking.iter().map(|lack| format!("{}, which {}", lack.name(), lack.purpose())).collect();
+    let all: Vec<_> = needed.iter().map(|capability| capability.name()).collect();
+    (!lacking.is_empty()).then(|| {
+        format!(
+            "the enforcer lacks {}; run it as root, or give it {} as its systemd unit does",
+            purposes.join(", and "),
+            all.join(", ")
+        )
+    })
+}
+
+/// The capabilities, a kernel with tcx, and a BPF file system around `pins`.
 ///
 /// # Errors
 /// Names the first thing that is missing, and how to get it.
 pub fn check(pins: &Path) -> Result<(), Failure> {
-    root()?;
+    capabilities(&Capability::ALL)?;
     let system = rustix::system::uname();
     let release = system.release().to_string_lossy();
     if version(&release).is_none_or(|version| version < KERNEL) {
@@ -82,6 +139,18 @@ fn version(release: &str) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_lacking_is_named_with_its_purpose() {
+        let told = |effective| lacking(&Capability::ALL, effective);
+        let all = CapabilitySet::BPF | CapabilitySet::PERFMON | CapabilitySet::NET_ADMIN;
+        assert_eq!(told(all), None);
+        assert_eq!(told(CapabilitySet::SYS_ADMIN | CapabilitySet::NET_ADMIN), None);
+        let one = told(all - CapabilitySet::NET_ADMIN).unwrap();
+        assert!(one.starts_with("the enforcer lacks CAP_NET_ADMIN, which attaches programs"), "{one}");
+        let two = told(CapabilitySet::NET_ADMIN).unwrap();
+        assert!(two.contains("CAP_BPF, which") && two.contains("and CAP_PERFMON, which"), "{two}");
+    }
 
     #[test]
     fn kernel_releases_are_compared_as_numbers() {

@@ -1,23 +1,24 @@
 //! Starting and ending: checks what is needed, takes over what is there, and lets the enforcer follow every change.
 
-use crate::command::RunOptions;
+use crate::command::{RunOptions, Size};
 use crate::enforcement::Enforcement;
 use crate::enforcer::Enforcer;
 use crate::failure::{Failure, cannot};
-use crate::guard::Guard;
+use crate::guard::{Guard, Upkeep};
+use crate::health::Health;
 use crate::input::{Input, plan};
 use crate::interfaces::Interfaces;
 use crate::journal::Journal;
+use crate::journal::file::{LineFile, Page};
 use crate::kernel::{Kernel, Pinned};
 use crate::names::Names;
 use crate::readiness::readiness;
 use crate::requirement;
 use crate::say::{complain, say};
+use crate::service::Service;
 use crate::source::{Files, Source};
-use bookend_abi::table::Config;
 use bookend_lang::Compiler;
 use bookend_plan::Plan;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -46,7 +47,8 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
     let interfaces = Interfaces::subscribe().map_err(|e| cannot("follow the network interfaces", &e))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| cannot("wait for signals", &e))?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| cannot("wait for signals", &e))?;
-    let journal = Journal::new(journal_target(options.events.as_deref())?);
+    let hangup = signal(SignalKind::hangup()).map_err(|e| cannot("wait for signals", &e))?;
+    let journal = Journal::new(journal_target(&options.events, options.events_max_size, options.events_keep)?);
 
     let texts = source.read().texts;
     let mut compiler = Compiler::default();
@@ -62,11 +64,12 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
 
     let guard = Guard::new(pins);
     guard.check().map_err(|error| Failure::new(error.to_string()))?;
+    let guard = Upkeep::new(guard).map_err(|e| cannot("follow nftables", &e))?;
     let object = options.object.map_or_else(default_object, Ok)?;
     let mut kernel = Kernel::load(&object, pins)?;
     let events = kernel.take_events()?;
-    let flags = if options.allow_events { Config::ALLOW_EVENTS } else { 0 };
-    let enforcement = Enforcement::adopt(kernel, flags, |ifindex| interfaces.name(ifindex))?;
+    let sample = options.sample;
+    let enforcement = Enforcement::adopt(kernel, sample, |ifindex| interfaces.name(ifindex))?;
     let names_path = Names::path(&options.pins.state_dir, pins);
     let mut enforcer = Enforcer {
         enforcement,
@@ -79,16 +82,21 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
         unread: false,
         failed: Vec::new(),
         ready_file: options.ready_file,
-        guard,
+        guard: readiness(guard, "follow nftables")?,
         unguarded: None,
         ready: false,
         incomplete: false,
+        health: Health::default(),
+        service: Service::default(),
+        hangup,
     };
+    enforcer.answer(options.listen, pins)?;
     match first {
         Ok(planned) => enforcer.put_in_force(planned),
         Err(complaints) => enforcer.refuse(&complaints),
     }
     enforcer.tell_ready()?;
+    enforcer.service.started();
 
     let stop = async {
         tokio::select! {
@@ -97,6 +105,7 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
         }
     };
     let ended = enforcer.follow(&mut source, events, stop).await;
+    enforcer.service.stopping();
     if let Some(path) = &enforcer.ready_file {
         // Gone already, if somebody cleaned up.
         let _ = std::fs::remove_file(path);
@@ -116,12 +125,16 @@ fn forget_ready(path: &Path) -> Result<(), Failure> {
 }
 
 /// Where the journal goes: standard output, a file, or nowhere.
-fn journal_target(target: Option<&Path>) -> Result<Option<Box<dyn Write + Send>>, Failure> {
+fn journal_target(
+    target: &Option<PathBuf>,
+    most: Size,
+    keep: u32,
+) -> Result<Option<Box<dyn Page>>, Failure> {
     let Some(path) = target else { return Ok(None) };
     if path == Path::new("-") {
         return Ok(Some(Box::new(std::io::stdout())));
     }
-    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    let file = LineFile::open(path, most.0, keep);
     let file = file.map_err(|e| cannot(&format!("write events to `{}`", path.display()), &e))?;
     Ok(Some(Box::new(file)))
 }

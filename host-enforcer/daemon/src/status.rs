@@ -2,10 +2,11 @@
 
 use crate::command::{Format, StatusOptions};
 use crate::failure::Failure;
+use crate::health::Report;
 use crate::interfaces::Interfaces;
 use crate::kernel::Pinned;
 use crate::names::{Names, hexadecimal};
-use crate::requirement;
+use crate::requirement::{self, Capability};
 use bookend_abi::address::to_ip;
 use bookend_abi::table::{ABI_VERSION, Counter, NO_POLICY};
 use serde::Serialize;
@@ -13,12 +14,16 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::IpAddr;
+use std::path::Path;
 
 /// Everything `status` shows.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Status {
+pub(crate) struct Status {
     enforcing: bool,
+    /// What a running enforcer says of itself; only it can say this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enforcer: Option<Report>,
     abi_version: u32,
     epoch: u32,
     interfaces: Vec<InterfaceStatus>,
@@ -61,23 +66,9 @@ struct PolicyStatus {
 /// # Errors
 /// If it cannot be read, which needs root.
 pub fn status(options: &StatusOptions) -> Result<(), Failure> {
-    requirement::root()?;
+    requirement::capabilities(&[Capability::Bpf])?;
     let pins = &options.pins.pin_dir;
-    let names = Names::load(&Names::path(&options.pins.state_dir, pins));
-    let status = match Pinned::open(pins)? {
-        Some(pinned) => collect(&pinned, &names)?,
-        None => Status {
-            enforcing: false,
-            abi_version: ABI_VERSION,
-            epoch: 0,
-            interfaces: Vec::new(),
-            policies: Vec::new(),
-            identities: 0,
-            reasons: BTreeMap::new(),
-            rules: BTreeMap::new(),
-            audits: BTreeMap::new(),
-        },
-    };
+    let status = read(pins, &Names::path(&options.pins.state_dir, pins))?;
     let text = match options.output {
         Format::Json => {
             serde_json::to_string_pretty(&status).map_err(|error| Failure::new(error.to_string()))?
@@ -89,14 +80,43 @@ pub fn status(options: &StatusOptions) -> Result<(), Failure> {
     Ok(())
 }
 
+impl Status {
+    /// With what a running enforcer says of itself.
+    pub(crate) fn with_report(self, report: Report) -> Self {
+        Self { enforcer: Some(report), ..self }
+    }
+}
+
+/// What is enforced by what is pinned in `pins`, with names from the file `names`.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn read(pins: &Path, names: &Path) -> Result<Status, Failure> {
+    match Pinned::open(pins)? {
+        Some(pinned) => collect(&pinned, &Names::load(names)),
+        None => Ok(Status {
+            enforcing: false,
+            enforcer: None,
+            abi_version: ABI_VERSION,
+            epoch: 0,
+            interfaces: Vec::new(),
+            policies: Vec::new(),
+            identities: 0,
+            reasons: BTreeMap::new(),
+            rules: BTreeMap::new(),
+            audits: BTreeMap::new(),
+        }),
+    }
+}
+
 fn collect(pinned: &Pinned, names: &Names) -> Result<Status, Failure> {
     let tables = pinned.tables()?;
     let attached = pinned.attached()?;
     let system =
         Interfaces::subscribe().map_err(|error| Failure::new(format!("cannot list interfaces: {error}")))?;
     let mut interfaces = Vec::new();
-    for ifindex in attached.iter().chain(tables.interfaces.keys().filter(|index| !attached.contains(index))) {
-        let entry = tables.interfaces.get(ifindex).copied().unwrap_or_default();
+    for ifindex in attached.iter().chain(tables.slots.keys().filter(|index| !attached.contains(index))) {
+        let entry = tables.policed(*ifindex).copied().unwrap_or_default();
         let handle = |handle: u64| (handle != NO_POLICY).then(|| hexadecimal(handle));
         let name = system.name(*ifindex);
         let owned = tables.owned.iter().filter(|key| key.ifindex == *ifindex);
@@ -124,6 +144,7 @@ fn collect(pinned: &Pinned, names: &Names) -> Result<Status, Failure> {
     };
     Ok(Status {
         enforcing: !attached.is_empty(),
+        enforcer: None,
         abi_version: tables.config.abi_version,
         epoch: tables.config.epoch,
         interfaces,

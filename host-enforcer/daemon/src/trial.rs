@@ -6,8 +6,9 @@
 use crate::command::TrialOptions;
 use crate::failure::Failure;
 use crate::kernel::Trial;
-use crate::{requirement, run};
-use bookend_abi::table::{ALLOW, Config, Interface};
+use crate::requirement::{self, Capability};
+use crate::run;
+use bookend_abi::table::{ALLOW, Interface, quota};
 use bookend_abi::{FROM_WORKLOAD, Reason, TO_WORKLOAD};
 use bookend_plan::{InterfacePlan, Plan};
 use serde::{Deserialize, Serialize};
@@ -58,7 +59,7 @@ struct Answer {
 /// # Errors
 /// If the kernel does not run the programs, which needs root, and if the question makes no sense.
 pub fn trial(options: &TrialOptions) -> Result<(), Failure> {
-    requirement::root()?;
+    requirement::capabilities(&[Capability::Bpf, Capability::Perfmon])?;
     let object = match &options.object {
         Some(object) => object.clone(),
         None => run::default_object()?,
@@ -87,7 +88,7 @@ impl<'p> Host<'p> {
     fn new(plan: &'p Plan, mut trial: Trial) -> Result<Self, Failure> {
         let mut tables = plan.tables(|_| None);
         // Without a report of what is allowed nobody could say by which rule.
-        tables.config.flags |= Config::ALLOW_EVENTS;
+        tables.config.sample = 1;
         trial.replace(&tables)?;
         let interfaces =
             plan.interfaces.iter().map(|interface| (interface.name.as_str(), interface)).collect();
@@ -120,7 +121,8 @@ impl<'p> Host<'p> {
             Failure::invalid(format!("`{}` is not a frame in hexadecimal digits", packet.frame))
         })?;
         let InterfacePlan { egress, ingress, addresses, .. } = interface;
-        let entry = Interface { egress: *egress, ingress: *ingress, ..Interface::default() };
+        let quota = quota(1);
+        let entry = Interface { egress: *egress, ingress: *ingress, quota, ..Interface::default() };
         // Again for every packet: it forgets the connection of the one before.
         self.trial.enter(entry, addresses)?;
         let direction = match packet.direction {

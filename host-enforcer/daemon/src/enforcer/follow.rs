@@ -27,6 +27,7 @@ impl Enforcer {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut stop = pin!(stop);
         loop {
+            self.turned();
             tokio::select! {
                 () = &mut stop => return Ok(()),
                 guard = events.readable_mut() => {
@@ -35,16 +36,29 @@ impl Enforcer {
                         guard.clear_ready();
                     }
                 }
+                _ = self.hangup.recv() => {
+                    self.service.reloading();
+                    self.journal.reopen();
+                    self.unread = true;
+                    self.take(source.read());
+                    self.service.reloaded();
+                }
                 reading = source.next() => {
                     let reading = reading.map_err(|e| cannot("follow what to enforce", &e))?;
                     self.take(reading);
                 }
                 guard = self.interfaces.readable() => {
                     let mut guard = guard.map_err(|e| cannot("follow the network interfaces", &e))?;
-                    guard.get_inner().drain();
+                    let changed = guard.get_inner().update();
                     guard.clear_ready();
                     drop(guard);
-                    self.see();
+                    if changed.map_err(|e| cannot("follow the network interfaces", &e))? {
+                        self.see();
+                    }
+                }
+                guard = self.guard.readable() => {
+                    guard.map_err(|e| cannot("follow nftables", &e))?.clear_ready();
+                    self.repair_guard();
                 }
                 _ = tick.tick() => {
                     if self.incomplete {
@@ -52,14 +66,28 @@ impl Enforcer {
                     }
                     self.see();
                     self.tell_ready()?;
-                    self.journal.tell_suppressed();
+                    self.settle();
+                    self.service.turned(&self.health.read().summary());
                 }
             }
         }
     }
 
+    /// Once more round: others may know.
+    fn turned(&self) {
+        self.judge();
+        self.health.turned();
+    }
+
+    /// Tells what was not told.
+    fn settle(&mut self) {
+        let interfaces = self.interfaces.get_ref();
+        self.journal.settle(&self.names, |ifindex| interfaces.name(ifindex));
+    }
+
     /// Tells what is in the ring; whether it is empty now.
     fn tell(&mut self, ring: &mut EventRing) -> bool {
+        self.settle();
         for _ in 0..BATCH {
             let Some(event) = ring.take() else { return true };
             let name = self.interfaces.get_ref().name(event.ifindex);
