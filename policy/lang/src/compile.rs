@@ -26,7 +26,7 @@ pub struct Compiled {
     pub inventory: Inventory,
     /// How filters work, whatever the policies say.
     pub settings: Settings,
-    /// The names of the tiers, by their order (S2).
+    /// The names of the tiers, by their order (S2), and of what is before them (S75).
     pub tiers: BTreeMap<u32, String>,
     /// The addresses of each Network, by its name (S42).
     pub networks: BTreeMap<String, Vec<Block>>,
@@ -50,7 +50,8 @@ impl Compiled {
         let mut configuration = Configuration {
             revision: String::new(),
             program: self.program.clone(),
-            inventory: self.inventory.clone(),
+            // Filters see who was chosen behind a Service.
+            inventory: self.inventory.clone().with_services(Vec::new()),
             settings: self.settings.clone(),
         };
         configuration.revision = revision(&configuration);

@@ -4,6 +4,7 @@ mod answer;
 mod block;
 mod container;
 mod fields;
+mod host;
 mod http;
 mod inventory;
 mod limits;
@@ -17,6 +18,7 @@ mod probe;
 mod reporting;
 mod rule;
 mod selector;
+mod service;
 mod test;
 mod tier;
 
@@ -65,9 +67,10 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
         ("bookend.dev", "Inventory") => {
             documents.extend(inventory::inventory(fields, report).map(Document::Inventory))
         }
-        (_, "Network" | "Tier") if version != API_VERSION && is_ours(version) => {
+        (_, "Host" | "Network" | "Tier") if version != API_VERSION && is_ours(version) => {
             wrong_version(API_VERSION, report);
         }
+        ("bookend.dev", "Host") => documents.extend(host::host(fields, report).map(Document::Host)),
         ("bookend.dev", "Network") => {
             documents.extend(network::network(fields, report).map(Document::Network));
         }
@@ -91,7 +94,13 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
             documents.extend(manifest::namespace(&mut fields, report).map(Document::Namespace))
         }
         ("", "Node") => documents.extend(manifest::node(fields, report).map(Document::Node)),
-        ("", "Service") => documents.extend(manifest::service(fields, report).map(Document::Service)),
+        ("discovery.k8s.io", "EndpointSlice") if version != "discovery.k8s.io/v1" => {
+            wrong_version("discovery.k8s.io/v1", report);
+        }
+        ("discovery.k8s.io", "EndpointSlice") => {
+            documents.extend(service::slice(fields, report).map(Document::Slice));
+        }
+        ("", "Service") => documents.extend(service::manifest(fields, report).map(Document::Service)),
         // A service account is named by the workloads that run under it; that it exists adds nothing.
         ("", "ServiceAccount") => drop(name::metadata(&mut fields, report)),
         ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
@@ -119,7 +128,7 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
         }
         ("bookend.dev", name) => {
             let message = format!("there is no kind `{name}` in `{version}`");
-            let cure = "the kinds are `Policy`, `ClusterPolicy`, `Tier`, `Network`, `Inventory`, `Reporting` and `PolicyTest`";
+            let cure = "the kinds are `Policy`, `ClusterPolicy`, `Tier`, `Network`, `Inventory`, `Host`, `Reporting` and `PolicyTest`";
             report.add(Code::UnknownKind, kind.span, message, cure);
         }
         (_, name) => {
@@ -154,10 +163,11 @@ fn list(mut fields: Fields<'_>, report: &mut Report, documents: &mut Vec<Documen
 }
 
 /// The kinds of documents that matter here.
-const KINDS: [&str; 18] = [
+const KINDS: [&str; 20] = [
     "Policy",
     "Node",
     "Tier",
+    "Host",
     "Network",
     "ClusterPolicy",
     "PolicyTest",
@@ -166,6 +176,7 @@ const KINDS: [&str; 18] = [
     "Pod",
     "Namespace",
     "Service",
+    "EndpointSlice",
     "Deployment",
     "StatefulSet",
     "DaemonSet",
@@ -177,7 +188,7 @@ const KINDS: [&str; 18] = [
 
 /// Whether an API version means Bookend, if in other letters, or leaves its group out. Other systems have kinds of the same name.
 fn is_ours(version: &str) -> bool {
-    version.to_ascii_lowercase().starts_with("bookend.dev") || !version.contains('/')
+    version.trim().to_ascii_lowercase().starts_with("bookend.dev") || !version.contains('/')
 }
 
 /// Whether a kind of another system decides about traffic, so that ignoring it would change what is allowed.

@@ -1,21 +1,25 @@
 //! Documents as they were written, each value already of its type, with the places diagnostics need.
 
 mod facts;
+mod host;
 mod policy;
 mod probe;
+mod service;
 mod test;
 
-pub use facts::Service;
 pub(crate) use facts::{
     Injection, InventoryDocument, Kind, NamespaceDocument, NetworkDocument, NodeDocument, ReportingDocument,
     TierDocument, WorkloadDocument,
 };
+pub(crate) use host::{FailsafeDocument, FailsafePort, HostDocument};
 pub(crate) use policy::{
     Entity, IsolateDocument, LimitsDocument, NamespacesDocument, NetworksDocument, PeerDocument,
     PolicyDocument, RuleDocument, WorkloadsDocument,
 };
 pub use probe::{Probe, Purpose};
 pub(crate) use probe::{ProbeDocument, Rewriting};
+pub use service::Service;
+pub(crate) use service::{ServiceDocument, ServicePortDocument, SliceDocument, SlicePort, Target};
 pub(crate) use test::TestDocument;
 pub use test::{
     Expected, ExpectedAudit, Test, TestPort, TestProtocol, TestRequest, TestSuite, TestTraffic, Written,
@@ -36,11 +40,13 @@ pub(crate) enum Document {
     Policy(PolicyDocument),
     Inventory(InventoryDocument),
     Workload(WorkloadDocument),
+    Host(HostDocument),
     Namespace(NamespaceDocument),
     Node(NodeDocument),
     Network(NetworkDocument),
     Tier(TierDocument),
     Reporting(ReportingDocument),
-    Service(Spanned<Service>),
+    Service(ServiceDocument),
+    Slice(SliceDocument),
     Test(TestDocument),
 }

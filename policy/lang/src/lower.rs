@@ -1,10 +1,12 @@
 //! Documents to a program, an inventory and settings: names resolved, defaults filled in, contradictions refused.
 
 mod facts;
+mod hosts;
 mod namespace;
 mod network;
 mod policies;
 mod reporting;
+mod services;
 mod surroundings;
 mod tests;
 mod tier;

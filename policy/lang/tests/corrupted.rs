@@ -124,7 +124,8 @@ fn corrupt(mut each: impl FnMut(usize, &str, &str, &[Value])) {
 fn a_document_with_every_field_is_fine() {
     let sources = [Source::new("maximal.yaml", MAXIMAL)];
     match compile(&sources) {
-        Ok(compiled) => assert_eq!(compiled.program.rules().len(), 8),
+        // Three of them are the host's failsafe.
+        Ok(compiled) => assert_eq!(compiled.program.rules().len(), 11),
         Err(refused) => {
             let lines = refused.diagnostics.iter().fold(String::new(), |mut all, diagnostic| {
                 let _ = writeln!(all, "{}", diagnostic.line(&sources));
@@ -152,11 +153,21 @@ fn legal(kind: &str, pointer: &str, what: &str, original: &Value) -> Option<&'st
         "an unknown key" | "a misspelt key" if pointer.ends_with("/answer/headers") => {
             "names of headers that are answered are free"
         }
+        "an unknown key" | "a misspelt key" if field == "selector" => "labels of a selector are free",
+        "an empty string" if inside("selector") => "the value of a label may be empty",
+        "a number" if field == "targetPort" => "a port by its number",
         "a string" | "padded" | "too long" if list == "body" => "the body of an answer is free text",
         "an empty string" if pointer.contains("/answer/headers/") => "the value of a header may be empty",
         "an empty mapping" if parent == "/metadata" && matches!(field, "labels" | "annotations") => {
             "a document needs no labels and no annotations"
         }
+        "an empty list" | "an empty mapping" if parent.ends_with("/failsafe") || field == "failsafe" => {
+            // A mapping has the defaults, and a list nothing.
+            let lists = field != "failsafe";
+            return (lists == (what == "an empty list")).then_some("what is left out has its default");
+        }
+        "a number" if kind == "Host" && matches!(list, "inbound" | "outbound") => "a port by its number",
+        "an empty mapping" if kind == "Host" && field == "labels" => "a host needs no labels",
         "an empty mapping" if kind == "Inventory" && field == "labels" => "a workload needs no labels",
         "an empty mapping" if kind != "Inventory" && matches!(field, "workloads" | "namespaces") => {
             "every workload, every namespace"

@@ -5,9 +5,10 @@ use crate::{
     Code, Source,
     check::{self, Index},
     diagnostic::Report,
-    document::{Document, Probe},
+    document::{Document, Probe, Service},
     lower::{self, Facts, Surroundings, World},
 };
+use bookend_engine::{FAILSAFE, FAILSAFE_TIER, Rule};
 
 /// Compiles sources that change now and then. It keeps what it read, and reads and lowers only the documents that are
 /// not as they were; the result is what [`compile`](crate::compile) gives for the same sources.
@@ -29,7 +30,7 @@ pub struct Compiler {
 const FROM_ELSEWHERE: [Code; 4] =
     [Code::UnknownTier, Code::UnknownNetwork, Code::UnknownEntity, Code::NoNetwork];
 
-/// What the world was lowered from, and what is wrong with it. The inventory and the Services are in `compiled`.
+/// What the world was lowered from, and what is wrong with it. The inventory is in `compiled`.
 #[derive(Debug, Default)]
 struct WorldState {
     /// The ids of the units; `None` before the first time.
@@ -38,7 +39,11 @@ struct WorldState {
     version: usize,
     surroundings: Surroundings,
     /// Their places name units.
+    services: Vec<Service>,
+    /// Their places name units.
     probes: Vec<Probe>,
+    /// What hosts must never lose.
+    failsafe: Vec<Rule>,
     report: Report,
 }
 
@@ -99,6 +104,9 @@ impl Compiler {
         let probes = self.world.probes.iter();
         self.compiled.probes =
             probes.map(|probe| Probe { place: places.of(probe.place), ..probe.clone() }).collect();
+        let services = self.world.services.iter();
+        self.compiled.services =
+            services.map(|service| Service { place: places.of(service.place), ..service.clone() }).collect();
         let rules = self.policies.places();
         self.compiled.places =
             rules.into_iter().map(|(id, place)| (id.to_owned(), places.of(place.name))).collect();
@@ -122,17 +130,18 @@ impl Compiler {
             return;
         }
         let mut report = Report::default();
-        let World { inventory, surroundings, services, probes } = facts.lower(&mut report);
+        let World { inventory, surroundings, services, probes, failsafe } = facts.lower(&mut report);
         let version = self.world.version + 1;
-        self.world = WorldState { units: Some(units), version, surroundings, probes, report };
+        self.world =
+            WorldState { units: Some(units), version, surroundings, services, probes, failsafe, report };
         self.compiled.inventory = inventory;
         let tiers = self.world.surroundings.tiers.iter();
-        self.compiled.tiers = tiers.map(|(name, tier)| (tier.order, name.clone())).collect();
+        let tiers = tiers.map(|(name, tier)| (tier.order, name.clone()));
+        self.compiled.tiers = tiers.chain([(FAILSAFE_TIER, FAILSAFE.to_owned())]).collect();
         let networks = self.world.surroundings.networks.iter();
         self.compiled.networks =
             networks.map(|(name, network)| (name.clone(), network.blocks.clone())).collect();
         self.compiled.nodes = self.world.surroundings.nodes.clone();
-        self.compiled.services = services;
     }
 
     /// Puts the program together and looks for what is probably not meant, if anything changed.
@@ -143,7 +152,7 @@ impl Compiler {
         if same {
             return;
         }
-        self.compiled.program = self.policies.program();
+        self.compiled.program = self.policies.program(&self.world.failsafe);
         let (version, inventory) = (self.world.version, &self.compiled.inventory);
         if self.index.0 != version {
             self.index = (version, Index::new(inventory));

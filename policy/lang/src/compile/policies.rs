@@ -10,7 +10,7 @@ use crate::{
     document::{Document, PolicyDocument},
     lower::{self, RulePlace, Surroundings},
 };
-use bookend_engine::{Inventory, Program};
+use bookend_engine::{Inventory, Program, Rule};
 
 /// A policy, lowered.
 #[derive(Debug)]
@@ -80,9 +80,9 @@ impl Policies {
         self.keys.iter().filter_map(|key| self.lowered.get(key))
     }
 
-    /// All of them as one program.
-    pub(super) fn program(&self) -> Program {
-        let rules = self.all().flat_map(|lowered| lowered.program.rules()).cloned().collect();
+    /// All of them as one program, with the rules of no policy.
+    pub(super) fn program(&self, failsafe: &[Rule]) -> Program {
+        let rules = self.all().flat_map(|lowered| lowered.program.rules()).chain(failsafe).cloned().collect();
         let isolations = self.all().flat_map(|lowered| lowered.program.isolations()).cloned().collect();
         Program::new(rules, isolations)
     }

@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use super::{
     container,
     fields::{self, Fields, boolean, optional, string, word},
-    name, network,
+    name, network, service,
 };
 use crate::{
     Code,
@@ -29,6 +29,7 @@ pub(super) fn inventory(mut fields: Fields<'_>, report: &mut Report) -> Option<I
     let kube_apiserver = network::addresses(spec.get("kubeApiserver"), "kubeApiserver", report);
     let cluster_cidrs = network::blocks(spec.get("clusterCidrs"), "clusterCidrs", report);
     let workloads = listed(spec.get("workloads"), "workloads", report, workload);
+    let services = listed(spec.get("services"), "services", report, service::entry);
     spec.finish(report);
     metadata?;
     Some(InventoryDocument {
@@ -38,6 +39,7 @@ pub(super) fn inventory(mut fields: Fields<'_>, report: &mut Report) -> Option<I
         kube_apiserver: kube_apiserver?,
         cluster_cidrs: cluster_cidrs?,
         workloads: workloads?,
+        services: services?,
     })
 }
 
@@ -102,9 +104,9 @@ fn instance(node: &Node, report: &mut Report) -> Option<Spanned<Instance>> {
     let mut fields = Fields::of(node, "instance", report)?;
     let addresses = fields.required("addresses", report);
     let addresses = addresses.and_then(|node| listed(Some(node), "addresses", report, address));
-    let interface = fields.get("interface").map(|node| interface(node, report));
+    let interface = fields.get("interface").map(|node| interface(node, "interface", report));
     fields.finish(report);
-    let value = Instance { addresses: addresses?, interface: optional(interface)? };
+    let value = Instance { addresses: addresses?, interface: optional(interface)?, ..Instance::default() };
     Some(Spanned { value, span: node.span })
 }
 
@@ -138,8 +140,8 @@ pub(super) fn address(node: &Node, report: &mut Report) -> Option<IpAddr> {
 }
 
 /// The name of a network interface: at most 15 bytes, without `/` and white space (Linux `dev_valid_name`).
-fn interface(node: &Node, report: &mut Report) -> Option<String> {
-    let text = string(node, "interface", report)?;
+pub(super) fn interface(node: &Node, what: &str, report: &mut Report) -> Option<String> {
+    let text = string(node, what, report)?;
     let valid = (1..=15).contains(&text.value.len())
         && !matches!(text.value.as_str(), "." | "..")
         && !text.value.contains(|c: char| c == '/' || c == ':' || c.is_whitespace());

@@ -13,9 +13,7 @@ use super::{
 use crate::{
     Code,
     diagnostic::Report,
-    document::{
-        Injection, Kind, NamespaceDocument, NodeDocument, Rewriting, Service, Spanned, WorkloadDocument,
-    },
+    document::{Injection, Kind, NamespaceDocument, NodeDocument, Rewriting, Spanned, WorkloadDocument},
     yaml::{Node, Value},
 };
 use bookend_engine::{Instance, Labels};
@@ -88,7 +86,8 @@ pub(super) fn pod(mut fields: Fields<'_>, report: &mut Report) -> Option<Workloa
             addresses.push(address(node, report)?);
         }
         if !addresses.is_empty() && !finished {
-            instances.push(Spanned { value: Instance { addresses, interface: None }, span: status.span });
+            instances
+                .push(Spanned { value: Instance { addresses, ..Instance::default() }, span: status.span });
         }
     }
     workload(Kind::Pod, metadata, spec, instances, report)
@@ -247,33 +246,4 @@ pub(super) fn node(mut fields: Fields<'_>, report: &mut Report) -> Option<NodeDo
         }
     }
     Some(NodeDocument { name: metadata.name, addresses })
-}
-
-/// A Service.
-pub(super) fn service(mut fields: Fields<'_>, report: &mut Report) -> Option<Spanned<Service>> {
-    let metadata = name::metadata(&mut fields, report)?;
-    let mut spec = Fields::of(fields.required("spec", report)?, "service spec", report)?;
-    let selector = match present(&mut spec, "selector") {
-        None => Labels::new(),
-        Some(node) => name::labels(node, "selector", report)?,
-    };
-    let mut ports = Vec::new();
-    if let Some(node) = present(&mut spec, "ports") {
-        for port in sequence(node, "ports", report)? {
-            let mut port = Fields::of(port, "service port", report)?;
-            let node = port.required("port", report)?;
-            match &node.value {
-                Value::Scalar(scalar) if scalar.integer().is_some_and(|n| (1..=65535).contains(&n)) => {
-                    ports.extend(scalar.integer().and_then(|n| u16::try_from(n).ok()));
-                }
-                _ => {
-                    wrong_type(node, "port", "a port number", report);
-                    return None;
-                }
-            }
-        }
-    }
-    let Metadata { namespace, name, .. } = metadata;
-    let span = name.span;
-    Some(Spanned { value: Service { namespace, name: name.value, selector, ports }, span })
 }

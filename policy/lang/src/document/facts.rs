@@ -3,7 +3,7 @@
 
 use bookend_engine::{Block, Instance, Labels, NamedPort, Settings};
 
-use super::{ProbeDocument, Rewriting, Spanned};
+use super::{ProbeDocument, Rewriting, ServiceDocument, Spanned};
 use crate::Span;
 
 /// `kind: Inventory`.
@@ -15,6 +15,7 @@ pub(crate) struct InventoryDocument {
     pub(crate) kube_apiserver: Vec<Block>,
     pub(crate) cluster_cidrs: Vec<Block>,
     pub(crate) workloads: Vec<WorkloadDocument>,
+    pub(crate) services: Vec<ServiceDocument>,
 }
 
 /// A workload, from an inventory or from a Kubernetes manifest. What is `None` may be said elsewhere.
@@ -45,6 +46,8 @@ pub(crate) enum Kind {
     CronJob,
     DaemonSet,
     Deployment,
+    /// No object of Kubernetes, and none that an inventory can describe.
+    Host,
     Job,
     Pod,
     ReplicaSet,
@@ -67,7 +70,7 @@ impl Kind {
 
     /// As a manifest names it: `Deployment`.
     pub(crate) fn word(self) -> &'static str {
-        Self::WORDS.iter().find(|(_, kind)| *kind == self).map_or("", |(word, _)| word)
+        Self::WORDS.iter().find(|(_, kind)| *kind == self).map_or("Host", |(word, _)| word)
     }
 
     /// The kind that a manifest names so.
@@ -126,17 +129,4 @@ pub(crate) struct TierDocument {
 pub(crate) struct ReportingDocument {
     pub(crate) name: Spanned<String>,
     pub(crate) settings: Settings,
-}
-
-/// A Kubernetes Service: a name for workloads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Service {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// The labels of the workloads behind it; empty for a Service without a selector.
-    pub selector: Labels,
-    /// Its ports: the Service's own numbers.
-    pub ports: Vec<u16>,
 }

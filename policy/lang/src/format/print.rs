@@ -47,6 +47,7 @@ const ORDER: &[&str] = &[
     "from",
     "to",
     "workloads",
+    "services",
     "directions",
     "cidr",
     "except",
@@ -58,6 +59,7 @@ const ORDER: &[&str] = &[
     "proxy",
     "port",
     "endPort",
+    "targetPort",
     "protocol",
     "type",
     "code",
@@ -65,7 +67,14 @@ const ORDER: &[&str] = &[
     "notPorts",
     "instances",
     "addresses",
+    "selector",
+    "backends",
     "interface",
+    "interfaces",
+    "forwards",
+    "failsafe",
+    "inbound",
+    "outbound",
     "http",
     "answer",
     "limits",
@@ -101,7 +110,7 @@ const ORDER: &[&str] = &[
 ];
 
 /// Mappings whose keys are the author's.
-const FREE: [&str; 4] = ["labels", "annotations", "headers", "claims"];
+const FREE: [&str; 5] = ["labels", "annotations", "selector", "headers", "claims"];
 
 pub(super) struct Printer<'t> {
     text: &'t str,

@@ -3,28 +3,30 @@
 use core::fmt;
 use std::collections::BTreeMap;
 
-use super::{namespace, surroundings, workloads};
+use super::{hosts, namespace, services, surroundings, workloads};
 use crate::{
     Code, Span,
     diagnostic::Report,
     document::{
-        Document, InventoryDocument, NamespaceDocument, NetworkDocument, NodeDocument, Probe, Service,
-        Spanned, TierDocument, WorkloadDocument,
+        Document, HostDocument, InventoryDocument, NamespaceDocument, NetworkDocument, NodeDocument, Probe,
+        Service, ServiceDocument, SliceDocument, Spanned, TierDocument, WorkloadDocument,
     },
     lower::Surroundings,
 };
-use bookend_engine::Inventory;
+use bookend_engine::{Inventory, Rule};
 
 /// The documents that say something about the world, in the order of their sources.
 #[derive(Debug, Default)]
 pub(crate) struct Facts<'d> {
     pub(super) inventories: Vec<&'d InventoryDocument>,
     pub(super) workloads: Vec<&'d WorkloadDocument>,
+    pub(super) hosts: Vec<&'d HostDocument>,
     pub(super) namespaces: Vec<&'d NamespaceDocument>,
     pub(super) nodes: Vec<&'d NodeDocument>,
     pub(super) networks: Vec<&'d NetworkDocument>,
     pub(super) tiers: Vec<&'d TierDocument>,
-    pub(super) services: Vec<&'d Spanned<Service>>,
+    pub(super) services: Vec<&'d ServiceDocument>,
+    pub(super) slices: Vec<&'d SliceDocument>,
 }
 
 /// What they say together.
@@ -36,6 +38,8 @@ pub(crate) struct World {
     pub(crate) services: Vec<Service>,
     /// By namespace, workload and port.
     pub(crate) probes: Vec<Probe>,
+    /// What hosts must never lose.
+    pub(crate) failsafe: Vec<Rule>,
 }
 
 impl<'d> Facts<'d> {
@@ -44,14 +48,20 @@ impl<'d> Facts<'d> {
         match document {
             Document::Inventory(inventory) => {
                 self.workloads.extend(&inventory.workloads);
+                self.services.extend(&inventory.services);
                 self.inventories.push(inventory);
             }
             Document::Workload(workload) => self.workloads.push(workload),
+            Document::Host(host) => {
+                self.workloads.push(&host.workload);
+                self.hosts.push(host);
+            }
             Document::Namespace(namespace) => self.namespaces.push(namespace),
             Document::Node(node) => self.nodes.push(node),
             Document::Network(network) => self.networks.push(network),
             Document::Tier(tier) => self.tiers.push(tier),
             Document::Service(service) => self.services.push(service),
+            Document::Slice(slice) => self.slices.push(slice),
             Document::Policy(_) | Document::Test(_) | Document::Reporting(_) => return false,
         }
         true
@@ -63,21 +73,25 @@ impl<'d> Facts<'d> {
         let domain = agreed(domains, "trust domain", report);
         let trusts = self.inventories.iter().filter_map(|document| document.trust_addresses.as_ref());
         let trusts = agreed(trusts, "value of `trustAddresses`", report).copied().unwrap_or(false);
-        let name = |s: &&'d Spanned<Service>| ((s.value.namespace.as_str(), s.value.name.as_str()), s.span);
-        unique(self.services.iter().map(name), "service", report);
         unique(self.nodes.iter().map(|n| (("", n.name.value.as_str()), n.name.span)), "node", report);
+        let host = |host: &&'d HostDocument| {
+            let workload = &host.workload;
+            ((workload.namespace.as_str(), workload.name.value.as_str()), workload.name.span)
+        };
+        unique(self.hosts.iter().map(host), "host", report);
         let namespaces = namespace::namespaces(&self.namespaces, &self.workloads, report);
         let injection = namespace::injection(&self.namespaces);
         let (workloads, probes) = workloads::workloads(&self.workloads, &injection, report);
-        let mut services: Vec<Service> = self.services.iter().map(|service| service.value.clone()).collect();
-        services.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
         let default = Inventory::default();
         let domain = domain.map_or(default.trust_domain(), String::as_str).to_owned();
+        let inventory = Inventory::new(domain, trusts, namespaces, workloads);
+        let (services, addressed) = services::services(&self.services, &self.slices, &inventory, report);
         World {
-            inventory: Inventory::new(domain, trusts, namespaces, workloads),
+            inventory: inventory.with_services(addressed),
             surroundings: surroundings::surroundings(self, report),
             services,
             probes,
+            failsafe: hosts::failsafe(&self.hosts),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     diagnostic::Report,
     document::{Injection, Kind, Probe, ProbeDocument, Purpose, Rewriting, Spanned, WorkloadDocument},
 };
-use bookend_engine::{Instance, Workload, WorkloadIdentity};
+use bookend_engine::{HOST_LABEL, Instance, Workload, WorkloadIdentity};
 
 /// Every workload, by namespace and name, and their probes.
 pub(super) fn workloads(
@@ -154,6 +154,8 @@ fn join_instances(known: &mut Vec<Spanned<Instance>>, more: Vec<Spanned<Instance
 enum Place<'d> {
     Address(IpAddr),
     Interface(&'d str),
+    /// Which machine an interface belongs to is known of hosts only.
+    OfHost(&'d str, &'d str, &'d str),
 }
 
 /// An address or an interface belongs to one instance only.
@@ -162,30 +164,49 @@ fn refuse_shared_places(workloads: &[Merged], report: &mut Report) {
     for workload in workloads {
         for instance in &workload.document.instances {
             let addresses = instance.value.addresses.iter().map(|address| Place::Address(*address));
-            let interface = instance.value.interface.iter().map(|interface| Place::Interface(interface));
+            let interface =
+                instance.value.interface.iter().map(|interface| match instance.value.role.is_own() {
+                    true => Place::OfHost(&workload.document.namespace, &workload.shown, interface),
+                    false => Place::Interface(interface),
+                });
             for place in addresses.chain(interface) {
                 let Some((other, span)) = seen.get(&place) else {
                     seen.insert(place, (workload, instance.span));
                     continue;
                 };
+                // A host is reached at all of its addresses by all of its interfaces (RFC 1122, 3.3.4.2).
+                if workload.is_host() && std::ptr::eq(*other, workload) {
+                    continue;
+                }
                 let what = match &place {
                     Place::Address(address) => format!("address `{address}`"),
-                    Place::Interface(interface) => format!("interface `{interface}`"),
+                    Place::Interface(interface) | Place::OfHost(.., interface) => {
+                        format!("interface `{interface}`")
+                    }
                 };
                 let message = format!(
                     "the {what} belongs to `{}` and to `{}`",
                     other.named(workload),
                     workload.named(other)
                 );
-                let cure = "give each instance its own";
+                let (code, cure) = match workload.is_host() || other.is_host() {
+                    true => {
+                        (Code::HostAddress, "an address belongs to one machine or pod; correct one of them")
+                    }
+                    false => (Code::DuplicateAddress, "give each instance its own"),
+                };
                 let related = (*span, "the other instance");
-                report.add_related(Code::DuplicateAddress, instance.span, message, cure, related);
+                report.add_related(code, instance.span, message, cure, related);
             }
         }
     }
 }
 
 impl Merged {
+    fn is_host(&self) -> bool {
+        self.document.kind == Some(Kind::Host)
+    }
+
     /// Its name beside that of `other`: with the namespace where they differ in it.
     fn named(&self, other: &Self) -> String {
         match self.document.namespace == other.document.namespace {
@@ -223,7 +244,7 @@ fn lower(
 ) -> Workload {
     let Merged { shown, document } = merged;
     let WorkloadDocument {
-        kind: _,
+        kind,
         namespace,
         name,
         service_account,
@@ -267,11 +288,18 @@ fn lower(
             place,
         }));
     }
+    let mut labels = labels.unwrap_or_default();
+    if kind == Some(Kind::Host) {
+        labels.insert(HOST_LABEL.to_owned(), name.value.clone());
+    } else if labels.remove(HOST_LABEL).is_some() {
+        let message = format!("`{shown}` is no host, so its label `{HOST_LABEL}` is left out");
+        report.add(Code::HostLabel, name.span, message, "remove the label; only a `Host` has it, by itself");
+    }
     Workload {
         name: shown,
         identity: WorkloadIdentity {
             service_account: service_account.unwrap_or_else(|| "default".to_owned()),
-            labels: labels.unwrap_or_default(),
+            labels,
             proxied,
             jwt: verifies,
             ports,

@@ -1,0 +1,242 @@
+//! Services: who is behind each of their ports.
+
+use core::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::facts::unique;
+use crate::{
+    Code, Span,
+    diagnostic::Report,
+    document::{Service, ServiceDocument, ServicePortDocument, SliceDocument, Target},
+};
+use bookend_engine::{Backend, Inventory, Labels, Protocol, ServicePort, Workload};
+
+/// The Services that documents describe: as names, and as addresses.
+pub(super) fn services(
+    documents: &[&ServiceDocument],
+    slices: &[&SliceDocument],
+    inventory: &Inventory,
+    report: &mut Report,
+) -> (Vec<Service>, Vec<bookend_engine::Service>) {
+    let names = documents.iter().map(|s| ((s.namespace.as_str(), s.name.value.as_str()), s.name.span));
+    unique(names, "service", report);
+    let mut sorted = documents.to_vec();
+    sorted.sort_by(|a, b| (&a.namespace, &a.name.value).cmp(&(&b.namespace, &b.name.value)));
+    refuse_shared(&sorted, inventory, report);
+    let behind = Behind::new(&sorted, slices, inventory, report);
+    let named = sorted.iter().map(|document| Service {
+        namespace: document.namespace.clone(),
+        name: document.name.value.clone(),
+        selector: document.selector.clone(),
+        ports: document.ports.iter().map(|port| port.port).collect(),
+        place: document.name.span,
+    });
+    let addressed = sorted.iter().filter(|document| !document.addresses.is_empty());
+    let lowered = addressed.map(|document| lower(document, &behind, report)).collect();
+    (named.collect(), lowered)
+}
+
+fn lower(document: &ServiceDocument, behind: &Behind<'_>, report: &mut Report) -> bookend_engine::Service {
+    let addresses: BTreeSet<IpAddr> = document.addresses.iter().map(|a| a.value.to_canonical()).collect();
+    let ports: Vec<ServicePort> =
+        document.ports.iter().map(|port| behind.port(document, port, report)).collect();
+    let shown = format!("`{}/{}`", document.namespace, document.name.value);
+    if !behind.is_told(document) {
+        let (message, cure) = if document.selector.is_empty() {
+            (
+                format!("nothing says who is behind the Service {shown}"),
+                "add its EndpointSlices, or describe it in an `Inventory` with `backends`",
+            )
+        } else {
+            (
+                format!("no workload whose address is known is behind the Service {shown}"),
+                "add its pods or its EndpointSlices, or `instances` with `addresses` to the inventory",
+            )
+        };
+        report.add(Code::UnknownBackends, document.name.span, message, cure);
+    }
+    bookend_engine::Service {
+        namespace: document.namespace.clone(),
+        name: document.name.value.clone(),
+        addresses: addresses.into_iter().collect(),
+        ports,
+    }
+}
+
+/// An address belongs to a Service or to a workload, and a port of it to one Service.
+fn refuse_shared(documents: &[&ServiceDocument], inventory: &Inventory, report: &mut Report) {
+    let mut dialled: HashMap<(IpAddr, Protocol, u16), (&ServiceDocument, Span)> = HashMap::new();
+    for document in documents {
+        let shown = format!("{}/{}", document.namespace, document.name.value);
+        let mut ports = BTreeMap::new();
+        for port in &document.ports {
+            if let Some(first) = ports.insert((port.protocol, port.port), port.place) {
+                let message =
+                    format!("the Service `{shown}` has {} {} twice", port.protocol.name(), port.port);
+                let related = (first, "the first one");
+                report.add_related(Code::SharedServicePort, port.place, message, "remove one", related);
+            }
+        }
+        for address in &document.addresses {
+            let at = address.value.to_canonical();
+            if let Some(workload) = inventory.at(at) {
+                let message = format!(
+                    "`{at}` is an address of the Service `{shown}`, and of the workload `{}/{}`",
+                    workload.identity.namespace, workload.name
+                );
+                let cure = "give the address to one of them; nobody could tell which of them is dialled";
+                report.add(Code::ServiceAtWorkload, address.span, message, cure);
+            }
+            for (protocol, port) in ports.keys() {
+                let (other, span) = dialled.entry((at, *protocol, *port)).or_insert((document, address.span));
+                if std::ptr::eq(*other, *document) {
+                    continue;
+                }
+                let message = format!(
+                    "{} {port} at `{at}` belongs to the Service `{shown}`, and to `{}/{}`",
+                    protocol.name(),
+                    other.namespace,
+                    other.name.value
+                );
+                let cure = "remove one, or give each its own address or port";
+                let related = (*span, "the other one");
+                report.add_related(Code::SharedServicePort, address.span, message, cure, related);
+            }
+        }
+    }
+}
+
+/// Slices by the namespace and the name of their Service.
+type Slices<'d> = HashMap<&'d str, HashMap<&'d str, Vec<&'d SliceDocument>>>;
+
+/// Who can be behind Services.
+struct Behind<'d> {
+    inventory: &'d Inventory,
+    /// The positions of workloads, by namespace and label.
+    labelled: HashMap<(&'d str, &'d str, &'d str), Vec<usize>>,
+    slices: Slices<'d>,
+}
+
+impl<'d> Behind<'d> {
+    fn new(
+        documents: &[&'d ServiceDocument],
+        slices: &[&'d SliceDocument],
+        inventory: &'d Inventory,
+        report: &mut Report,
+    ) -> Self {
+        let names = documents.iter().map(|d| (d.namespace.as_str(), d.name.value.as_str()));
+        let names: BTreeSet<_> = names.collect();
+        let mut by_service: Slices<'d> = HashMap::new();
+        for slice in slices {
+            let service = (slice.namespace.as_str(), slice.service.value.as_str());
+            if !names.contains(&service) {
+                let message =
+                    format!("the Service `{}/{}` of this slice is in no document", service.0, service.1);
+                let cure = "add the Service, or leave its slices out";
+                report.add(Code::Unread, slice.service.span, message, cure);
+            }
+            by_service.entry(service.0).or_default().entry(service.1).or_default().push(slice);
+        }
+        let mut labelled: HashMap<_, Vec<usize>> = HashMap::new();
+        if !documents.is_empty() {
+            for (position, workload) in inventory.workloads().iter().enumerate() {
+                let identity = &workload.identity;
+                for (key, value) in &identity.labels {
+                    let key = (identity.namespace.as_str(), key.as_str(), value.as_str());
+                    labelled.entry(key).or_default().push(position);
+                }
+            }
+        }
+        Self { inventory, labelled, slices: by_service }
+    }
+
+    fn slices_of(&self, document: &ServiceDocument) -> Option<&Vec<&'d SliceDocument>> {
+        self.slices.get(document.namespace.as_str())?.get(document.name.value.as_str())
+    }
+
+    /// Whether it is told who is behind a Service, even if that is nobody.
+    fn is_told(&self, document: &ServiceDocument) -> bool {
+        let mut selected = self.selected(&document.namespace, &document.selector);
+        self.slices_of(document).is_some()
+            || !document.backends.is_empty()
+            || selected.any(|workload| workload.instances.iter().any(|i| !i.addresses.is_empty()))
+    }
+
+    /// The workloads that a selector means, as Kubernetes selects them.
+    fn selected(&self, namespace: &str, selector: &Labels) -> impl Iterator<Item = &'d Workload> {
+        let having = selector.iter().map(|(key, value)| {
+            self.labelled.get(&(namespace, key.as_str(), value.as_str())).map_or(&[][..], Vec::as_slice)
+        });
+        let fewest = having.min_by_key(|positions| positions.len()).unwrap_or_default();
+        let carries = move |workload: &&Workload| {
+            selector.iter().all(|(key, value)| workload.identity.labels.get(key) == Some(value))
+        };
+        let workloads: Vec<_> =
+            fewest.iter().filter_map(|at| self.inventory.workloads().get(*at)).filter(carries).collect();
+        workloads.into_iter()
+    }
+
+    fn port(
+        &self,
+        document: &ServiceDocument,
+        port: &ServicePortDocument,
+        report: &mut Report,
+    ) -> ServicePort {
+        let mut backends: BTreeSet<Backend> = BTreeSet::new();
+        let mut add = |address: IpAddr, port: u16| {
+            backends.insert(Backend { address: address.to_canonical(), port });
+        };
+        if let Some(slices) = self.slices_of(document) {
+            for slice in slices {
+                let same = |other: &&crate::document::SlicePort| {
+                    (other.protocol, &other.name) == (port.protocol, &port.name)
+                };
+                for target in slice.ports.iter().filter(same) {
+                    slice.addresses.iter().for_each(|address| add(*address, target.port));
+                }
+            }
+        } else {
+            let mut nameless: Option<&Workload> = None;
+            let mut reached = |workload: Option<&'d Workload>, address: IpAddr| match &port.target {
+                Target::Number(number) => add(address, *number),
+                Target::Name(name) => match workload.map(|w| (w, named(w, port.protocol, &name.value))) {
+                    Some((_, Some(number))) => add(address, number),
+                    // Kubernetes sends nothing to whoever has no port of the name.
+                    Some((workload, None)) => nameless = nameless.or(Some(workload)),
+                    None => {}
+                },
+            };
+            for address in &document.backends {
+                reached(self.inventory.at(*address), *address);
+            }
+            for workload in self.selected(&document.namespace, &document.selector) {
+                let addresses = workload.instances.iter().flat_map(|instance| &instance.addresses);
+                addresses.for_each(|address| reached(Some(workload), *address));
+            }
+            let somebody = !document.backends.is_empty() || nameless.is_some();
+            if let (Target::Name(name), true, true) = (&port.target, backends.is_empty(), somebody) {
+                let message = format!(
+                    "nobody behind the Service `{}/{}` has a {} port named `{}`",
+                    document.namespace,
+                    document.name.value,
+                    port.protocol.name(),
+                    name.value
+                );
+                let cure = "check the name against the `ports` of the workloads, or write the number";
+                report.add(Code::NoTargetPort, name.span, message, cure);
+            }
+        }
+        ServicePort {
+            name: port.name.clone(),
+            protocol: port.protocol,
+            port: port.port,
+            backends: backends.into_iter().collect(),
+        }
+    }
+}
+
+/// The number of a port that a workload gives this name.
+fn named(workload: &Workload, protocol: Protocol, name: &str) -> Option<u16> {
+    let ports = workload.identity.ports.as_ref()?;
+    ports.iter().find(|port| port.protocol == protocol && port.name == name).map(|port| port.port)
+}
