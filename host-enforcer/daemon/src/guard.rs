@@ -3,6 +3,14 @@
 //! A packet that jumped over tcx lacks the mark [`JUDGED`]. Three tables of one name, in the network namespace of the
 //! daemon, look for it before all others do: `inet` for what is routed or delivered here, `bridge` for interfaces that
 //! are ports of a bridge, `arp` for ARP. They are changed in one transaction, and stay when the daemon ends.
+//!
+//! To attach programs to an interface takes the kernel some hundredths of a second, and so to a thousand of them far too
+//! long. Those that wait for their turn are held: the guard drops whatever goes in or out there. One transaction does that
+//! to any number of them.
+
+mod upkeep;
+
+pub use upkeep::{Disturbance, Upkeep};
 
 use bookend_abi::guard::JUDGED;
 use std::collections::BTreeSet;
@@ -15,6 +23,12 @@ const PRIORITY: i32 = -500;
 /// Family and chains. A bridge takes frames to reserved addresses past its prerouting hook, to its input hook.
 const HOOKS: [(&str, &[&str]); 3] =
     [("inet", &["prerouting"]), ("bridge", &["prerouting", "input"]), ("arp", &["input"])];
+/// Where held interfaces are closed: by family, the hooks that see what comes in, and those that see what goes out.
+const HOLDS: [(&str, &[&str], &[&str]); 3] = [
+    ("inet", &["prerouting"], &["postrouting"]),
+    ("bridge", &["prerouting", "input"], &["postrouting"]),
+    ("arp", &["input"], &["output"]),
+];
 
 /// Why the guard is not as it should be.
 #[derive(Debug, thiserror::Error)]
@@ -32,22 +46,29 @@ pub enum GuardError {
     Refused(String),
 }
 
-/// The guard of one enforcer.
+/// The guard of one enforcer, whether it is there or not.
 pub struct Guard {
     table: String,
-    /// The interfaces it was last told to cover; `None` if that is not known.
-    covered: Option<BTreeSet<u32>>,
+}
+
+/// What the guard is to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cover {
+    /// Interfaces, by index, where the mark is demanded of everything that comes in.
+    pub policed: BTreeSet<u32>,
+    /// Interfaces, by index, where everything is dropped, both ways.
+    pub held: BTreeSet<u32>,
 }
 
 impl Guard {
-    /// The guard that belongs to the pins in `pins`, whether it is there or not.
+    /// The guard that belongs to the pins in `pins`.
     pub fn new(pins: &Path) -> Self {
         // FNV-1a, because the name must be the same in every build.
         let hash =
             pins.as_os_str().as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
                 (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
             });
-        Self { table: format!("bookend_{hash:016x}"), covered: None }
+        Self { table: format!("bookend_{hash:016x}") }
     }
 
     /// Whether this machine can have a guard; changes nothing.
@@ -55,25 +76,22 @@ impl Guard {
     /// # Errors
     /// If `nft` is missing or the kernel lacks something.
     pub fn check(&self) -> Result<(), GuardError> {
-        nft(&["--check"], &self.covering(&BTreeSet::from([1])))
+        let one = BTreeSet::from([1]);
+        nft(&["--check"], &self.covering(&Cover { policed: one.clone(), held: one }))
     }
 
-    /// Demands the mark of everything that comes in at `interfaces`, by index, and of nothing else. Does nothing if it
-    /// does so already.
+    /// Makes the guard do what `cover` says and nothing else, in one transaction.
     ///
     /// # Errors
     /// If that fails; the guard is then as it was.
-    pub fn cover(&mut self, interfaces: &BTreeSet<u32>) -> Result<(), GuardError> {
-        if self.covered.as_ref() == Some(interfaces) {
-            return Ok(());
+    fn put_up(&self, cover: &Cover) -> Result<(), GuardError> {
+        if cover.policed.is_empty() && cover.held.is_empty() {
+            return self.remove();
         }
-        if interfaces.is_empty() {
-            self.remove()?;
-        } else {
-            nft(&[], &self.covering(interfaces))?;
-        }
-        self.covered = Some(interfaces.clone());
-        Ok(())
+        nft(&[], &self.covering(cover)).or_else(|error| {
+            // Somebody may have changed it into what cannot be changed back.
+            nft(&[], &format!("{}{}", self.removing(), self.covering(cover))).map_err(|_| error)
+        })
     }
 
     /// Removes it, if it is there.
@@ -81,24 +99,28 @@ impl Guard {
     /// # Errors
     /// If that fails.
     pub fn remove(&self) -> Result<(), GuardError> {
+        nft(&[], &self.removing())
+    }
+
+    fn removing(&self) -> String {
         let table = &self.table;
         // Added first, because deleting what is not there is an error.
         let script =
             HOOKS.map(|(family, _)| format!("add table {family} {table}\ndelete table {family} {table}\n"));
-        nft(&[], &script.concat())
+        script.concat()
     }
 
-    /// The whole guard, for `interfaces`, of which there is one at least. The counter goes on counting.
-    fn covering(&self, interfaces: &BTreeSet<u32>) -> String {
+    /// The whole guard. The counters go on counting.
+    fn covering(&self, cover: &Cover) -> String {
         let table = &self.table;
-        let indices = interfaces.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
         let mut script = String::new();
         for (family, hooks) in HOOKS {
             script += &format!(
                 "add table {family} {table}\nadd counter {family} {table} unjudged\n\
-                 add set {family} {table} policed {{ type iface_index; }}\nflush set {family} {table} policed\n\
-                 add element {family} {table} policed {{ {indices} }}\n"
+                 add counter {family} {table} held\n"
             );
+            script += &self.set(family, "policed", &cover.policed);
+            script += &self.set(family, "waiting", &cover.held);
             for hook in hooks {
                 let reserved = (family, *hook) == ("bridge", "input");
                 // All other frames have passed prerouting, and the mark is off them.
@@ -117,6 +139,34 @@ impl Guard {
                     );
                 }
             }
+        }
+        for (family, inward, outward) in HOLDS {
+            let ways =
+                inward.iter().map(|hook| ("iif", hook)).chain(outward.iter().map(|hook| ("oif", hook)));
+            for (end, hook) in ways {
+                let chain = format!("{family} {table} hold_{hook}");
+                script += &format!(
+                    "add chain {chain} {{ type filter hook {hook} priority {PRIORITY}; policy accept; }}\n\
+                     flush chain {chain}\n"
+                );
+                // Without anything to hold there is no chain: every packet of the host would pass it.
+                script += &if cover.held.is_empty() {
+                    format!("delete chain {chain}\n")
+                } else {
+                    format!("add rule {chain} {end} @waiting counter name held drop\n")
+                };
+            }
+        }
+        script
+    }
+
+    /// A set of interfaces with these elements and no others.
+    fn set(&self, family: &str, name: &str, elements: &BTreeSet<u32>) -> String {
+        let set = format!("{family} {} {name}", self.table);
+        let mut script = format!("add set {set} {{ type iface_index; }}\nflush set {set}\n");
+        if !elements.is_empty() {
+            let indices = elements.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+            script += &format!("add element {set} {{ {indices} }}\n");
         }
         script
     }
