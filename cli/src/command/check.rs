@@ -53,7 +53,7 @@ pub(crate) struct Check {
     #[arg(long, value_name = "CODE", conflicts_with_all = ["files", "inventory"])]
     explain: Option<String>,
 
-    /// Warn of allow rules that are wider than this traffic: what `bookend-enforcer --allow-events` wrote, or Envoy's
+    /// Warn of allow rules that are wider than this traffic: what `bookend-enforcer --sample 1` wrote, or Envoy's
     /// access log with the filter's rule
     #[arg(long, value_name = "FILE", conflicts_with = "explain")]
     audit_trail: Option<PathBuf>,

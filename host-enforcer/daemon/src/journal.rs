@@ -16,10 +16,11 @@ use crate::say::say;
 use allowance::{Allowance, Concern};
 use audience::{Audience, FlowTold, Told};
 use bookend_abi::table::{ALLOW, NO_RULE};
+use bookend_abi::event::CLOSED;
 use bookend_abi::{Event, Reason};
 use bookend_plan::Plan;
 use file::Page;
-use line::{InterfaceLine, LostLine, PolicyLine, SuppressedLine, VerdictLine};
+use line::{ClosedLine, InterfaceLine, LostLine, PolicyLine, SuppressedLine, VerdictLine};
 use serde::Serialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -115,9 +116,17 @@ impl Journal {
         self.confess();
     }
 
-    /// Tells a verdict. `interface` is the name of the event's interface.
-    pub fn verdict(&mut self, event: &Event, interface: Option<&str>, names: &Names) {
+    /// Tells a verdict, or the end of a connection. `interface` is the name of the event's interface.
+    pub fn event(&mut self, event: &Event, interface: Option<&str>, names: &Names) {
         if !self.is_read() {
+            return;
+        }
+        if event.kind == CLOSED {
+            if self.allowance.admit() {
+                let line = ClosedLine::new(event, interface, names, &self.clock);
+                let flow = line.flow();
+                self.tell(&line, Some(flow));
+            }
             return;
         }
         let noteworthy = event.verdict != ALLOW || event.audit_rule != NO_RULE;

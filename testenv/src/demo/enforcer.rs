@@ -52,7 +52,7 @@ impl Enforcer {
         let name = format!("bookend-enforcer-{}", self.starts);
         let ready = world.run().directory().join(format!("{name}.ready"));
         arguments.extend(["--ready-file".into(), (&ready).into()]);
-        arguments.extend(["--events".into(), self.events.path().into(), "--allow-events".into()]);
+        arguments.extend(["--events".into(), self.events.path().into(), "--sample".into(), "1".into()]);
         arguments.extend(["--object".into(), (&self.object).into()]);
         arguments.extend(pins(world));
         let mut process = world.start_on_node(&name, self.program.clone(), arguments)?;

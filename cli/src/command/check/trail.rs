@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// What the journal writes besides verdicts.
-const OTHER_KINDS: [&str; 3] = ["policy", "interface", "suppressed"];
+const OTHER_KINDS: [&str; 3] = ["policy", "interface", "closed"];
 
 /// What is read of a trail.
 #[derive(Debug, Default)]
@@ -56,7 +56,7 @@ struct Access {
     path: Option<String>,
 }
 
-/// Reads what a trail says was allowed: JSON lines as `bookend-enforcer` writes them with `--allow-events`, and lines of
+/// Reads what a trail says was allowed: JSON lines as `bookend-enforcer` writes them with `--sample 1`, and lines of
 /// Envoy's access log that have the rule (docs/tool.md), in any mixture.
 ///
 /// # Errors
@@ -78,7 +78,7 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Trail> {
     }
     if trail.events.is_empty() {
         bail!(
-            "`{shown}` has nothing that a rule allowed; run the enforcer with `--allow-events`, or let the proxies' \
+            "`{shown}` has nothing that a rule allowed; run the enforcer with `--sample 1`, or let the proxies' \
              access log tell the rule (docs/tool.md)"
         );
     }
@@ -105,6 +105,7 @@ impl Trail {
             Some("suppressed") => {
                 self.suppressed += value.get("verdicts").and_then(Value::as_u64).unwrap_or(1)
             }
+            Some("lost") => self.suppressed += value.get("events").and_then(Value::as_u64).unwrap_or(1),
             Some(kind) if OTHER_KINDS.contains(&kind) => {}
             Some(kind) => bail!("is of kind `{kind}`, which no journal has"),
             None if value.get("code").is_some() && value.get("rule").is_some() => {
@@ -215,10 +216,10 @@ mod tests {
 
     #[test]
     fn a_journal_tells_connections_and_what_it_left_out() {
-        let other = "{\"kind\":\"policy\",\"outcome\":\"applied\"}\n{\"kind\":\"interface\"}\n{\"kind\":\"suppressed\",\"verdicts\":7}";
+        let other = "{\"kind\":\"policy\",\"outcome\":\"applied\"}\n{\"kind\":\"interface\"}\n{\"kind\":\"suppressed\",\"verdicts\":7}\n{\"kind\":\"lost\",\"events\":2}\n{\"kind\":\"closed\"}";
         let denied = ALLOWED.replace("allow", "deny");
         let trail = events(&format!("{ALLOWED}\n{other}\n{denied}\n{ALLOWED}"));
-        assert_eq!(trail.suppressed, 7);
+        assert_eq!(trail.suppressed, 9);
         let [event] = &Vec::from_iter(trail.events)[..] else { unreachable!("one connection") };
         let ends = event.ends.unwrap();
         assert_eq!((event.rule.as_str(), ends.port, event.asked.is_none()), ("a/p/r", 80, true));

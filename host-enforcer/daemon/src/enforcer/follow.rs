@@ -91,7 +91,7 @@ impl Enforcer {
         for _ in 0..BATCH {
             let Some(event) = ring.take() else { return true };
             let name = self.interfaces.get_ref().name(event.ifindex);
-            self.journal.verdict(&event, name.as_deref(), &self.names);
+            self.journal.event(&event, name.as_deref(), &self.names);
         }
         false
     }

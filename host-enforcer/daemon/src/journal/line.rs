@@ -7,9 +7,11 @@ use crate::input::Complaint;
 use crate::names::{Names, hexadecimal};
 use bookend_abi::address::{UNSPECIFIED, to_ip};
 use bookend_abi::table::{ALLOW, ICMP, ICMPV6, NO_POLICY, NO_RULE, OUTSIDE, SCTP, TCP, UDP};
-use bookend_abi::{Address, Event, FROM_WORKLOAD, Reason};
+use bookend_abi::event::{EVICTED, EXPIRED, OBSERVED};
+use bookend_abi::{Address, Event, FROM_WORKLOAD, Reason, flow};
 use serde::Serialize;
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// A verdict about a packet.
 #[derive(Debug, Serialize)]
@@ -35,6 +37,35 @@ pub(crate) struct VerdictLine<'a> {
     peer: Option<String>,
     bytes: u32,
     policy: Option<String>,
+    /// It was not dropped, though it would be (dry run).
+    #[serde(skip_serializing_if = "is_false")]
+    observed: bool,
+}
+
+/// The end of a connection of whose opening an event told.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ClosedLine<'a> {
+    kind: &'static str,
+    time: String,
+    /// `closed`, `expired` or `evicted`.
+    outcome: &'static str,
+    state: &'static str,
+    rule: Option<String>,
+    interface: Option<&'a str>,
+    workload: Option<&'a str>,
+    direction: &'static str,
+    protocol: Option<String>,
+    local: Option<IpAddr>,
+    local_port: u16,
+    remote: Option<IpAddr>,
+    remote_port: u16,
+    peer: Option<String>,
+    /// Both directions together.
+    bytes: u64,
+    packets: u64,
+    /// From the first packet to the last.
+    seconds: f64,
 }
 
 /// What an audit says (S36).
@@ -79,6 +110,7 @@ impl<'a> VerdictLine<'a> {
             peer: (event.identity != OUTSIDE).then(|| names.identity(event.identity)),
             bytes: event.length,
             policy: (event.policy != NO_POLICY).then(|| hexadecimal(event.policy)),
+            observed: event.flags & OBSERVED != 0,
         }
     }
 
@@ -90,6 +122,64 @@ impl<'a> VerdictLine<'a> {
             workloads: [self.workload.map(str::to_owned), self.peer.clone()],
         }
     }
+}
+
+impl<'a> ClosedLine<'a> {
+    /// The line about `event`, whose interface is `interface`.
+    pub(super) fn new(event: &Event, interface: Option<&'a str>, names: &'a Names, clock: &Clock) -> Self {
+        let outcome = match event.flags {
+            flags if flags & EVICTED != 0 => "evicted",
+            flags if flags & EXPIRED != 0 => "expired",
+            _ => "closed",
+        };
+        Self {
+            kind: "closed",
+            time: clock.text(event.time),
+            outcome,
+            state: state_name(event.state),
+            rule: (event.rule != NO_RULE).then(|| names.rule(event.rule)),
+            interface,
+            workload: interface.and_then(|interface| names.workload(interface)),
+            direction: direction(event.direction),
+            protocol: protocol(event),
+            local: address(event.local),
+            local_port: event.local_port,
+            remote: address(event.remote),
+            remote_port: event.remote_port,
+            peer: (event.identity != OUTSIDE).then(|| names.identity(event.identity)),
+            bytes: event.bytes,
+            packets: event.packets,
+            seconds: Duration::from_nanos(event.duration).as_secs_f64(),
+        }
+    }
+
+    /// What it can be chosen by: what ends was allowed.
+    pub(super) fn flow(&self) -> FlowTold {
+        FlowTold {
+            verdict: verdict(ALLOW),
+            rules: [self.rule.clone(), None],
+            workloads: [self.workload.map(str::to_owned), self.peer.clone()],
+        }
+    }
+}
+
+/// What a state of a connection is called.
+pub(crate) fn state_name(state: u8) -> &'static str {
+    match state {
+        flow::SYN => "opening",
+        flow::ACCEPTED => "accepted",
+        flow::ESTABLISHED => "established",
+        flow::CLOSING => "closing",
+        flow::DATAGRAM => "unanswered",
+        flow::ANSWERED => "answered",
+        flow::ECHO => "echo",
+        flow::NEIGHBOR => "neighbor",
+        _ => "unknown",
+    }
+}
+
+fn is_false(is: &bool) -> bool {
+    !is
 }
 
 /// Verdicts that were not told, because there were more than a reader could want.
@@ -169,10 +259,12 @@ impl<'a> InterfaceLine<'a> {
     }
 }
 
+/// What a verdict is called.
 pub(crate) fn verdict(verdict: u8) -> &'static str {
     if verdict == ALLOW { "allow" } else { "deny" }
 }
 
+/// Which way a packet went, or who opened a connection.
 pub(crate) fn direction(direction: u8) -> &'static str {
     if direction == FROM_WORKLOAD { "from-workload" } else { "to-workload" }
 }

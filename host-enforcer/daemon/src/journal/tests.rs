@@ -18,7 +18,7 @@ fn a_flood_of_verdicts_is_told_in_part_and_counted_in_full() {
     let mut journal = Journal::new(Some(Box::new(paper.clone())));
     let flood = 2 * allowance::EACH as usize;
     for _ in 0..flood {
-        journal.verdict(&Event { ifindex: 7, ..Event::default() }, Some("veth7"), &Names::default());
+        journal.event(&Event { ifindex: 7, ..Event::default() }, Some("veth7"), &Names::default());
     }
     while !journal.allowance.is_over(Instant::now()) {
         std::thread::sleep(Duration::from_millis(10));
@@ -40,7 +40,7 @@ fn a_flood_of_verdicts_is_told_in_part_and_counted_in_full() {
 fn told(event: &Event) -> String {
     let paper = Paper::default();
     let mut journal = Journal::new(Some(Box::new(paper.clone())));
-    journal.verdict(event, None, &Names::default());
+    journal.event(event, None, &Names::default());
     drop(journal);
     paper.0.lock().unwrap().clone()
 }
@@ -118,8 +118,33 @@ fn a_listener_hears_what_the_file_is_told() {
     let mut journal = Journal::new(None);
     let mut ear = journal.audience().listen();
     let event = Event { verdict: ALLOW, rule: 0xa, ..Event::default() };
-    journal.verdict(&event, None, &Names::default());
+    journal.event(&event, None, &Names::default());
     let told = ear.try_recv().unwrap();
     assert!(told.line.contains(r#""kind":"verdict""#) && told.line.ends_with('\n'));
     assert_eq!(told.flow.as_ref().unwrap().rules[0].as_deref(), Some("000000000000000a"));
+}
+
+#[test]
+fn the_end_of_a_connection_is_told_with_what_it_moved() {
+    let event = Event {
+        kind: CLOSED,
+        flags: bookend_abi::event::EXPIRED,
+        state: bookend_abi::flow::ESTABLISHED,
+        rule: 0xa,
+        bytes: 1 << 40,
+        packets: 3,
+        duration: 1_500_000_000,
+        ..Event::default()
+    };
+    let line: serde_json::Value = serde_json::from_str(&told(&event)).unwrap();
+    assert_eq!((&line["kind"], &line["outcome"], &line["state"]), (&"closed".into(), &"expired".into(), &"established".into()));
+    assert_eq!((line["bytes"].as_u64(), line["packets"].as_u64()), (Some(1 << 40), Some(3)));
+    assert_eq!(line["seconds"], 1.5);
+}
+
+#[test]
+fn what_a_dry_run_would_drop_is_told_as_observed() {
+    let event = Event { flags: bookend_abi::event::OBSERVED, ..Event::default() };
+    assert!(told(&event).contains(r#""verdict":"deny""#) && told(&event).contains(r#""observed":true"#));
+    assert!(!told(&Event::default()).contains("observed"));
 }

@@ -66,7 +66,8 @@ impl EncodeGaugeValue for Number {
 
 impl Page {
     pub(super) fn info(&mut self, name: &'static str, help: &'static str, labels: &[(&'static str, String)]) {
-        self.0.push(Metric { name, help, value: Value::Info(labels.to_vec()) });
+        let labels = labels.iter().map(|(label, value)| (*label, escaped(value))).collect();
+        self.0.push(Metric { name, help, value: Value::Info(labels) });
     }
 
     pub(super) fn gauge(&mut self, name: &'static str, help: &'static str, value: impl Into<Number>) {
@@ -80,7 +81,7 @@ impl Page {
         label: &'static str,
         values: impl IntoIterator<Item = (N, V)>,
     ) {
-        let values = values.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let values = values.into_iter().map(|(name, value)| (escaped(&name.into()), value.into())).collect();
         self.0.push(Metric { name, help, value: Value::Gauges(label, values) });
     }
 
@@ -91,7 +92,7 @@ impl Page {
         label: &'static str,
         values: impl IntoIterator<Item = (N, u64)>,
     ) {
-        let values = values.into_iter().map(|(name, value)| (name.into(), value)).collect();
+        let values = values.into_iter().map(|(name, value)| (escaped(&name.into()), value)).collect();
         self.0.push(Metric { name, help, value: Value::Counters(label, values) });
     }
 
@@ -104,6 +105,11 @@ impl Page {
         let _ = text::encode(&mut page, &registry);
         page
     }
+}
+
+/// A label's value as OpenMetrics wants it: `prometheus_client` writes what it is given.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 impl Collector for Page {
@@ -149,13 +155,13 @@ mod tests {
         page.counters("packets", "Packets", "reason", [("rule", 7), ("a\"b\\c\nd", 1)]);
         assert_eq!(
             page.finish(),
-            "# HELP bookend_enforcer_build What it is.\n# TYPE bookend_enforcer_build info\n\
+            "# HELP bookend_enforcer_build What it is\n# TYPE bookend_enforcer_build info\n\
              bookend_enforcer_build_info{version=\"1\"} 1\n\
-             # HELP bookend_enforcer_ready Whether.\n# TYPE bookend_enforcer_ready gauge\n\
+             # HELP bookend_enforcer_ready Whether\n# TYPE bookend_enforcer_ready gauge\n\
              bookend_enforcer_ready 1.0\n\
-             # HELP bookend_enforcer_flows Connections.\n# TYPE bookend_enforcer_flows gauge\n\
+             # HELP bookend_enforcer_flows Connections\n# TYPE bookend_enforcer_flows gauge\n\
              bookend_enforcer_flows{interface=\"a\"} 3.0\n\
-             # HELP bookend_enforcer_packets Packets.\n# TYPE bookend_enforcer_packets counter\n\
+             # HELP bookend_enforcer_packets Packets\n# TYPE bookend_enforcer_packets counter\n\
              bookend_enforcer_packets_total{reason=\"rule\"} 7\n\
              bookend_enforcer_packets_total{reason=\"a\\\"b\\\\c\\nd\"} 1\n# EOF\n"
         );
