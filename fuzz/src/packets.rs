@@ -9,7 +9,7 @@ use bookend_abi::plain::PlainTables;
 use bookend_abi::table::{
     ALLOW, DENY, ICMP, ICMPV6, Interface, OwnedKey, PolicyHead, SCTP, TCP, UDP, VerdictKey, VerdictValue,
 };
-use bookend_abi::{Address, FROM_WORKLOAD, Outcome, Packet, TO_WORKLOAD, address, decide, parse};
+use bookend_abi::{Address, Arrival, FROM_WORKLOAD, Outcome, Packet, TO_WORKLOAD, address, decide, parse};
 
 const IFINDEX: u32 = 7;
 const FRIEND: u64 = 22;
@@ -74,7 +74,8 @@ fn understood(frame: &[u8], packet: &Packet) {
 
 fn judged(tables: &mut PlainTables, direction: u8, packet: &Packet, now: u64) {
     let before = tables.flows.clone();
-    let Outcome { verdict, reason, report, .. } = decide(tables, direction, IFINDEX, packet, now);
+    let arrival = Arrival { time: now, ifindex: IFINDEX, length: 0, direction };
+    let Outcome { verdict, reason, report, .. } = decide(tables, &arrival, packet);
     if verdict != ALLOW {
         assert!(verdict == DENY && report, "what is dropped is reported");
         assert!(tables.flows.keys().all(|key| before.contains_key(key)), "a connection was left behind");
@@ -95,7 +96,7 @@ fn judged(tables: &mut PlainTables, direction: u8, packet: &Packet, now: u64) {
             assert!(friend.contains(&other), "{reason:?} with a stranger");
         }
     }
-    let again = decide(tables, direction, IFINDEX, packet, now);
+    let again = decide(tables, &arrival, packet);
     assert_eq!(again.verdict, ALLOW, "{reason:?}, but not a second time: {:?}", again.reason);
 }
 
@@ -103,7 +104,8 @@ fn judged(tables: &mut PlainTables, direction: u8, packet: &Packet, now: u64) {
 fn tables() -> PlainTables {
     let mut tables = PlainTables::default();
     let address = |text: &str| address::from_ip(text.parse().expect("an address"));
-    tables.interfaces.insert(IFINDEX, Interface { egress: POLICY, ingress: POLICY, epoch: 1, flags: 0 });
+    let (ifindex, quota) = (IFINDEX, 256);
+    tables.police(Interface { egress: POLICY, ingress: POLICY, epoch: 1, flags: 0, ifindex, quota });
     for own in OWN {
         tables.owned.insert(OwnedKey { ifindex: IFINDEX, address: address(own) });
     }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use anyhow::{anyhow, bail};
 use bookend_abi::plain::PlainTables;
 use bookend_abi::table::{ALLOW, ICMP, ICMPV6, SCTP, TCP, UDP};
-use bookend_abi::{FROM_WORKLOAD, Outcome, Packet, TO_WORKLOAD, craft, decide, packet};
+use bookend_abi::{FROM_WORKLOAD, Outcome, TO_WORKLOAD, craft, packet};
 use bookend_engine::{
     Connection, End, Endpoint, Exchange, Identity, Inventory, Location, Principal, Protocol, Verdict,
     decide_end, rehearse_end,
@@ -94,12 +94,9 @@ impl<'p> Kernel<'p> {
         let mut tables = self.tables.borrow_mut();
         // Every question is about a connection of its own.
         tables.flows.clear();
-        let mut packet = Packet::default();
+        tables.ring.clear();
         let Outcome { verdict, rule, reason, .. } =
-            match packet::parse(frame(pair, FIRST_PORT).as_slice(), &mut packet) {
-                Ok(()) => decide(&mut *tables, direction, interface, &packet, 0),
-                Err(reason) => Outcome::deny(reason),
-            };
+            tables.judge(direction, interface, &frame(pair, FIRST_PORT), 0);
         let verdict = if verdict == ALLOW { Verdict::Allow } else { Verdict::Deny };
         let id = self.plan.rule(rule).ok_or_else(|| {
             anyhow!(

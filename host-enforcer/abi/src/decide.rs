@@ -7,14 +7,14 @@ mod connection;
 mod link;
 mod policy;
 
-use crate::event::FROM_WORKLOAD;
+use crate::event::{FROM_WORKLOAD, VERDICT};
 use crate::flow;
 use crate::packet::{Kind, Packet, QUOTES_REPLY, QUOTES_TIMESTAMP};
 use crate::table::{
     ALLOW, BlockKey, Config, DENY, FlowKey, FlowValue, ICMP, ICMPV6, Interface, NO_POLICY, NO_RULE, OUTSIDE,
     OwnedKey, PolicyHead, VerdictKey, VerdictValue,
 };
-use crate::{Address, Event, Reason};
+use crate::{Address, Arrival, Event, Reason};
 
 /// The tables, as [`decide`] asks them. What each absence means is said in [`crate::table`].
 pub trait Tables {
@@ -98,10 +98,10 @@ impl Outcome {
     }
 }
 
-/// Judges one packet at one interface. `direction` is [`FROM_WORKLOAD`] or [`TO_WORKLOAD`](crate::TO_WORKLOAD), `now`
-/// nanoseconds of a monotonic clock.
+/// Judges one packet at one interface.
 #[inline(always)]
-pub fn decide<T: Tables>(tables: &mut T, direction: u8, ifindex: u32, packet: &Packet, now: u64) -> Outcome {
+pub fn decide<T: Tables>(tables: &mut T, arrival: &Arrival, packet: &Packet) -> Outcome {
+    let Arrival { direction, ifindex, time: now, .. } = *arrival;
     let Some(interface) = tables.interface(ifindex) else {
         return Outcome::deny(Reason::UNKNOWN_INTERFACE);
     };
@@ -124,33 +124,32 @@ pub fn decide<T: Tables>(tables: &mut T, direction: u8, ifindex: u32, packet: &P
 /// The event that reports `outcome`.
 #[inline(always)]
 #[must_use]
-pub fn report(
-    direction: u8,
-    ifindex: u32,
-    length: u32,
-    packet: &Packet,
-    now: u64,
-    outcome: &Outcome,
-) -> Event {
-    let (local, remote, local_port, remote_port) = ends(direction, packet);
+pub fn report(arrival: &Arrival, packet: &Packet, outcome: &Outcome) -> Event {
+    let (local, remote, local_port, remote_port) = ends(arrival.direction, packet);
     Event {
-        time: now,
+        time: arrival.time,
         rule: outcome.rule,
         policy: outcome.policy,
         identity: outcome.identity,
         audit_rule: outcome.audit_rule,
+        bytes: 0,
+        packets: 0,
+        duration: 0,
         local: *local,
         remote: *remote,
-        ifindex,
-        length,
+        ifindex: arrival.ifindex,
+        length: arrival.length,
         local_port,
         remote_port,
-        direction,
+        direction: arrival.direction,
         verdict: outcome.verdict,
         reason: outcome.reason.0,
         protocol: packet.protocol,
         audit_verdict: outcome.audit_verdict,
-        reserved: [0; 7],
+        kind: VERDICT,
+        flags: 0,
+        state: 0,
+        reserved: [0; 4],
     }
 }
 

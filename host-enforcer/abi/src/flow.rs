@@ -2,16 +2,21 @@
 
 /// First packet seen from the initiator, none from the responder (TCP, SCTP).
 pub const SYN: u8 = 0;
-/// Both ends have spoken (TCP, SCTP).
+/// Both ends have spoken, and the initiator again (TCP, SCTP).
 pub const ESTABLISHED: u8 = 1;
 /// Reset or aborted, or both ends have sent FIN or what stands for it (TCP, SCTP).
 pub const CLOSING: u8 = 2;
-/// A protocol without connections: UDP and all others but ICMP.
+/// A protocol without connections, UDP and all others but ICMP; the peer of who began has not answered.
 pub const DATAGRAM: u8 = 3;
 /// ICMP echo and timestamp.
 pub const ECHO: u8 = 4;
 /// Not a connection: an address that has been heard of by neighbor discovery, and so is on the workload's link.
 pub const NEIGHBOR: u8 = 5;
+
+/// The responder has answered, the initiator not yet again (TCP, SCTP). Whoever sends in another's name gets no further.
+pub const ACCEPTED: u8 = 6;
+/// As [`DATAGRAM`], and the other end has answered.
+pub const ANSWERED: u8 = 7;
 
 /// In [`FlowKey::remote_port`](crate::table::FlowKey::remote_port): the entry is a [`NEIGHBOR`]. Not an initiator.
 pub const ON_LINK: u16 = 2;
@@ -23,6 +28,8 @@ pub const TIMESTAMP: u16 = 4;
 pub const FIN_FROM_WORKLOAD: u8 = 1;
 /// In [`FlowValue::flags`](crate::table::FlowValue::flags): the peer has sent FIN (SCTP: SHUTDOWN or SHUTDOWN ACK).
 pub const FIN_TO_WORKLOAD: u8 = 2;
+/// In [`FlowValue::flags`](crate::table::FlowValue::flags): an event told of its opening, so one tells of its end.
+pub const REPORTED: u8 = 4;
 
 const SECOND: u64 = 1_000_000_000;
 

@@ -9,6 +9,7 @@
 #![cfg_attr(not(test), no_std)]
 
 pub mod address;
+pub mod arrival;
 #[cfg(any(test, feature = "alloc"))]
 pub mod craft;
 pub mod decide;
@@ -23,6 +24,7 @@ pub mod reason;
 pub mod table;
 
 pub use address::Address;
+pub use arrival::Arrival;
 pub use decide::{Outcome, Tables, decide, report};
 pub use event::{Event, FROM_WORKLOAD, TO_WORKLOAD};
 pub use frame::Frame;

@@ -2,13 +2,14 @@
 
 extern crate alloc;
 
-use crate::Address;
-use crate::decide::Tables;
+use crate::decide::{Outcome, Tables, decide};
 use crate::table::{
-    BlockKey, Config, FlowKey, FlowValue, Interface, NO_BLOCK, OUTSIDE, OwnedKey, PolicyHead, VerdictKey,
-    VerdictValue,
+    BlockKey, BucketKey, Config, FlowKey, FlowValue, FragmentKey, FragmentValue, Interface, Limit, NO_BLOCK,
+    NO_SLOT, OUTSIDE, OwnedKey, PolicyHead, RingKey, SlotState, VerdictKey, VerdictValue,
 };
+use crate::{Address, Arrival, Event, Frame as _, Packet, parse, report};
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 
 /// All tables [`decide`](crate::decide::decide) asks. For tests, plans and the command line; the lookup of blocks is
 /// linear.
@@ -16,8 +17,12 @@ use alloc::collections::{BTreeMap, BTreeSet};
 pub struct PlainTables {
     /// `config`
     pub config: Config,
-    /// `interfaces`
+    /// `slots`
+    pub slots: BTreeMap<u32, u32>,
+    /// `interfaces`, by slot; those that are zeroed left out
     pub interfaces: BTreeMap<u32, Interface>,
+    /// `slot_states`; those that are zeroed left out
+    pub slot_states: BTreeMap<u32, SlotState>,
     /// `owned`
     pub owned: BTreeSet<OwnedKey>,
     /// `identities`
@@ -28,8 +33,61 @@ pub struct PlainTables {
     pub policies: BTreeMap<u64, PolicyHead>,
     /// `verdicts`
     pub verdicts: BTreeMap<VerdictKey, VerdictValue>,
+    /// `limits`
+    pub limits: BTreeMap<u32, Limit>,
+    /// `buckets`
+    pub buckets: BTreeMap<BucketKey, u64>,
     /// `flows`
     pub flows: BTreeMap<FlowKey, FlowValue>,
+    /// `ring`
+    pub ring: BTreeMap<RingKey, FlowKey>,
+    /// `fragments`
+    pub fragments: BTreeMap<FragmentKey, FragmentValue>,
+    /// `events`: all that was reported and nobody took away
+    pub events: Vec<Event>,
+}
+
+impl PlainTables {
+    /// Has `interface` policed, in the slot it has or the next that is free: writes `interfaces`, then `slots`.
+    pub fn police(&mut self, interface: Interface) {
+        let last = self.interfaces.keys().next_back().copied().unwrap_or(NO_SLOT);
+        let slot = self.slots.get(&interface.ifindex).copied().unwrap_or(last + 1);
+        self.interfaces.insert(slot, interface);
+        self.slots.insert(interface.ifindex, slot);
+    }
+
+    /// Has the interface with this index denied everything: removes it from `slots` and `interfaces`.
+    pub fn leave(&mut self, ifindex: u32) {
+        if let Some(slot) = self.slots.remove(&ifindex) {
+            self.interfaces.remove(&slot);
+        }
+    }
+
+    /// The entry of `interfaces` for the interface with this index.
+    #[must_use]
+    pub fn policed(&self, ifindex: u32) -> Option<&Interface> {
+        self.interfaces.get(self.slots.get(&ifindex)?).filter(|interface| interface.ifindex == ifindex)
+    }
+
+    /// The same, to be changed.
+    pub fn policed_mut(&mut self, ifindex: u32) -> Option<&mut Interface> {
+        self.interfaces.get_mut(self.slots.get(&ifindex)?).filter(|interface| interface.ifindex == ifindex)
+    }
+
+    /// What the programs do with `frame` at an interface: the verdict, and the events in [`events`](Self::events).
+    /// `direction` and `now` as in [`Arrival`].
+    pub fn judge(&mut self, direction: u8, ifindex: u32, frame: &[u8], now: u64) -> Outcome {
+        let arrival = Arrival { time: now, ifindex, length: frame.length(), direction };
+        let mut packet = Packet::default();
+        let outcome = match parse(frame, &mut packet) {
+            Ok(()) => decide(self, &arrival, &packet),
+            Err(reason) => Outcome::deny(reason),
+        };
+        if outcome.report {
+            self.events.push(report(&arrival, &packet, &outcome));
+        }
+        outcome
+    }
 }
 
 impl Tables for PlainTables {
@@ -40,7 +98,7 @@ impl Tables for PlainTables {
     }
 
     fn interface(&self, ifindex: u32) -> Option<Interface> {
-        self.interfaces.get(&ifindex).copied()
+        self.policed(ifindex).copied()
     }
 
     fn owns(&self, key: &OwnedKey) -> bool {

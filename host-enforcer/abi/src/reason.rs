@@ -55,9 +55,9 @@ reasons! {
     MALFORMED = 11, "malformed";
     /// The frame ends before the headers do.
     TRUNCATED = 12, "truncated";
-    /// An IP fragment; none are reassembled, so none can be judged.
+    /// A fragment behind the first, which had passed.
     FRAGMENT = 13, "fragment";
-    /// Neither IPv4, IPv6 nor ARP; VLAN tags included.
+    /// Neither IPv4, IPv6 nor ARP.
     UNKNOWN_ETHERTYPE = 14, "unknown-ethertype";
     /// A protocol that cannot occur here, or an extension header nobody can judge.
     UNKNOWN_PROTOCOL = 15, "unknown-protocol";
@@ -79,6 +79,24 @@ reasons! {
     FLOW_TABLE = 23, "flow-table";
     /// Not a verdict: events that found the ring full. Only counted.
     EVENT_LOST = 24, "event-lost";
+    /// A rule allows it, but no more of it for now.
+    RATE_LIMITED = 25, "rate-limited";
+    /// A fragment behind the first, which had not passed or not come.
+    FRAGMENT_UNKNOWN = 26, "fragment-unknown";
+    /// A fragment that would overwrite what was judged, or reach beyond the longest packet.
+    FRAGMENT_OVERLAP = 27, "fragment-overlap";
+    /// A first fragment without the whole transport header.
+    FRAGMENT_TINY = 28, "fragment-tiny";
+    /// A VLAN tag at a workload's interface, or more than two at a host's.
+    VLAN = 29, "vlan-tag";
+    /// Neither from nor for the host that routes it.
+    FORWARDED = 30, "forwarded";
+    /// Not a verdict: events beyond what one interface may tell in a second. Only counted.
+    EVENT_SUPPRESSED = 31, "event-suppressed";
+    /// A host's DHCP or DHCPv6.
+    DHCP = 32, "dhcp";
+    /// The interface has as many established connections as it may.
+    FLOW_QUOTA = 33, "flow-quota";
 }
 
 #[cfg(test)]

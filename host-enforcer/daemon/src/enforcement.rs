@@ -4,7 +4,7 @@
 
 use crate::host::Host;
 use bookend_abi::plain::PlainTables;
-use bookend_abi::table::{ABI_VERSION, Config, Interface, OwnedKey};
+use bookend_abi::table::{ABI_VERSION, Config, Interface, OwnedKey, quota};
 use bookend_plan::{InterfacePlan, Plan, PlanError, PolicyContents, Step};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,16 +64,16 @@ pub enum ApplyError<E> {
 
 impl<H: Host> Enforcement<H> {
     /// Takes over a host as an earlier enforcer left it, however it ended: programs are renewed, what belongs to
-    /// interfaces that are gone is removed, and so is what was written half. `flags` are those of [`Config`].
+    /// interfaces that are gone is removed, and so is what was written half. `sample` is that of [`Config`].
     ///
     /// # Errors
     /// If the host cannot be read or written.
-    pub fn adopt(host: H, flags: u32, name_of: impl Fn(u32) -> Option<String>) -> Result<Self, H::Error> {
+    pub fn adopt(host: H, sample: u32, name_of: impl Fn(u32) -> Option<String>) -> Result<Self, H::Error> {
         let mut adopted =
             Self { host, plan: Plan::default(), policed: BTreeMap::new(), config: Config::default() };
         adopted.take_over(name_of)?;
         // An interface's epoch may be ahead if the last enforcer ended within a change.
-        adopted.config = Config { abi_version: ABI_VERSION, flags, ..adopted.config };
+        adopted.config = Config { abi_version: ABI_VERSION, sample, ..adopted.config };
         adopted.close_change()?;
         Ok(adopted)
     }
@@ -83,9 +83,9 @@ impl<H: Host> Enforcement<H> {
     /// # Errors
     /// If the host cannot be read or written.
     pub fn recover(&mut self, name_of: impl Fn(u32) -> Option<String>) -> Result<(), H::Error> {
-        let flags = self.config.flags;
+        let sample = self.config.sample;
         self.take_over(name_of)?;
-        self.config.flags = flags;
+        self.config.sample = sample;
         self.close_change()
     }
 
@@ -214,7 +214,8 @@ impl<H: Host> Enforcement<H> {
     fn write_interface(&mut self, ifindex: u32, egress: u64, ingress: u64) -> Result<(), H::Error> {
         self.config.epoch = self.config.epoch.wrapping_add(1);
         let epoch = self.config.epoch;
-        self.host.write_interface(ifindex, Interface { egress, ingress, epoch, flags: 0 })
+        let quota = quota(u32::try_from(self.plan.interfaces.len()).unwrap_or(u32::MAX));
+        self.host.write_interface(ifindex, Interface { egress, ingress, epoch, flags: 0, ifindex, quota })
     }
 
     /// Has every live connection judged again, now that the tables are as they should be: a connection may have been
@@ -255,7 +256,7 @@ impl<H: Host> Enforcement<H> {
             // Attached, but to an interface that is not in this network namespace: left as it is, which is policed.
         }
         // Entries of interfaces that were never attached, or whose links are gone.
-        let entries = tables.interfaces.keys().copied().chain(tables.owned.iter().map(|key| key.ifindex));
+        let entries = tables.slots.keys().copied().chain(tables.owned.iter().map(|key| key.ifindex));
         let known = self.host.attached()?;
         for ifindex in entries.filter(|ifindex| !known.contains(ifindex)).collect::<BTreeSet<_>>() {
             let owned = tables.owned.iter().filter(|key| key.ifindex == ifindex).copied().collect();
@@ -284,9 +285,9 @@ fn plan_of(tables: &PlainTables, names: &BTreeMap<u32, String>) -> (Plan, BTreeM
         let whole = PolicyContents { head: *head, ..contents.remove(handle).unwrap_or_default() };
         plan.policies.insert(*handle, whole);
     }
-    for (ifindex, interface) in &tables.interfaces {
-        let Some(name) = names.get(ifindex) else { continue };
-        let owned = tables.owned.iter().filter(|key| key.ifindex == *ifindex);
+    for interface in tables.interfaces.values() {
+        let Some(name) = names.get(&interface.ifindex) else { continue };
+        let owned = tables.owned.iter().filter(|key| key.ifindex == interface.ifindex);
         plan.interfaces.push(InterfacePlan {
             name: name.clone(),
             namespace: String::new(),

@@ -34,15 +34,23 @@ use std::path::{Path, PathBuf};
 const DIRECTIONS: [links::Direction; 2] = [links::Direction::FromWorkload, links::Direction::ToWorkload];
 
 /// The tables that are pinned; `scratch` is private to each load of the programs.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 20] = [
     "config",
+    "slots",
     "interfaces",
+    "slot_states",
     "owned",
     "identities",
     "blocks",
     "policies",
     "verdicts",
+    "limits",
+    "buckets",
     "flows",
+    "ring",
+    "fragments",
+    "trace",
+    "traced",
     "counters",
     "rules",
     "audits",

@@ -5,7 +5,7 @@ mod skb;
 
 use aya_ebpf::{bindings::__sk_buff, helpers::bpf_ktime_get_ns};
 use bookend_abi::{
-    FROM_WORKLOAD, Frame, Outcome, Packet, Reason, TO_WORKLOAD, decide, parse, report, table::ALLOW,
+    Arrival, FROM_WORKLOAD, Frame, Outcome, Packet, Reason, TO_WORKLOAD, decide, parse, report, table::ALLOW,
 };
 use maps::{KernelTables, NOT_REFUSED, Scratch};
 use skb::SocketBuffer;
@@ -32,10 +32,10 @@ extern "C" fn to_workload(skb: *mut __sk_buff) -> i32 {
 #[inline(always)]
 fn judge(skb: *mut __sk_buff, direction: u8) -> i32 {
     let frame = SocketBuffer::new(skb);
-    let ifindex = frame.ifindex();
     let length = frame.length();
     // SAFETY: the helper takes nothing and cannot fail.
-    let now = unsafe { bpf_ktime_get_ns() };
+    let time = unsafe { bpf_ktime_get_ns() };
+    let arrival = Arrival { time, ifindex: frame.ifindex(), length, direction };
     let Some(scratch) = maps::scratch() else {
         return TC_ACT_SHOT;
     };
@@ -50,7 +50,7 @@ fn judge(skb: *mut __sk_buff, direction: u8) -> i32 {
 
     let scratch = forget(scratch);
     scratch.outcome = if scratch.refused == NOT_REFUSED {
-        decide(&mut KernelTables, direction, ifindex, &scratch.packet, now)
+        decide(&mut KernelTables, &arrival, &scratch.packet)
     } else {
         Outcome::deny(Reason(scratch.refused))
     };
@@ -58,7 +58,7 @@ fn judge(skb: *mut __sk_buff, direction: u8) -> i32 {
     let scratch = forget(scratch);
     maps::count(&scratch.outcome, length);
     if scratch.outcome.report {
-        maps::emit(report(direction, ifindex, length, &scratch.packet, now, &scratch.outcome));
+        maps::emit(report(&arrival, &scratch.packet, &scratch.outcome));
     }
     if scratch.outcome.verdict != ALLOW {
         return TC_ACT_SHOT;

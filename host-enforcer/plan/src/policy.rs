@@ -44,7 +44,7 @@ impl PolicyContents {
             default_rule,
             default_audit_rule,
         } = head;
-        let mut hash = Number::new("bookend policy 2");
+        let mut hash = Number::new("bookend policy 3");
         for number in [flags, tcp_prefixes, udp_prefixes, sctp_prefixes, icmp_prefixes, icmpv6_prefixes] {
             hash.bytes(&number.to_le_bytes());
         }
@@ -58,7 +58,7 @@ impl PolicyContents {
         }
         hash.bytes(&(verdicts.len() as u64).to_le_bytes());
         for (key, value) in verdicts {
-            let VerdictValue { rule, audit_rule, verdict, audit_verdict, reserved: _ } = value;
+            let VerdictValue { rule, audit_rule, verdict, audit_verdict, reserved: _, limit } = value;
             let VerdictKey { policy: _, identity, block, port, protocol, prefix_length } = key;
             hash.bytes(&identity.to_le_bytes());
             hash.bytes(&block.to_le_bytes());
@@ -67,6 +67,7 @@ impl PolicyContents {
             hash.bytes(&rule.to_le_bytes());
             hash.bytes(&audit_rule.to_le_bytes());
             hash.bytes(&[*verdict, *audit_verdict]);
+            hash.bytes(&limit.to_le_bytes());
         }
         hash.finish()
     }

@@ -1,7 +1,7 @@
 //! The plan as plain tables, on which the kernel's decision function runs.
 
 use bookend_abi::plain::PlainTables;
-use bookend_abi::table::{ABI_VERSION, Config, Interface, OwnedKey};
+use bookend_abi::table::{ABI_VERSION, Config, Interface, OwnedKey, quota};
 
 use crate::Plan;
 
@@ -19,10 +19,11 @@ impl Plan {
             tables.blocks.extend(policy.blocks.iter().copied());
             tables.verdicts.extend(policy.verdicts.iter().copied());
         }
+        let quota = quota(u32::try_from(self.interfaces.len()).unwrap_or(u32::MAX));
         for interface in &self.interfaces {
             let Some(ifindex) = ifindex(&interface.name) else { continue };
             let (egress, ingress) = (interface.egress, interface.ingress);
-            tables.interfaces.insert(ifindex, Interface { egress, ingress, ..Interface::default() });
+            tables.police(Interface { egress, ingress, ifindex, quota, ..Interface::default() });
             tables.owned.extend(interface.addresses.iter().map(|a| OwnedKey { ifindex, address: *a }));
         }
         tables

@@ -6,7 +6,7 @@ mod world;
 use bookend_abi::packet::{Kind, Packet, SYN};
 use bookend_abi::plain::PlainTables;
 use bookend_abi::table::{ALLOW, NO_RULE};
-use bookend_abi::{FROM_WORKLOAD, TO_WORKLOAD, address, craft, decide, parse};
+use bookend_abi::{Arrival, FROM_WORKLOAD, TO_WORKLOAD, address, craft, decide, parse};
 use bookend_engine::{
     Connection, Decision, End, Endpoint, Exchange, Inventory, NoTrace, Program, Protocol, Verdict,
     WorkloadIdentity, decide_end, rehearse_end,
@@ -110,7 +110,9 @@ fn check<'i>(
         let decision = decide_end(program, end, &connection, Exchange::Packet, &mut NoTrace);
         let audit = rehearse_end(program, end, &connection, Exchange::Packet, &decision, &mut NoTrace);
         tables.flows.clear();
-        let outcome = decide(tables, direction, indexes[interface.name.as_str()], &packet, 0);
+        tables.ring.clear();
+        let ifindex = indexes[interface.name.as_str()];
+        let outcome = decide(tables, &Arrival { ifindex, direction, ..Arrival::default() }, &packet);
         let found_audit =
             (outcome.audit_rule != NO_RULE).then(|| told(plan, outcome.audit_verdict, outcome.audit_rule));
         prop_assert_eq!(

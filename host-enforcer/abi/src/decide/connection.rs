@@ -3,7 +3,7 @@
 use super::{Outcome, Tables, anti_spoof, ends, policy};
 use crate::event::FROM_WORKLOAD;
 use crate::packet::{self, Kind, Packet};
-use crate::table::{ALLOW, Config, DENY, FlowKey, FlowValue, ICMP, ICMPV6, Interface, NO_RULE, OwnedKey};
+use crate::table::{ALLOW, DENY, FlowKey, FlowValue, ICMP, ICMPV6, Interface, NO_RULE, OwnedKey};
 use crate::{Reason, flow};
 
 /// A packet of a connection, or one that would open it.
@@ -65,7 +65,7 @@ pub(super) fn packet<T: Tables>(
     // What the verifier knows of the packet by now, above all its kind, must not multiply what it follows from here.
     let packet = core::hint::black_box(packet);
     let mut outcome = policy::judge(tables, handle, remote, packet, port);
-    let allow_events = config.flags & Config::ALLOW_EVENTS != 0;
+    let sampled = config.samples(now);
     if outcome.verdict != ALLOW {
         // A SYN against the direction of a live connection is another connection, and not this one's business.
         if live && known.initiator == initiator {
@@ -76,7 +76,7 @@ pub(super) fn packet<T: Tables>(
     // Nor may it change who opened this one: a peer that may open connections here could otherwise have the one it
     // was sent judged as its own, and so keep it after a change that denies it.
     if packet.kind == Kind::Message || (live && known.initiator != initiator) {
-        outcome.report = allow_events || outcome.audit_rule != NO_RULE;
+        outcome.report = sampled || outcome.audit_rule != NO_RULE;
         return outcome;
     }
 
@@ -98,7 +98,7 @@ pub(super) fn packet<T: Tables>(
     if !tables.insert_flow(&key, &known) {
         return Outcome::deny(Reason::FLOW_TABLE);
     }
-    outcome.report = (!renewed && allow_events) || outcome.audit_rule != NO_RULE;
+    outcome.report = (!renewed && sampled) || outcome.audit_rule != NO_RULE;
     outcome
 }
 

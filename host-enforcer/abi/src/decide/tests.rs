@@ -6,7 +6,7 @@ mod neighbor;
 
 use super::*;
 use crate::event::TO_WORKLOAD;
-use crate::packet::{ACK, FIN, RST, SYN, parse};
+use crate::packet::{ACK, FIN, RST, SYN};
 use crate::plain::PlainTables;
 use crate::table::{ICMP, ICMPV6, OTHER_PROTOCOL, SCTP, TCP, UDP};
 use crate::{address, craft};
@@ -33,7 +33,8 @@ struct World {
 impl World {
     fn new() -> Self {
         let mut tables = PlainTables::default();
-        tables.interfaces.insert(IFINDEX, Interface { egress: EGRESS, ingress: INGRESS, epoch: 1, flags: 0 });
+        let (ifindex, quota) = (IFINDEX, 64);
+        tables.police(Interface { egress: EGRESS, ingress: INGRESS, epoch: 1, flags: 0, ifindex, quota });
         for own in [OWN, "fd00::1"] {
             tables.owned.insert(OwnedKey { ifindex: IFINDEX, address: address(own) });
         }
@@ -84,11 +85,7 @@ impl World {
     }
 
     fn judge(&mut self, direction: u8, frame: &[u8]) -> Outcome {
-        let mut packet = Packet::default();
-        match parse(frame, &mut packet) {
-            Ok(()) => decide(&mut self.tables, direction, IFINDEX, &packet, self.now),
-            Err(reason) => Outcome::deny(reason),
-        }
+        self.tables.judge(direction, IFINDEX, frame, self.now)
     }
 
     fn send(&mut self, remote: &str, protocol: u8, payload: &[u8]) -> Outcome {
@@ -110,7 +107,7 @@ impl World {
 
     fn isolate(&mut self) {
         self.tables.verdicts.clear();
-        self.tables.interfaces.get_mut(&IFINDEX).unwrap().epoch += 1;
+        self.tables.policed_mut(IFINDEX).unwrap().epoch += 1;
     }
 }
 
@@ -136,15 +133,15 @@ fn drops(outcome: Outcome, reason: Reason) {
 #[test]
 fn before_a_policy_is_known_everything_is_denied() {
     let mut world = World::new();
-    world.tables.interfaces.clear();
+    world.tables.leave(IFINDEX);
     drops(world.send(FRIEND, TCP, &craft::tcp(5000, 80, SYN)), Reason::UNKNOWN_INTERFACE);
     drops(
         world.judge(FROM_WORKLOAD, &craft::arp(1, [10, 0, 0, 1], [10, 0, 0, 2])),
         Reason::UNKNOWN_INTERFACE,
     );
-    world.tables.interfaces.insert(IFINDEX, Interface::default());
+    world.tables.police(Interface { ifindex: IFINDEX, ..Interface::default() });
     drops(world.send(FRIEND, TCP, &craft::tcp(5000, 80, SYN)), Reason::UNKNOWN_POLICY);
-    world.tables.interfaces.insert(IFINDEX, Interface { egress: 12345, ..Interface::default() });
+    world.tables.police(Interface { egress: 12345, ifindex: IFINDEX, ..Interface::default() });
     drops(world.send(FRIEND, TCP, &craft::tcp(5000, 80, SYN)), Reason::UNKNOWN_POLICY);
 }
 
@@ -254,7 +251,7 @@ fn a_workload_sends_from_its_own_addresses_only() {
 fn allowed_connections_are_reported_once_and_on_request() {
     let mut world = World::new();
     assert!(!world.send(FRIEND, TCP, &craft::tcp(5000, 80, SYN)).report);
-    world.tables.config.flags = Config::ALLOW_EVENTS;
+    world.tables.config.sample = 1;
     assert!(world.send(FRIEND, TCP, &craft::tcp(5001, 80, SYN)).report);
     assert!(!world.receive(FRIEND, TCP, &craft::tcp(80, 5001, SYN | ACK)).report);
 }
@@ -263,10 +260,9 @@ fn allowed_connections_are_reported_once_and_on_request() {
 fn a_report_names_the_workload_local() {
     let mut world = World::new();
     let frame = craft::frame(ip(FRIEND), ip(OWN), TCP, &craft::tcp(5000, 8080, SYN));
-    let mut packet = Packet::default();
-    parse(frame.as_slice(), &mut packet).unwrap();
-    let outcome = decide(&mut world.tables, TO_WORKLOAD, IFINDEX, &packet, 1);
-    let event = report(TO_WORKLOAD, IFINDEX, 54, &packet, 1, &outcome);
+    world.tables.config.sample = 1;
+    world.judge(TO_WORKLOAD, &frame);
+    let event = world.tables.events[0];
     assert_eq!((event.local, event.local_port), (address(OWN), 8080));
     assert_eq!((event.remote, event.remote_port), (address(FRIEND), 5000));
     assert_eq!((event.rule, event.policy, event.identity), (2, INGRESS, FRIEND_IDENTITY));

@@ -95,13 +95,13 @@ impl Host for PlainHost {
 
     fn write_interface(&mut self, ifindex: u32, interface: Interface) -> Result<(), Told> {
         self.step(format!("interface {ifindex}"), |state| {
-            state.tables.interfaces.insert(ifindex, interface);
+            state.tables.police(Interface { ifindex, ..interface });
         })
     }
 
     fn remove_interface(&mut self, ifindex: u32) -> Result<(), Told> {
         self.step(format!("remove interface {ifindex}"), |state| {
-            state.tables.interfaces.remove(&ifindex);
+            state.tables.leave(ifindex);
         })
     }
 
@@ -209,7 +209,7 @@ fn an_interface_that_is_made_again_under_its_name_is_policed_again() {
     let (host, mut enforcement) = enforced();
     enforcement.see(|_| Some(9), |_| None).unwrap();
     let tables = host.tables();
-    assert_eq!(tables.interfaces.keys().collect::<Vec<_>>(), [&9]);
+    assert_eq!(tables.slots.keys().collect::<Vec<_>>(), [&9]);
     assert_eq!(tables.owned.iter().collect::<Vec<_>>(), [&OwnedKey { ifindex: 9, address: ADDRESS }]);
     assert_eq!(host.0.borrow().links.keys().collect::<Vec<_>>(), [&9]);
 }
@@ -233,7 +233,7 @@ fn every_change_has_connections_judged_again() {
     enforcement.apply(plan(200)).unwrap();
     let after = host.tables();
     assert_ne!(before.config.epoch, after.config.epoch);
-    assert_ne!(before.interfaces[&4].epoch, after.interfaces[&4].epoch);
+    assert_ne!(before.policed(4).unwrap().epoch, after.policed(4).unwrap().epoch);
     // And nothing is, when nothing changes.
     enforcement.apply(plan(200)).unwrap();
     assert_eq!(host.tables(), after);
@@ -296,7 +296,7 @@ fn wherever_a_change_breaks_off_the_next_enforcer_completes_it() {
         assert!(matches!(enforcement.apply(plan(200)), Err(ApplyError::Host(Told))), "step {patience}");
         let interrupted = host.tables();
         // Whatever policy the interface has is there, whole.
-        let handle = interrupted.interfaces[&4].egress;
+        let handle = interrupted.policed(4).unwrap().egress;
         assert!(interrupted.policies.contains_key(&handle), "step {patience}");
         assert!(interrupted.verdicts.keys().any(|key| key.policy == handle), "step {patience}");
 
@@ -306,7 +306,7 @@ fn wherever_a_change_breaks_off_the_next_enforcer_completes_it() {
         let tables = host.tables();
         assert_eq!(tables.policies.keys().collect::<Vec<_>>(), [&200], "step {patience}");
         assert!(tables.verdicts.keys().all(|key| key.policy == 200), "step {patience}");
-        assert_eq!(tables.interfaces[&4].egress, 200);
+        assert_eq!(tables.policed(4).unwrap().egress, 200);
         assert!(tables.config.epoch >= interrupted.config.epoch);
     }
 }
@@ -321,6 +321,6 @@ fn an_interface_that_is_renamed_is_cut_off_not_opened() {
     assert_eq!(enforcement.policed().get("away"), Some(&4));
     // Back under its name, it is policed as before.
     enforcement.see(index_of, name_of).unwrap();
-    assert_eq!(host.tables().interfaces[&4].egress, 100);
+    assert_eq!(host.tables().policed(4).unwrap().egress, 100);
     assert_eq!(enforcement.policed().keys().collect::<Vec<_>>(), ["veth0"]);
 }

@@ -6,11 +6,12 @@ use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuHashMap};
 use bookend_abi::plain::PlainTables;
 use bookend_abi::table::{
-    BlockKey, Config, Counter, FlowKey, FlowValue, Interface, OwnedKey, PolicyHead, VerdictKey, VerdictValue,
+    BlockKey, Config, Counter, FlowKey, FlowValue, Interface, Limit, NO_SLOT, OwnedKey, PolicyHead, RingKey,
+    SlotState, VerdictKey, VerdictValue, capacity,
 };
 use bookend_abi::{Address, Reason};
 use bookend_plan::PolicyContents;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// A type of the shared tables, as aya wants to see it.
@@ -30,13 +31,17 @@ type Counted = PerCpuHashMap<MapData, u64, Wire<Counter>>;
 
 pub(super) struct Maps {
     config: Array<MapData, Wire<Config>>,
-    interfaces: Hash<u32, Interface>,
+    slots: HashMap<MapData, u32, u32>,
+    interfaces: Array<MapData, Wire<Interface>>,
+    slot_states: Array<MapData, Wire<SlotState>>,
     owned: Hash<OwnedKey, u32>,
     identities: Hash<Address, u64>,
     blocks: LpmTrie<MapData, BlockData, u32>,
     policies: Hash<u64, PolicyHead>,
     verdicts: Hash<VerdictKey, VerdictValue>,
+    limits: Hash<u32, Limit>,
     flows: Hash<FlowKey, FlowValue>,
+    ring: Hash<RingKey, FlowKey>,
     counters: PerCpuArray<MapData, Wire<Counter>>,
     rules: Counted,
     audits: Counted,
@@ -56,13 +61,17 @@ impl Maps {
     fn from_maps(mut map: impl FnMut(&'static str) -> Result<Map, KernelError>) -> Result<Self, KernelError> {
         Ok(Self {
             config: map("config")?.try_into()?,
+            slots: map("slots")?.try_into()?,
             interfaces: map("interfaces")?.try_into()?,
+            slot_states: map("slot_states")?.try_into()?,
             owned: map("owned")?.try_into()?,
             identities: map("identities")?.try_into()?,
             blocks: map("blocks")?.try_into()?,
             policies: map("policies")?.try_into()?,
             verdicts: map("verdicts")?.try_into()?,
+            limits: map("limits")?.try_into()?,
             flows: map("flows")?.try_into()?,
+            ring: map("ring")?.try_into()?,
             counters: map("counters")?.try_into()?,
             rules: map("rules")?.try_into()?,
             audits: map("audits")?.try_into()?,
@@ -80,9 +89,17 @@ impl Maps {
     /// Everything but connections and counters.
     pub(super) fn read(&self) -> Result<PlainTables, KernelError> {
         let mut tables = PlainTables { config: self.config()?, ..PlainTables::default() };
-        for entry in self.interfaces.iter() {
-            let (key, value) = entry.map_err(table("interfaces"))?;
-            tables.interfaces.insert(key.0, value.0);
+        for entry in self.slots.iter() {
+            let (ifindex, slot) = entry.map_err(table("slots"))?;
+            tables.slots.insert(ifindex, slot);
+            let interface = self.interfaces.get(&slot, 0).map_err(table("interfaces"))?.0;
+            if interface.ifindex == ifindex {
+                tables.interfaces.insert(slot, interface);
+            }
+        }
+        for entry in self.limits.iter() {
+            let (key, value) = entry.map_err(table("limits"))?;
+            tables.limits.insert(key.0, value.0);
         }
         for key in self.owned.keys() {
             tables.owned.insert(key.map_err(table("owned"))?.0);
@@ -149,11 +166,45 @@ impl Maps {
     }
 
     pub(super) fn write_interface(&mut self, ifindex: u32, interface: Interface) -> Result<(), KernelError> {
-        self.interfaces.insert(Wire(ifindex), Wire(interface), 0).map_err(table("interfaces"))
+        let slot = match self.slots.get(&ifindex, 0) {
+            Ok(slot) => slot,
+            Err(MapError::KeyNotFound) => self.free_slot()?,
+            Err(error) => return Err(table("slots")(error)),
+        };
+        self.interfaces
+            .set(slot, Wire(Interface { ifindex, ..interface }), 0)
+            .map_err(table("interfaces"))?;
+        self.slots.insert(ifindex, slot, 0).map_err(table("slots"))
     }
 
     pub(super) fn remove_interface(&mut self, ifindex: u32) -> Result<(), KernelError> {
-        gone(self.interfaces.remove(&Wire(ifindex))).map_err(table("interfaces"))
+        match self.slots.get(&ifindex, 0) {
+            Ok(slot) => {
+                self.interfaces.set(slot, Wire(Interface::default()), 0).map_err(table("interfaces"))?;
+                gone(self.slots.remove(&ifindex)).map_err(table("slots"))
+            }
+            Err(MapError::KeyNotFound) => Ok(()),
+            Err(error) => Err(table("slots")(error)),
+        }
+    }
+
+    /// The lowest slot that no interface has, with nothing counted yet.
+    fn free_slot(&mut self) -> Result<u32, KernelError> {
+        let taken: BTreeSet<u32> = self
+            .slots
+            .iter()
+            .map(|entry| entry.map(|(_, slot)| slot))
+            .collect::<Result<_, _>>()
+            .map_err(table("slots"))?;
+        let full = || {
+            table("interfaces")(MapError::OutOfBounds {
+                index: capacity::SLOTS,
+                max_entries: capacity::SLOTS,
+            })
+        };
+        let slot = (NO_SLOT + 1..capacity::SLOTS).find(|slot| !taken.contains(slot)).ok_or_else(full)?;
+        self.slot_states.set(slot, Wire(SlotState::default()), 0).map_err(table("slot_states"))?;
+        Ok(slot)
     }
 
     pub(super) fn own(&mut self, key: OwnedKey) -> Result<(), KernelError> {
@@ -174,8 +225,11 @@ impl Maps {
 
     fn clear(&mut self) -> Result<(), KernelError> {
         let old = self.read()?;
-        for ifindex in old.interfaces.keys() {
+        for ifindex in old.slots.keys() {
             self.remove_interface(*ifindex)?;
+        }
+        for limit in old.limits.keys() {
+            gone(self.limits.remove(&Wire(*limit))).map_err(table("limits"))?;
         }
         for key in old.owned {
             self.disown(key)?;
@@ -200,6 +254,10 @@ impl Maps {
         let flows = self.flows.keys().collect::<Result<Vec<_>, _>>().map_err(table("flows"))?;
         for key in flows {
             gone(self.flows.remove(&key)).map_err(table("flows"))?;
+        }
+        let positions = self.ring.keys().collect::<Result<Vec<_>, _>>().map_err(table("ring"))?;
+        for key in positions {
+            gone(self.ring.remove(&key)).map_err(table("ring"))?;
         }
         Ok(())
     }
@@ -226,8 +284,14 @@ impl Maps {
         for key in &tables.owned {
             self.own(*key)?;
         }
-        for (ifindex, interface) in &tables.interfaces {
-            self.write_interface(*ifindex, *interface)?;
+        for (limit, value) in &tables.limits {
+            self.limits.insert(Wire(*limit), Wire(*value), 0).map_err(table("limits"))?;
+        }
+        // The slot is part of what a connection remembers, so it is not chosen here.
+        for (ifindex, slot) in &tables.slots {
+            let interface = tables.interfaces.get(slot).copied().unwrap_or_default();
+            self.interfaces.set(*slot, Wire(interface), 0).map_err(table("interfaces"))?;
+            self.slots.insert(ifindex, slot, 0).map_err(table("slots"))?;
         }
         self.write_config(tables.config)
     }

@@ -5,15 +5,19 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::lpm_trie::Key;
 use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, LruPerCpuHashMap, PerCpuArray, RingBuf};
 use bookend_abi::table::{
-    BlockKey, Config, Counter, FlowKey, FlowValue, Interface, NO_BLOCK, NO_RULE, OUTSIDE, OwnedKey,
-    PolicyHead, VerdictKey, VerdictValue, capacity,
+    BlockKey, BucketKey, Config, Counter, FlowKey, FlowValue, FragmentKey, FragmentValue, Interface, Limit, NO_BLOCK, NO_RULE, OUTSIDE, OwnedKey,
+    PolicyHead, RingKey, SlotState, TraceFilter, VerdictKey, VerdictValue, capacity,
 };
 use bookend_abi::{Address, Event, Outcome, Packet, Reason, Tables};
 
 #[map(name = "config")]
 static CONFIG: Array<Config> = Array::with_max_entries(1, 0);
+#[map(name = "slots")]
+static SLOTS: HashMap<u32, u32> = HashMap::with_max_entries(capacity::SLOTS, 0);
 #[map(name = "interfaces")]
-static INTERFACES: HashMap<u32, Interface> = HashMap::with_max_entries(capacity::INTERFACES, 0);
+static INTERFACES: Array<Interface> = Array::with_max_entries(capacity::SLOTS, 0);
+#[map(name = "slot_states")]
+static SLOT_STATES: Array<SlotState> = Array::with_max_entries(capacity::SLOTS, 0);
 #[map(name = "owned")]
 static OWNED: HashMap<OwnedKey, u32> = HashMap::with_max_entries(capacity::OWNED, 0);
 // Written by the daemon alone and rarely full: memory is taken as entries come.
@@ -26,8 +30,21 @@ static POLICIES: HashMap<u64, PolicyHead> = HashMap::with_max_entries(capacity::
 #[map(name = "verdicts")]
 static VERDICTS: HashMap<VerdictKey, VerdictValue> =
     HashMap::with_max_entries(capacity::VERDICTS, BPF_F_NO_PREALLOC);
+#[map(name = "limits")]
+static LIMITS: HashMap<u32, Limit> = HashMap::with_max_entries(capacity::LIMITS, BPF_F_NO_PREALLOC);
+#[map(name = "buckets")]
+static BUCKETS: LruHashMap<BucketKey, u64> = LruHashMap::with_max_entries(capacity::BUCKETS, 0);
 #[map(name = "flows")]
-static FLOWS: LruHashMap<FlowKey, FlowValue> = LruHashMap::with_max_entries(capacity::FLOWS, 0);
+static FLOWS: HashMap<FlowKey, FlowValue> = HashMap::with_max_entries(capacity::FLOWS, BPF_F_NO_PREALLOC);
+#[map(name = "ring")]
+static RING: HashMap<RingKey, FlowKey> = HashMap::with_max_entries(capacity::FLOWS, BPF_F_NO_PREALLOC);
+#[map(name = "fragments")]
+static FRAGMENTS: LruHashMap<FragmentKey, FragmentValue> =
+    LruHashMap::with_max_entries(capacity::FRAGMENTS, 0);
+#[map(name = "trace")]
+static TRACE: Array<TraceFilter> = Array::with_max_entries(1, 0);
+#[map(name = "traced")]
+static TRACED: RingBuf = RingBuf::with_byte_size(capacity::TRACED, 0);
 #[map(name = "counters")]
 static COUNTERS: PerCpuArray<Counter> = PerCpuArray::with_max_entries(Reason::COUNT, 0);
 #[map(name = "rules")]
@@ -73,9 +90,9 @@ impl Tables for KernelTables {
 
     #[inline(always)]
     fn interface(&self, ifindex: u32) -> Option<Interface> {
-        // SAFETY: the value is copied at once. A write at the same time may tear it, as the daemon knows: it writes
-        // an interface with new epochs, so what is read half-way is judged again with the next packet.
-        unsafe { INTERFACES.get(ifindex) }.copied()
+        // SAFETY: a `u32`, copied at once.
+        let slot = unsafe { SLOTS.get(ifindex) }.copied()?;
+        INTERFACES.get(slot).copied().filter(|interface| interface.ifindex == ifindex)
     }
 
     #[inline(always)]
@@ -126,12 +143,18 @@ impl Tables for KernelTables {
             rule: flow.rule,
             policy: flow.policy,
             last_seen: flow.last_seen,
+            opened: flow.opened,
+            bytes: flow.bytes,
+            packets: flow.packets,
+            slot: flow.slot,
+            position: flow.position,
+            limit: flow.limit,
             interface_epoch: flow.interface_epoch,
             epoch: flow.epoch,
             state: flow.state,
             initiator: flow.initiator,
             flags: flow.flags,
-            reserved: [0; 5],
+            reserved: 0,
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use bookend_abi::plain::PlainTables;
 use bookend_abi::table::{ALLOW, NO_RULE};
-use bookend_abi::{FROM_WORKLOAD, Outcome, Packet, Reason, TO_WORKLOAD, decide, packet};
+use bookend_abi::{FROM_WORKLOAD, Outcome, Reason, TO_WORKLOAD};
 use bookend_engine::{Protocol, Verdict};
 use bookend_plan::Plan;
 
@@ -46,13 +46,17 @@ impl Host {
     /// Puts other policies in force, connections going on.
     fn change(&mut self, world: &Arc<World>) -> anyhow::Result<()> {
         let mut next = Self::new(world)?;
-        for (number, interface) in &mut next.tables.interfaces {
+        for interface in next.tables.interfaces.values_mut() {
             // Every write of an interface is a new epoch.
-            let before = self.tables.interfaces.get(number).copied().unwrap_or_default();
+            let before = self.tables.policed(interface.ifindex).copied().unwrap_or_default();
             let same = (before.egress, before.ingress) == (interface.egress, interface.ingress);
             interface.epoch = before.epoch + u32::from(!same);
         }
         next.tables.flows = std::mem::take(&mut self.tables.flows);
+        next.tables.ring = std::mem::take(&mut self.tables.ring);
+        next.tables.slot_states = std::mem::take(&mut self.tables.slot_states);
+        next.tables.buckets = std::mem::take(&mut self.tables.buckets);
+        next.tables.fragments = std::mem::take(&mut self.tables.fragments);
         next.now = self.now;
         *self = next;
         Ok(())
@@ -61,11 +65,7 @@ impl Host {
     fn cross(&mut self, frame: &Frame, crossing: &Crossing) -> anyhow::Result<Outcome> {
         let number = *self.numbers.get(&crossing.interface).context("the plan lacks the interface")?;
         let direction = if crossing.outward { FROM_WORKLOAD } else { TO_WORKLOAD };
-        let mut packet = Packet::default();
-        Ok(match packet::parse(frame.bytes.as_slice(), &mut packet) {
-            Ok(()) => decide(&mut self.tables, direction, number, &packet, self.now),
-            Err(reason) => Outcome::deny(reason),
-        })
+        Ok(self.tables.judge(direction, number, &frame.bytes, self.now))
     }
 
     fn answer(&self, outcome: &Outcome) -> anyhow::Result<Answer> {

@@ -50,7 +50,7 @@ fn a_connection_is_audited_once_and_again_when_its_policy_changes() {
     world.tables.policies.insert(EGRESS + 1, head);
     let value = VerdictValue::new(1, ALLOW).audited(33, DENY);
     world.verdict(EGRESS + 1, FRIEND_IDENTITY, TCP, 80, 16, value);
-    let interface = world.tables.interfaces.get_mut(&IFINDEX).unwrap();
+    let interface = world.tables.policed_mut(IFINDEX).unwrap();
     (interface.egress, interface.epoch) = (EGRESS + 1, 2);
     assert_eq!(audit(world.send(FRIEND, TCP, &ack)), (ALLOW, 33, DENY, true));
     assert_eq!(audit(world.send(FRIEND, TCP, &ack)), (ALLOW, NO_RULE, DENY, false));

@@ -26,13 +26,11 @@ fn only_a_syn_opens_a_tcp_connection() {
 #[test]
 fn the_connections_of_another_interface_are_not_mine() {
     let mut world = World::connected();
-    let mut packet = Packet::default();
     let frame = craft::frame(ip(OWN), ip(FRIEND), TCP, &craft::tcp(5000, 80, ACK));
-    parse(frame.as_slice(), &mut packet).unwrap();
-    let other = *world.tables.interfaces.get(&IFINDEX).unwrap();
-    world.tables.interfaces.insert(IFINDEX + 1, other);
+    let other = Interface { ifindex: IFINDEX + 1, ..*world.tables.policed(IFINDEX).unwrap() };
+    world.tables.police(other);
     world.tables.owned.insert(OwnedKey { ifindex: IFINDEX + 1, address: address(OWN) });
-    drops(decide(&mut world.tables, FROM_WORKLOAD, IFINDEX + 1, &packet, world.now), Reason::NO_CONNECTION);
+    drops(world.tables.judge(FROM_WORKLOAD, IFINDEX + 1, &frame, world.now), Reason::NO_CONNECTION);
 }
 
 #[test]
@@ -46,7 +44,7 @@ fn a_policy_change_reaches_live_connections() {
 #[test]
 fn a_policy_change_that_still_allows_a_connection_leaves_it_alone() {
     let mut world = World::connected();
-    world.tables.interfaces.get_mut(&IFINDEX).unwrap().epoch += 1;
+    world.tables.policed_mut(IFINDEX).unwrap().epoch += 1;
     world.allow(EGRESS, TCP, 80, 16, 50);
     passes(world.receive(FRIEND, TCP, &craft::tcp(80, 5000, ACK)), Reason::RULE, 50);
     passes(world.receive(FRIEND, TCP, &craft::tcp(80, 5000, ACK)), Reason::ESTABLISHED, 50);
