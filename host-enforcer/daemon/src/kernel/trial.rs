@@ -2,7 +2,7 @@
 
 use super::{EventRing, KernelError, links, load_object, maps::Maps, read_object};
 use aya::maps::RingBuf;
-use aya::programs::{TestRun, TestRunOptions};
+use aya::programs::{ProgramFd, TestRun, TestRunOptions};
 use aya::{Ebpf, EbpfLoader};
 use bookend_abi::plain::PlainTables;
 use bookend_abi::table::{Counter, Interface, OwnedKey};
@@ -107,6 +107,21 @@ impl Trial {
     /// If the table cannot be read.
     pub fn audits(&self) -> Result<BTreeMap<u64, Counter>, KernelError> {
         self.maps.audits()
+    }
+
+    /// The program for `direction`, so that a program of a benchmark can call it.
+    ///
+    /// # Errors
+    /// If it is not loaded.
+    pub fn program(&mut self, direction: u8) -> Result<&ProgramFd, KernelError> {
+        let direction = if direction == FROM_WORKLOAD {
+            links::Direction::FromWorkload
+        } else {
+            links::Direction::ToWorkload
+        };
+        links::program(&mut self.ebpf, direction)?
+            .fd()
+            .map_err(|source| KernelError::Attach { interface: "trial".to_owned(), source: source.into() })
     }
 
     /// Runs the program for `direction` on `frame`, `repeat` times.
