@@ -166,7 +166,9 @@ fn legal(kind: &str, pointer: &str, what: &str, original: &Value) -> Option<&'st
             let lists = field != "failsafe";
             return (lists == (what == "an empty list")).then_some("what is left out has its default");
         }
-        "a number" if kind == "Host" && matches!(list, "inbound" | "outbound") => "a port by its number",
+        "a number" if kind == "Host" && !original.is_array() && matches!(list, "inbound" | "outbound") => {
+            "a port by its number"
+        }
         "an empty mapping" if kind == "Host" && field == "labels" => "a host needs no labels",
         "an empty mapping" if kind == "Inventory" && field == "labels" => "a workload needs no labels",
         "an empty mapping" if kind != "Inventory" && matches!(field, "workloads" | "namespaces") => {

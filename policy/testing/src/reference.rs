@@ -10,10 +10,12 @@ mod condition;
 mod document;
 mod path;
 mod peer;
+mod service;
 mod text;
 mod truth;
 mod when;
 
+use core::net::IpAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -24,8 +26,8 @@ use crate::question::Head;
 use crate::vehicle::Vehicle;
 use crate::{Answer, Judged, Question, Seen, Traffic, World};
 use condition::Request;
-use document::{Action, Documents, Isolation, Rule, list, text};
-use peer::{Candidate, Party, selects};
+use document::{Action, Documents, Isolation, Rule, Workload, list, text};
+use peer::{Candidate, Party, selects, within};
 use truth::Truth::{self, Doubt, No, Yes};
 
 /// The reference evaluator.
@@ -52,13 +54,25 @@ impl Vehicle for Reference {
         if facts.alone == Some(End::Source) && stranger && matches!(question.traffic, Traffic::Stream(_)) {
             return Ok(Answer::left_to_the_kernel().into());
         }
-        let (enforced, rehearsed) = (facts.decide(false), facts.decide(true));
+        // Who has an address has it for itself, and filters see who was chosen.
+        let at = question.destination.address.to_canonical();
+        let dialled = stranger && matches!(question.traffic, Traffic::Packet);
+        let behind = match dialled {
+            true => service::behind(documents, at, question.protocol, question.port),
+            false => Vec::new(),
+        };
+        let decide = |rehearsal| match behind.as_slice() {
+            [] => facts.decide(rehearsal),
+            behind => facts.through(behind, at, rehearsal),
+        };
+        let (enforced, rehearsed) = (decide(false), decide(true));
         let audit = (rehearsed != enforced).then_some((rehearsed.verdict, rehearsed.id));
         Ok(Answer::new(enforced.verdict, enforced.id).with(audit).into())
     }
 }
 
 /// A connection, what travels on it, and everything that can be told about both.
+#[derive(Clone)]
 struct Facts<'q> {
     documents: &'q Documents,
     source: Party<'q>,
@@ -71,6 +85,8 @@ struct Facts<'q> {
     proxied: bool,
     /// The end whose filter judges for this end only (S60); nothing where both are judged.
     alone: Option<End>,
+    /// Whether deny rules count only where they name the destination's address (S72).
+    naming: bool,
     traffic: &'q Traffic,
 }
 
@@ -101,12 +117,7 @@ enum End {
 
 impl<'q> Facts<'q> {
     fn of(question: &'q Question, documents: &'q Documents) -> Self {
-        let by_address = |address| {
-            let workload = documents.at(address);
-            let candidate = workload.map_or(Candidate::Outside, Candidate::Workload);
-            let id = workload.map(|w| spiffe_id(documents, &w.namespace, &w.account));
-            Party { candidates: vec![candidate], address: Some(address), principals: id.map(|id| vec![id]) }
-        };
+        let by_address = |address| by_address(documents, address);
         let mut source = by_address(question.source.address);
         let mut convict = None;
         let alone = (question.end == bookend_engine::End::Source).then_some(End::Source);
@@ -140,13 +151,22 @@ impl<'q> Facts<'q> {
             proxied: documents.at(question.destination.address).is_some_and(|workload| workload.proxied),
             traffic: &question.traffic,
             alone,
+            naming: false,
         }
+    }
+
+    /// The same at the source alone, toward somebody else.
+    fn toward(&self, address: IpAddr, port: u16) -> Self {
+        let destination = by_address(self.documents, address);
+        let proxied = self.documents.at(address).is_some_and(|workload| workload.proxied);
+        Self { destination, port, proxied, alone: Some(End::Source), naming: false, ..self.clone() }
     }
 
     /// Both ends, joined (S1, S10).
     fn decide(&self, rehearsal: bool) -> Ruling {
         let decide = |end| match self.governing(end).filter(|_| self.alone.is_none_or(|own| own == end)) {
             None => Ruling::default(),
+            Some(_) if self.is_failsafe(end) => Ruling::new(Verdict::Allow, "failsafe"),
             Some(_) => self.tier(end, &self.documents.tiers, rehearsal),
         };
         let (source, destination) = (decide(End::Source), decide(End::Destination));
@@ -156,6 +176,23 @@ impl<'q> Facts<'q> {
             _ if destination.id == UNRULED => source,
             _ => destination,
         }
+    }
+
+    /// Whether no policy can deny it there (S75): certain only where it is for everybody who may be there.
+    fn is_failsafe(&self, end: End) -> bool {
+        let (direction, other) = match end {
+            End::Source => ("outbound", &self.destination),
+            End::Destination => ("inbound", &self.source),
+        };
+        let named = |port: &Value| {
+            self.has_port(port) == Yes && (port.get("cidr").is_none() || within(port, other.address) == Yes)
+        };
+        self.judged(end).candidates.iter().all(|candidate| match candidate {
+            Candidate::Workload(Workload { failsafe: Some(failsafe), .. }) => {
+                list(failsafe, direction).iter().any(named)
+            }
+            _ => false,
+        })
     }
 
     /// Who is judged at an end.
@@ -203,6 +240,9 @@ impl<'q> Facts<'q> {
             };
         };
         let stays = || self.rules(end, rest, tiers, others, rehearsal);
+        if self.naming && rule.action == Action::Deny && !self.is_named(rule) {
+            return stays();
+        }
         let leaves = || self.tier(end, others, rehearsal);
         // What requests may make of the rule: where something is open to them, it may hold and it may not (S5).
         let outcomes = match self.open() {
@@ -246,6 +286,14 @@ impl<'q> Facts<'q> {
     /// Whether conditions that only the proxy can tell are open, rather than out of anybody's sight.
     fn open(&self) -> bool {
         *self.traffic == Traffic::Packet && self.proxied && self.protocol == Protocol::Tcp
+    }
+
+    /// Whether a rule means the destination.
+    fn means(&self, rule: &Rule) -> Truth {
+        match list(&rule.body, "to") {
+            [] => Yes,
+            peers => self.destination.among(peers, rule.namespace.as_deref(), self.documents, Doubt),
+        }
     }
 
     /// Whether a rule matches, if what cannot be told at the packet layer is taken to be `open`.
@@ -309,6 +357,14 @@ impl<'q> Facts<'q> {
     fn verifies_tokens(&self) -> bool {
         matches!(self.destination.candidates.first(), Some(Candidate::Workload(workload)) if workload.jwt)
     }
+}
+
+/// Who is at an address, to whoever believes addresses (S23).
+fn by_address(documents: &Documents, address: IpAddr) -> Party<'_> {
+    let workload = documents.at(address);
+    let candidate = workload.map_or(Candidate::Outside, Candidate::Workload);
+    let id = workload.map(|w| spiffe_id(documents, &w.namespace, &w.account));
+    Party { candidates: vec![candidate], address: Some(address), principals: id.map(|id| vec![id]) }
 }
 
 /// The protocol of a port (S12).

@@ -107,6 +107,10 @@ fn with_interfaces(inventory: Inventory) -> Inventory {
     let mut workloads = inventory.workloads().to_vec();
     let instances = workloads.iter_mut().flat_map(|workload| &mut workload.instances);
     for (number, instance) in instances.enumerate() {
+        // Several hosts have an `eth0`, and here all of them are one machine.
+        if instance.role.is_own() {
+            instance.interface = None;
+        }
         instance.interface.get_or_insert_with(|| format!("bk{number}"));
     }
     inventory.with_workloads(workloads)

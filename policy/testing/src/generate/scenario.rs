@@ -241,8 +241,9 @@ fn surroundings() -> impl Strategy<Value = Vec<String>> {
     let shape = (namespace(), select(vec!["s", "t"]), labels(), any::<bool>(), any::<bool>());
     let more = (any::<bool>(), ports());
     let workloads = vec((shape, more), 2..7);
-    (workloads, proptest::bool::weighted(0.3), option::of(select(vec!["x", "y"]))).prop_map(
-        |(workloads, trust, team)| {
+    let hosts = vec((namespace(), select(vec!["s", "t"]), labels(), failsafe(), failsafe()), 0..3);
+    (workloads, proptest::bool::weighted(0.3), option::of(select(vec!["x", "y"])), hosts).prop_map(
+        |(workloads, trust, team, hosts)| {
             let workloads = workloads.into_iter().zip(1..).map(workload_document);
             let spec = json!({
                 "trustAddresses": trust,
@@ -259,6 +260,7 @@ fn surroundings() -> impl Strategy<Value = Vec<String>> {
                 document("Network", near, json!({ "cidrs": [block, "2001:db8::/32"] })),
                 document("Network", json!({ "name": "far" }), json!({ "cidrs": ["203.0.113.0/29"] })),
             ];
+            documents.extend(hosts.into_iter().zip(1..).map(host_document));
             documents.extend(team.map(|team| {
                 let metadata = json!({ "name": "a", "labels": { "team": team } });
                 json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata }).to_string()
@@ -266,6 +268,47 @@ fn surroundings() -> impl Strategy<Value = Vec<String>> {
             documents
         },
     )
+}
+
+/// One direction of a host's failsafe; nothing where it has the default.
+fn failsafe() -> impl Strategy<Value = Value> {
+    let protocol = select(vec!["TCP", "TCP", "UDP", "SCTP"]);
+    let peers = option::of(select(vec!["10.0.0.0/30", "10.0.0.2/32", "203.0.113.0/29", "fd00::/64"]));
+    let port = (select(PORTS.to_vec()), protocol, peers).prop_map(|(port, protocol, peers)| match peers {
+        None => json!({ "port": port, "protocol": protocol }),
+        Some(cidr) => json!({ "port": port, "endPort": port, "protocol": protocol, "cidr": cidr }),
+    });
+    prop_oneof![1 => Just(Value::Null), 4 => proptest::collection::btree_map(0..9_u8, port, 0..4)
+        .prop_map(|ports| Value::from(distinct(ports.into_values())))]
+}
+
+/// What is left of `values` without those that were there before.
+fn distinct(values: impl Iterator<Item = Value>) -> Vec<Value> {
+    let mut all: Vec<Value> = Vec::new();
+    for value in values {
+        if !all.contains(&value) {
+            all.push(value);
+        }
+    }
+    all
+}
+
+type HostShape = (&'static str, &'static str, Map<String, Value>, Value, Value);
+
+fn host_document(((namespace, account, labels, inbound, outbound), number): (HostShape, u32)) -> String {
+    let directions = [("inbound", inbound), ("outbound", outbound)];
+    let failsafe = directions.map(|(direction, ports)| (direction.to_owned(), ports));
+    let failsafe: Map<_, _> = failsafe.into_iter().filter(|(_, ports)| !ports.is_null()).collect();
+    let eth0 =
+        json!({ "name": "eth0", "addresses": [format!("203.0.113.{number}"), format!("fd00::1:{number}")] });
+    let eth1 = json!({ "name": "eth1", "addresses": [format!("10.0.1.{number}")] });
+    let spec = json!({
+        "serviceAccount": account,
+        "labels": labels,
+        "interfaces": [eth0, eth1],
+        "failsafe": failsafe,
+    });
+    document("Host", json!({ "name": format!("h{number}"), "namespace": namespace }), spec)
 }
 
 /// Named ports of a workload.

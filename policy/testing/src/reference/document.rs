@@ -4,7 +4,9 @@ use core::net::IpAddr;
 use std::collections::BTreeMap;
 
 use anyhow::{Context, bail};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+
+use super::service::{Service, Slice};
 
 /// Everything the documents say.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +25,8 @@ pub(super) struct Documents {
     pub(super) api_servers: Vec<Value>,
     pub(super) cluster_cidrs: Vec<Value>,
     pub(super) workloads: Vec<Workload>,
+    pub(super) services: Vec<Service>,
+    pub(super) slices: Vec<Slice>,
 }
 
 /// A rule, with what its policy says where it says nothing itself.
@@ -65,6 +69,8 @@ pub(super) struct Workload {
     /// Named ports, where they are known.
     pub(super) ports: Option<Vec<Value>>,
     pub(super) addresses: Vec<IpAddr>,
+    /// Of a host: what it must never lose, by direction (S75).
+    pub(super) failsafe: Option<Value>,
 }
 
 /// The entries of a list, none where it is left out; a value that is no list is a list of one.
@@ -140,6 +146,16 @@ impl Documents {
                     documents.nodes.extend(used.filter_map(|a| a.get("address").cloned()));
                 }
                 "Inventory" => documents.inventory(spec)?,
+                "Service" => {
+                    let namespace = text_or(metadata, "namespace", "default");
+                    documents.services.push(Service::of_manifest(namespace, name, document));
+                }
+                "EndpointSlice" => documents.slices.push(Slice {
+                    namespace: text_or(metadata, "namespace", "default"),
+                    service: text(&metadata["labels"], "kubernetes.io/service-name").to_owned(),
+                    body: document.clone(),
+                }),
+                "Host" => documents.host(name, text_or(metadata, "namespace", "default"), spec)?,
                 other => bail!("the reference reads no documents of kind `{other}`"),
             }
         }
@@ -195,6 +211,7 @@ impl Documents {
         self.nodes.extend_from_slice(list(spec, "nodes"));
         self.api_servers.extend_from_slice(list(spec, "kubeApiserver"));
         self.cluster_cidrs.extend_from_slice(list(spec, "clusterCidrs"));
+        self.services.extend(list(spec, "services").iter().map(Service::of_inventory));
         for workload in list(spec, "workloads") {
             let namespace = text_or(workload, "namespace", "default");
             self.namespace(&namespace, None);
@@ -208,8 +225,40 @@ impl Documents {
                 jwt: flag(workload, "jwt"),
                 ports: workload.get("ports").and_then(Value::as_array).cloned(),
                 addresses: addresses.collect::<anyhow::Result<_>>()?,
+                failsafe: None,
             });
         }
+        Ok(())
+    }
+
+    /// S75 and S76: a host is a workload, with a label and a failsafe that others do not have.
+    fn host(&mut self, name: String, namespace: String, spec: &Value) -> anyhow::Result<()> {
+        self.namespace(&namespace, None);
+        let mut labels = spec.get("labels").and_then(Value::as_object).cloned().unwrap_or_default();
+        labels.insert("bookend.dev/host".to_owned(), name.into());
+        let mut failsafe = json!({
+            "inbound": [
+                22, 179, 2379, 2380, 6443, { "port": 68, "protocol": "UDP" }, { "port": 546, "protocol": "UDP" },
+            ],
+            "outbound": [
+                53, 179, 2379, 2380, 6443, { "port": 53, "protocol": "UDP" }, { "port": 67, "protocol": "UDP" },
+                { "port": 123, "protocol": "UDP" }, { "port": 547, "protocol": "UDP" },
+            ],
+        });
+        let written = spec.get("failsafe").and_then(Value::as_object).cloned().unwrap_or_default();
+        written.into_iter().for_each(|(direction, ports)| failsafe[direction] = ports);
+        let addresses = list(spec, "interfaces").iter().flat_map(|one| list(one, "addresses"));
+        let addresses = addresses.map(|a| Ok(a.as_str().context("an address")?.parse()?));
+        self.workloads.push(Workload {
+            namespace,
+            account: text_or(spec, "serviceAccount", "default"),
+            labels: Value::Object(labels),
+            proxied: false,
+            jwt: false,
+            ports: None,
+            addresses: addresses.collect::<anyhow::Result<_>>()?,
+            failsafe: Some(failsafe),
+        });
         Ok(())
     }
 

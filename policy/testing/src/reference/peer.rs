@@ -5,6 +5,7 @@ use core::net::IpAddr;
 use serde_json::Value;
 
 use super::document::{Documents, Workload, list, text};
+use super::service::NOWHERE;
 use super::truth::Truth::{self, Doubt, No, Yes};
 
 /// One of those who may be at an end (S22).
@@ -181,9 +182,12 @@ fn labelled(selector: &Value, labels: &Value) -> bool {
 }
 
 /// Whether an address is in a block: a text, or `cidr` with `except` (S13).
-fn within(block: &Value, address: Option<IpAddr>) -> Truth {
+pub(super) fn within(block: &Value, address: Option<IpAddr>) -> Truth {
     let cidr = block.as_str().unwrap_or_else(|| text(block, "cidr"));
     let Some(address) = address.map(|address| address.to_canonical()) else { return Doubt };
+    if address == NOWHERE {
+        return No;
+    }
     let inside = |cidr: &str| {
         let (base, length) = cidr.split_once('/').unwrap_or((cidr, ""));
         let bits = |address| match address {
