@@ -31,6 +31,11 @@ impl Clock {
     }
 }
 
+/// The present, in nanoseconds of the monotonic clock, as the kernel's programs see it.
+pub fn monotonic() -> u64 {
+    u64::try_from(nanoseconds(ClockId::Monotonic)).unwrap_or_default()
+}
+
 fn nanoseconds(clock: ClockId) -> i128 {
     let time = clock_gettime(clock);
     i128::from(time.tv_sec) * 1_000_000_000 + i128::from(time.tv_nsec)

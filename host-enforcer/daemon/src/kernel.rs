@@ -12,9 +12,13 @@
 mod error;
 mod links;
 mod maps;
+mod reading;
+mod tracing;
 mod trial;
 
 pub use error::KernelError;
+pub use reading::{Blocks, Rows, SlotStates};
+pub use tracing::Tracer;
 pub use trial::{Trial, TrialResult};
 
 use crate::host::Host;

@@ -110,24 +110,42 @@ pub fn check(pins: &Path) -> Result<(), Failure> {
 /// # Errors
 /// If another one is running, or the directory cannot be made.
 pub fn lock(pins: &Path) -> Result<OwnedFd, Failure> {
-    let failed = |error: &dyn std::fmt::Display| {
-        Failure::new(format!(
-            "cannot use `{}` for pins: {error}; choose another directory with --pin-dir",
-            pins.display()
-        ))
-    };
-    std::fs::create_dir_all(pins).map_err(|error| failed(&error))?;
-    let directory =
-        rustix::fs::open(pins, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-            .map_err(|error| failed(&error))?;
-    match rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(directory),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(Failure::new(format!(
+    std::fs::create_dir_all(pins).map_err(|error| unusable(pins, &error))?;
+    lock_directory(pins, pins, || {
+        format!(
             "another enforcer is running with the pins in `{}`; stop it first, or give this one a --pin-dir of its own",
             pins.display()
-        ))),
-        Err(error) => Err(failed(&error)),
+        )
+    })
+}
+
+/// Keeps a second one from tracing, likewise.
+///
+/// # Errors
+/// If somebody is tracing.
+pub fn lock_tracing(pins: &Path) -> Result<OwnedFd, Failure> {
+    lock_directory(&pins.join("links"), pins, || {
+        "somebody else is tracing, and one can at a time; wait for the other `bookend-enforcer trace` to end"
+            .to_owned()
+    })
+}
+
+fn lock_directory(directory: &Path, pins: &Path, taken: impl Fn() -> String) -> Result<OwnedFd, Failure> {
+    let directory =
+        rustix::fs::open(directory, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|error| unusable(pins, &error))?;
+    match rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(directory),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(Failure::new(taken())),
+        Err(error) => Err(unusable(pins, &error)),
     }
+}
+
+fn unusable(pins: &Path, error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(format!(
+        "cannot use `{}` for pins: {error}; choose another directory with --pin-dir",
+        pins.display()
+    ))
 }
 
 /// Major and minor number at the beginning of a kernel release.

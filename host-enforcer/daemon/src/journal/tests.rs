@@ -137,7 +137,10 @@ fn the_end_of_a_connection_is_told_with_what_it_moved() {
         ..Event::default()
     };
     let line: serde_json::Value = serde_json::from_str(&told(&event)).unwrap();
-    assert_eq!((&line["kind"], &line["outcome"], &line["state"]), (&"closed".into(), &"expired".into(), &"established".into()));
+    assert_eq!(
+        (&line["kind"], &line["outcome"], &line["state"]),
+        (&"closed".into(), &"expired".into(), &"established".into())
+    );
     assert_eq!((line["bytes"].as_u64(), line["packets"].as_u64()), (Some(1 << 40), Some(3)));
     assert_eq!(line["seconds"], 1.5);
 }

@@ -17,13 +17,13 @@ use std::path::Path;
 /// A type of the shared tables, as aya wants to see it.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-struct Wire<T>(T);
+pub(super) struct Wire<T>(pub(super) T);
 
 // SAFETY: `bytemuck::Pod` promises all that `aya::Pod` asks: any bytes are a value, and there is no padding.
 unsafe impl<T: bytemuck::Pod> aya::Pod for Wire<T> {}
 
 /// The data of a key of `blocks`: the policy, then the address.
-type BlockData = [u8; 24];
+pub(super) type BlockData = [u8; 24];
 
 type Hash<K, V> = HashMap<MapData, Wire<K>, Wire<V>>;
 /// Counters by rule.
@@ -303,7 +303,7 @@ pub(super) fn open_config(map: MapData) -> Result<Config, KernelError> {
     config.get(&0, 0).map(|config| config.0).map_err(table("config"))
 }
 
-fn table(table: &'static str) -> impl Fn(MapError) -> KernelError {
+pub(super) fn table(table: &'static str) -> impl Fn(MapError) -> KernelError {
     move |source| KernelError::Table { table, source }
 }
 
@@ -324,7 +324,7 @@ fn trie_key(key: &BlockKey) -> Key<BlockData> {
     Key::new(key.prefix_length, data)
 }
 
-fn block_key(key: &Key<BlockData>) -> BlockKey {
+pub(super) fn block_key(key: &Key<BlockData>) -> BlockKey {
     let [p0, p1, p2, p3, p4, p5, p6, p7, address @ ..] = key.data();
     BlockKey { prefix_length: key.prefix_len(), policy: [p0, p1, p2, p3, p4, p5, p6, p7], address }
 }
