@@ -1,6 +1,8 @@
 //! The way from one plan to the next.
 
 use bookend_abi::Address;
+use bookend_abi::table::SERVICE;
+use bookend_engine::Role;
 use std::collections::BTreeMap;
 
 use crate::{InterfacePlan, Plan};
@@ -29,6 +31,8 @@ pub enum Step {
         egress: u64,
         /// Its policy for connections opened to the workload.
         ingress: u64,
+        /// What it is to the host. One that becomes something else is attached anew.
+        role: Role,
     },
     /// Write the identity at an address.
     WriteIdentity {
@@ -84,14 +88,19 @@ impl Plan {
             interface: (*interface).to_owned(),
             address: *address,
         }));
-        let strangers = old.identities.keys().filter(|address| !self.identities.contains_key(*address));
-        steps.extend(strangers.map(|address| Step::RemoveIdentity(*address)));
+        // The new policies know no Service that is gone, though its address may be another's.
+        let is_gone = |number: &u64| number & SERVICE != 0 && !self.services.contains_key(number);
+        let strangers = old
+            .identities
+            .iter()
+            .filter(|(address, number)| !self.identities.contains_key(*address) || is_gone(number));
+        steps.extend(strangers.map(|(address, _)| Step::RemoveIdentity(*address)));
 
-        let policies = |interface: &InterfacePlan| (interface.egress, interface.ingress);
+        let entry = |interface: &InterfacePlan| (interface.egress, interface.ingress, interface.role);
         for (name, interface) in &is {
-            let (egress, ingress) = policies(interface);
-            if was.get(name).is_none_or(|before| policies(before) != (egress, ingress)) {
-                steps.push(Step::SwitchInterface { interface: (*name).to_owned(), egress, ingress });
+            let (egress, ingress, role) = entry(interface);
+            if was.get(name).is_none_or(|before| entry(before) != (egress, ingress, role)) {
+                steps.push(Step::SwitchInterface { interface: (*name).to_owned(), egress, ingress, role });
             }
         }
 

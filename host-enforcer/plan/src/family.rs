@@ -11,7 +11,7 @@ pub(crate) struct ByFamily<T> {
 }
 
 /// An address family. A connection has one: an IPv4 peer meets a workload's IPv4 address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Family {
     V4,
     V6,

@@ -37,14 +37,16 @@ mod policy;
 mod port;
 mod remote;
 mod render;
+mod service;
 mod size;
 mod tables;
 mod view;
 
+pub use bookend_engine::Role;
 pub use change::{Change, Step};
 pub use configured::ConfiguredError;
 pub use error::PlanError;
-pub use interface::InterfacePlan;
+pub use interface::{InterfacePlan, role_flags, role_of};
 pub use name::KnownIdentity;
 pub use plan::Plan;
 pub use policy::PolicyContents;

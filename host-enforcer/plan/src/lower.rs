@@ -15,12 +15,13 @@ use crate::local::Local;
 use crate::name::RuleNumbers;
 use crate::port::{bounds, cover};
 use crate::remote::{Remote, groups};
+use crate::service::{self, Peers, Served};
 use crate::view::{Known, View};
 use crate::{PlanError, PolicyContents};
 
 /// What the engine says of a connection, in the form of the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Answer {
+pub(crate) struct Answer {
     /// The number of the rule.
     rule: u64,
     verdict: u8,
@@ -36,8 +37,8 @@ type Peer<'a> = Option<&'a WorkloadIdentity>;
 type Row = (u8, u16, u8, Answer);
 
 /// One workload in one direction, ready to be asked about.
-struct Lowering<'a> {
-    local: &'a Local<'a>,
+pub(crate) struct Lowering<'a> {
+    pub(crate) local: &'a Local<'a>,
     /// What can concern it.
     program: Program,
     /// The positions of the rules that may mean a peer of whom they do not speak.
@@ -45,14 +46,15 @@ struct Lowering<'a> {
     default: Answer,
 }
 
-/// The contents of the policy for `local` with any of `remotes`, or with a stranger. Not sealed yet.
+/// The contents of the policy for `local` with any of `remotes`, or with a stranger, and, as the source, through any of the Services that are
+/// `served`. Not sealed yet.
 ///
 /// # Errors
 /// When two rules have one number.
 pub(crate) fn lower(
     program: &Program,
     local: &Local<'_>,
-    remotes: &[Remote<'_>],
+    (remotes, served): (&[Remote<'_>], &Served<'_>),
     rules: &mut RuleNumbers,
 ) -> Result<PolicyContents, PlanError> {
     let mut lowering = Lowering::new(local, local.program(program));
@@ -77,7 +79,8 @@ pub(crate) fn lower(
     for class in &all_classes {
         write(OUTSIDE, class, &lowering.rows(None, class, &[], rules)?);
     }
-    for group in groups(remotes, &lowering.program, remote_end(local.end), local) {
+    let groups: Vec<_> = groups(remotes, &lowering.program, remote_end(local.end), local).collect();
+    for group in &groups {
         let Some(representative) = group.members.first() else { continue };
         let mut members: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
         for remote in &group.members {
@@ -97,6 +100,11 @@ pub(crate) fn lower(
                 write(*number, class, &rows);
             }
         }
+    }
+
+    if local.end == End::Source {
+        let peers = Peers { groups: &groups, identities: &served.identities, classes: &classes };
+        verdicts.extend(service::rows(&lowering, &peers, &served.faces, rules)?);
     }
 
     let blocks = classes.entries();
@@ -126,7 +134,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// The part of the program that can concern a peer of whom the rules at `speaking` speak, at an address of `class`.
-    fn concerning(&self, class: &Class, speaking: &[usize]) -> Program {
+    pub(crate) fn concerning(&self, class: &Class, speaking: &[usize]) -> Program {
         let positions: BTreeSet<usize> =
             self.for_anyone.iter().chain(speaking).chain(&class.rules).copied().collect();
         let rules = positions.iter().filter_map(|position| self.program.rules().get(*position)).cloned();
@@ -180,6 +188,16 @@ impl<'a> Lowering<'a> {
         let (end, exchange) = (self.local.end, Exchange::Packet);
         let decision = decide_end(program, end, &connection, exchange, &mut NoTrace);
         let audit = rehearse_end(program, end, &connection, exchange, &decision, &mut NoTrace);
+        self.answer(decision, audit, rules)
+    }
+
+    /// What was decided, and what an audit says about it, in the form of the tables.
+    pub(crate) fn answer(
+        &self,
+        decision: Decision<'_>,
+        audit: Option<Decision<'_>>,
+        rules: &mut RuleNumbers,
+    ) -> Result<Answer, PlanError> {
         let mut number = |decision: Decision<'_>| -> Result<(u64, u8), PlanError> {
             let verdict = match decision.verdict {
                 Verdict::Allow => ALLOW,
@@ -220,13 +238,13 @@ impl<'a> Lowering<'a> {
 }
 
 impl Answer {
-    fn value(self) -> VerdictValue {
+    pub(crate) fn value(self) -> VerdictValue {
         VerdictValue::new(self.rule, self.verdict).audited(self.audit_rule, self.audit_verdict)
     }
 }
 
 /// Somebody outside, as the kernel sees him: a filter may yet see who he is (S41).
-fn stranger<'a>(location: Location) -> Endpoint<'a> {
+pub(crate) fn stranger<'a>(location: Location) -> Endpoint<'a> {
     Endpoint { identity: Identity::Outside, location, principal: Principal::Open }
 }
 

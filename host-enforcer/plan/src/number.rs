@@ -1,15 +1,19 @@
 //! The 64-bit numbers by which the kernel knows policies, identities and rules: the first 64 bits of a SHA-256.
 //!
 //! A number is a function of what it names, so every host and every restart agrees on it and old and new tables can
-//! stand side by side. It is never 0, which the tables reserve. Two things with one number are refused when a plan is
+//! stand side by side. It is never 0, which the tables reserve, and 1 is the failsafe. Two things with one number are refused when a plan is
 //! built; among a million things that happens once in 37 million plans.
 
-use bookend_engine::{Labels, NamedPort, WorkloadIdentity};
+use bookend_abi::table::{FAILSAFE_RULE, SERVICE};
+use bookend_engine::{FAILSAFE, Labels, NamedPort, WorkloadIdentity};
 use sha2::{Digest, Sha256};
 
 /// The number of the rule, the isolation or the default with this id.
 #[must_use]
 pub fn of_rule(id: &str) -> u64 {
+    if id == FAILSAFE {
+        return FAILSAFE_RULE;
+    }
     let mut hash = Number::new("bookend rule 1");
     hash.text(id);
     hash.finish()
@@ -33,7 +37,11 @@ pub fn of_identity(identity: &WorkloadIdentity) -> u64 {
         hash.text(protocol.name());
         hash.bytes(&port.to_le_bytes());
     }
-    hash.finish()
+    // The bit says that an address is a Service's.
+    match hash.finish() & !SERVICE {
+        0 => 1,
+        number => number,
+    }
 }
 
 /// A number in the making. Every part goes in with its length, so no two sequences of parts are the same bytes.
@@ -74,7 +82,7 @@ impl Number {
         let digest = self.0.finalize();
         // Big-endian, so that the number in hexadecimal is the beginning of the hash as `sha256sum` prints it.
         let number = digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte));
-        if number == 0 { 1 } else { number }
+        if number <= FAILSAFE_RULE { FAILSAFE_RULE + 1 } else { number }
     }
 }
 
@@ -99,6 +107,7 @@ mod tests {
 
     #[test]
     fn a_number_stays_what_it_is() {
+        assert_eq!(of_rule("failsafe"), 1);
         // Pinned tables outlive a daemon: changing this makes an upgrade rewrite everything.
         assert_eq!(format!("{:016x}", of_rule("default-allow")), "a2c90f8289016268");
     }

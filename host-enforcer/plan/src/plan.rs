@@ -3,7 +3,7 @@
 use bookend_abi::Address;
 use bookend_abi::address::from_ip;
 use bookend_engine::{End, Instance, Inventory, Program, Workload, WorkloadIdentity};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use crate::block::Point;
@@ -11,6 +11,7 @@ use crate::local::{Local, LocalKey};
 use crate::lower::lower;
 use crate::name::{KnownIdentity, RuleNumbers};
 use crate::remote::Remote;
+use crate::service::{Served, faces};
 use crate::{InterfacePlan, PlanError, PolicyContents, number};
 
 /// The contents of one host's tables, and what the numbers in them stand for.
@@ -24,6 +25,8 @@ pub struct Plan {
     pub identities: BTreeMap<Address, u64>,
     /// The identities that the policies know, by number: those of the inventory and the retained ones.
     pub known: BTreeMap<u64, KnownIdentity>,
+    /// The identities of Services' addresses, by number, as people call them.
+    pub services: BTreeMap<u64, String>,
     /// The rules that give some verdict here, by number: rules, isolations and `default-allow` by their ids.
     pub rules: BTreeMap<u64, String>,
 }
@@ -47,11 +50,23 @@ impl Plan {
         let known = known(inventory, retained)?;
         let places = places(inventory)?;
         let remotes = remotes(&known, retained, &places);
+        let faces = faces(inventory)?;
 
         let mut plan = Self::default();
         for (address, (_, number)) in &places {
             plan.identities.insert(from_ip(*address), *number);
         }
+        for face in &faces {
+            plan.services.insert(face.number, face.name.clone());
+            plan.identities.extend(face.addresses.iter().map(|address| (from_ip(*address), face.number)));
+        }
+        let identities = match faces.is_empty() {
+            true => HashMap::new(),
+            false => {
+                places.iter().map(|(at, (_, number))| (Point::from_be_bytes(from_ip(*at)), *number)).collect()
+            }
+        };
+        let served = Served { faces, identities };
         let mut rules = RuleNumbers::default();
         let mut lowered: BTreeMap<LocalKey<'_>, u64> = BTreeMap::new();
         for (name, (workload, instance)) in interfaces(inventory)? {
@@ -63,7 +78,7 @@ impl Plan {
                 if let Some(handle) = lowered.get(&local.key()) {
                     return Ok(*handle);
                 }
-                let mut contents = lower(program, &local, &remotes, &mut rules)?;
+                let mut contents = lower(program, &local, (&remotes, &served), &mut rules)?;
                 let handle = contents.seal();
                 if plan.policies.get(&handle).is_some_and(|other| *other != contents) {
                     let second = format!("{} at the {}", title(workload), end.name());
@@ -80,6 +95,7 @@ impl Plan {
             let (egress, ingress) = (handle_at(End::Source)?, handle_at(End::Destination)?);
             plan.interfaces.push(InterfacePlan {
                 name: name.to_owned(),
+                role: instance.role,
                 namespace: workload.identity.namespace.clone(),
                 workload: workload.name.clone(),
                 egress,
@@ -116,12 +132,18 @@ fn places(inventory: &Inventory) -> Result<BTreeMap<IpAddr, Numbered<'_>>, PlanE
     let mut places: BTreeMap<IpAddr, Numbered<'_>> = BTreeMap::new();
     for workload in inventory.workloads() {
         let number = number::of_identity(&workload.identity);
-        for address in workload.instances.iter().flat_map(canonical) {
+        let addresses =
+            workload.instances.iter().flat_map(|i| canonical(i).into_iter().map(move |a| (a, i.role)));
+        for (address, role) in addresses {
             let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
             if address.is_unspecified() || address.is_multicast() || broadcast {
                 return Err(PlanError::ImpossibleAddress { address, workload: title(workload) });
             }
             if let Some((first, _)) = places.insert(address, (workload, number)) {
+                // A host is reached at all of its addresses by all of its interfaces.
+                if role.is_own() && std::ptr::eq(first, workload) {
+                    continue;
+                }
                 let (first, second) = (title(first), title(workload));
                 return Err(PlanError::SharedAddress { address, first, second });
             }

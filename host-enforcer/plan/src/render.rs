@@ -107,10 +107,11 @@ impl Plan {
     /// What people call an identity.
     #[must_use]
     pub fn peer(&self, number: u64) -> String {
-        match self.known.get(&number) {
+        match (self.known.get(&number), self.services.get(&number)) {
             _ if number == OUTSIDE => "outside".to_owned(),
-            Some(known) => known.name(),
-            None => handle(number),
+            (Some(known), _) => known.name(),
+            (None, Some(service)) => service.clone(),
+            (None, None) => handle(number),
         }
     }
 

@@ -3,7 +3,7 @@
 use bookend_abi::plain::PlainTables;
 use bookend_abi::table::{ABI_VERSION, Config, Interface, OwnedKey, quota};
 
-use crate::Plan;
+use crate::{Plan, role_flags};
 
 impl Plan {
     /// The tables as this plan wants them, without connections. `ifindex` numbers the interfaces, by name; what it
@@ -23,7 +23,8 @@ impl Plan {
         for interface in &self.interfaces {
             let Some(ifindex) = ifindex(&interface.name) else { continue };
             let (egress, ingress) = (interface.egress, interface.ingress);
-            tables.police(Interface { egress, ingress, ifindex, quota, ..Interface::default() });
+            let flags = role_flags(interface.role);
+            tables.police(Interface { egress, ingress, flags, ifindex, quota, ..Interface::default() });
             tables.owned.extend(interface.addresses.iter().map(|a| OwnedKey { ifindex, address: *a }));
         }
         tables

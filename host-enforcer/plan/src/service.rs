@@ -1,0 +1,244 @@
+//! Services: what a workload may dial, though nobody is there (S70–S74).
+//!
+//! An address of a Service has an identity of its own, whose verdicts are those of the connection to everybody behind it. They are
+//! written down only where they are not those of a stranger at the same address: the kernel asks for the exact port of
+//! the Service first, and then for a stranger. So a Service that nobody may dial, or that everybody may, takes nothing but its entries
+//! in `identities`, and the policies for connections that are opened to a workload take none at all.
+
+use bookend_abi::address::from_ip;
+use bookend_abi::table::{SERVICE, VerdictKey, VerdictValue};
+use bookend_engine::{
+    Dialled, End, Exchange, Inventory, Location, NoTrace, Program, Protocol, Service, ServicePort,
+    decide_dialled, decide_end, rehearse_end,
+};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use crate::PlanError;
+use crate::block::{Class, Classes, Point};
+use crate::family::Family;
+use crate::lower::{Answer, Lowering, protocol_number, stranger};
+use crate::name::RuleNumbers;
+use crate::number::Number;
+use crate::remote::{Group, Remote};
+
+/// The addresses of one family at which the same Services are dialled: one, unless several share an address.
+pub(crate) struct Face<'a> {
+    /// The number of its identity.
+    pub(crate) number: u64,
+    /// What people call it.
+    pub(crate) name: String,
+    family: Family,
+    pub(crate) addresses: Vec<IpAddr>,
+    ports: Vec<&'a ServicePort>,
+}
+
+/// The Services, and who may be behind them.
+pub(crate) struct Served<'a> {
+    pub(crate) faces: Vec<Face<'a>>,
+    /// The identities of all workloads, by address.
+    pub(crate) identities: HashMap<Point, u64>,
+}
+
+/// The faces of all Services.
+///
+/// # Errors
+/// When two have one number.
+pub(crate) fn faces(inventory: &Inventory) -> Result<Vec<Face<'_>>, PlanError> {
+    let addresses: BTreeSet<IpAddr> = inventory
+        .services()
+        .iter()
+        .flat_map(|service| &service.addresses)
+        .map(IpAddr::to_canonical)
+        // Who has an address has it for itself.
+        .filter(|address| inventory.at(*address).is_none())
+        .collect();
+    let mut faces: BTreeMap<u64, Face<'_>> = BTreeMap::new();
+    for address in addresses {
+        let services: Vec<&Service> = inventory.services_at(address).collect();
+        let family = Family::of(address);
+        let name: Vec<String> =
+            services.iter().map(|service| format!("{}/{}", service.namespace, service.name)).collect();
+        let name = format!("the Service {}", name.join(", "));
+        let number = number(&services, family);
+        let face = faces.entry(number).or_insert_with(|| Face {
+            number,
+            name: name.clone(),
+            family,
+            addresses: Vec::new(),
+            ports: services.iter().flat_map(|service| &service.ports).collect(),
+        });
+        if (&face.name, face.family) != (&name, family) {
+            let first = face.name.clone();
+            return Err(PlanError::SameNumber { what: "the addresses of", first, second: name });
+        }
+        face.addresses.push(address);
+    }
+    Ok(faces.into_values().collect())
+}
+
+/// The number of the addresses of one family that these Services have.
+fn number(services: &[&Service], family: Family) -> u64 {
+    let mut hash = Number::new("bookend service 1");
+    hash.bytes(&[match family {
+        Family::V4 => 4,
+        Family::V6 => 6,
+    }]);
+    for service in services {
+        hash.text(&service.namespace);
+        hash.text(&service.name);
+    }
+    hash.finish() | SERVICE
+}
+
+/// Somebody behind a port, as far as rules can tell: the group, the class of the address, and the port.
+type Behind = (Option<usize>, u32, u16);
+
+/// A connection through a Service, as far as rules can tell: the class of the address dialled, the family, the protocol and port dialled, and
+/// everybody behind.
+type Question = (u32, Family, Protocol, u16, Vec<Behind>);
+
+/// Where those are who may be behind Services: their groups, by the number of their identity, and who has which address.
+pub(crate) struct Peers<'l, 'r, 'a> {
+    pub(crate) groups: &'l [Group<'r, 'a>],
+    pub(crate) identities: &'l HashMap<Point, u64>,
+    pub(crate) classes: &'l Classes,
+}
+
+/// The verdicts of one workload, as the source, about what it dials at `faces`.
+///
+/// # Errors
+/// When two rules have one number.
+pub(crate) fn rows(
+    lowering: &Lowering<'_>,
+    peers: &Peers<'_, '_, '_>,
+    faces: &[Face<'_>],
+    rules: &mut RuleNumbers,
+) -> Result<Vec<(VerdictKey, VerdictValue)>, PlanError> {
+    let members = |(position, group): (usize, &Group<'_, '_>)| {
+        group.members.iter().map(move |remote: &&Remote<'_>| (remote.number, position)).collect::<Vec<_>>()
+    };
+    let groups: HashMap<u64, usize> = peers.groups.iter().enumerate().flat_map(members).collect();
+    let mut strangers: HashMap<(u32, Family, Protocol, u16), Answer> = HashMap::new();
+    let mut known: HashMap<Question, Answer> = HashMap::new();
+    let mut rows = Vec::new();
+    for face in faces {
+        let occupied: BTreeSet<u32> =
+            face.addresses.iter().map(|address| peers.classes.of(point(*address))).collect();
+        for class in occupied {
+            let Some(class) = peers.classes.get(class) else { continue };
+            for port in &face.ports {
+                let ServicePort { protocol, port: dialled, .. } = **port;
+                let behind = behind(port, face.family, peers, &groups);
+                if behind.is_empty() {
+                    // The address is asked about as such (S74).
+                    continue;
+                }
+                let asked = (class.number, face.family, protocol, dialled);
+                let outside = match strangers.get(&asked) {
+                    Some(answer) => *answer,
+                    None => {
+                        let answer = outside(lowering, class, face.family, (protocol, dialled), rules)?;
+                        strangers.insert(asked, answer);
+                        answer
+                    }
+                };
+                let question = (class.number, face.family, protocol, dialled, behind);
+                let answer = match known.get(&question) {
+                    Some(answer) => *answer,
+                    None => {
+                        let answer = through(lowering, peers, class, &question, rules)?;
+                        known.insert(question, answer);
+                        answer
+                    }
+                };
+                if answer != outside {
+                    let key = VerdictKey {
+                        policy: 0,
+                        identity: face.number,
+                        block: class.number,
+                        port: dialled,
+                        protocol: protocol_number(protocol),
+                        prefix_length: 16,
+                    };
+                    rows.push((key, answer.value()));
+                }
+            }
+        }
+    }
+    Ok(rows)
+}
+
+fn point(address: IpAddr) -> Point {
+    Point::from_be_bytes(from_ip(address))
+}
+
+fn behind(
+    port: &ServicePort,
+    family: Family,
+    peers: &Peers<'_, '_, '_>,
+    groups: &HashMap<u64, usize>,
+) -> Vec<Behind> {
+    let mut behind: Vec<Behind> = port
+        .backends(family == Family::V6)
+        .map(|backend| {
+            let at = point(backend.address);
+            let group = peers.identities.get(&at).and_then(|number| groups.get(number)).copied();
+            (group, peers.classes.of(at), backend.port)
+        })
+        .collect();
+    behind.sort_unstable();
+    behind.dedup();
+    behind
+}
+
+/// What the engine says of a stranger at the address.
+fn outside(
+    lowering: &Lowering<'_>,
+    class: &Class,
+    family: Family,
+    (protocol, port): (Protocol, u16),
+    rules: &mut RuleNumbers,
+) -> Result<Answer, PlanError> {
+    let program = lowering.concerning(class, &[]);
+    let connection = bookend_engine::Connection {
+        source: lowering.local.endpoint(family),
+        destination: stranger(class.location),
+        protocol,
+        port,
+    };
+    let (end, exchange) = (End::Source, Exchange::Packet);
+    let decision = decide_end(&program, end, &connection, exchange, &mut NoTrace);
+    let audit = rehearse_end(&program, end, &connection, exchange, &decision, &mut NoTrace);
+    lowering.answer(decision, audit, rules)
+}
+
+/// What the engine says of everybody behind a port.
+fn through(
+    lowering: &Lowering<'_>,
+    peers: &Peers<'_, '_, '_>,
+    class: &Class,
+    (_, family, protocol, port, behind): &Question,
+    rules: &mut RuleNumbers,
+) -> Result<Answer, PlanError> {
+    let mut speaking: BTreeSet<usize> = BTreeSet::new();
+    let mut backends = Vec::new();
+    for (group, block, port) in behind {
+        let block = peers.classes.get(*block);
+        speaking.extend(block.iter().flat_map(|class| &class.rules));
+        let location = block.map_or(Location::Elsewhere, |class| class.location);
+        let group = group.and_then(|position| peers.groups.get(position));
+        speaking.extend(group.iter().flat_map(|group| &group.rules));
+        let endpoint = match group.and_then(|group| group.members.first()) {
+            Some(remote) => lowering.local.known(remote.identity, location),
+            None => stranger(location),
+        };
+        backends.push((endpoint, *port));
+    }
+    let speaking: Vec<usize> = speaking.into_iter().collect();
+    let program: Program = lowering.concerning(class, &speaking);
+    let dialled = Dialled { location: class.location, protocol: *protocol, port: *port, backends };
+    let source = lowering.local.endpoint(*family);
+    let judged = decide_dialled(&program, &source, &dialled, &mut NoTrace);
+    lowering.answer(judged.decision, judged.audit, rules)
+}
