@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use bookend_engine::{
     Connection, Decision as EndDecision, End, Exchange, Identity, Judgement, NoTrace, Peer, decide,
-    decide_end, rehearse, rehearse_end,
+    decide_dialled, decide_end, rehearse, rehearse_end,
 };
 
 use super::Vehicle;
@@ -54,6 +54,14 @@ impl Vehicle for Decision {
                 Exchange::Http(&request)
             }
         };
+        let address = question.destination.address;
+        let dialled = inventory.dialled(address, question.protocol, question.port);
+        if let (Traffic::Packet, Some(dialled)) = (&question.traffic, dialled) {
+            let judged = decide_dialled(&world.program, &connection.source, &dialled, &mut NoTrace);
+            let told = |decision: EndDecision<'_>| (decision.verdict, decision.cause.id().to_owned());
+            let (verdict, id) = told(judged.decision);
+            return Ok(Answer::new(verdict, id).with(judged.audit.map(told)).into());
+        }
         if question.end == End::Source {
             return Ok(at_the_source(world, &connection, exchange).into());
         }
