@@ -9,20 +9,18 @@ mod clock;
 mod findings;
 mod memory;
 mod options;
-mod processor;
 mod report;
 mod rounds;
 mod rules;
 mod specimen;
-mod spread;
-mod target;
+mod targets;
 mod upkeep;
 mod variant;
 
 use anyhow::Context as _;
 use bookend_testenv::{Stand, interrupt};
-use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::progress::progress;
 use chain::Parts;
 use findings::Findings;
 use specimen::{Issuer, Specimen};
@@ -58,7 +56,7 @@ pub fn run(options: &Options) -> anyhow::Result<String> {
     progress.finish_and_clear();
 
     let rounds = options.rounds();
-    let progress = self::progress(
+    let progress = crate::progress::progress(
         "measuring requests",
         rounds * specimens.iter().filter(|it| !it.variant.indispensable()).count(),
     );
@@ -74,7 +72,8 @@ pub fn run(options: &Options) -> anyhow::Result<String> {
     let (mut taking, mut keeping) = (Vec::new(), Vec::new());
     if !options.requests_only {
         let (many, kept) = (upkeep::many(), upkeep::kept(parts.native()));
-        let progress = self::progress("measuring configurations and memory", many.len() + kept.len());
+        let progress =
+            crate::progress::progress("measuring configurations and memory", many.len() + kept.len());
         for (number, rules) in (0..).zip(many) {
             taking.push(Taking::measure(rules, number, &stand, &parts)?);
             progress.inc(1);
@@ -91,14 +90,4 @@ pub fn run(options: &Options) -> anyhow::Result<String> {
         Output::Text => findings.text(),
         Output::Json => format!("{:#}\n", findings.json()),
     })
-}
-
-/// A line on the terminal, if there is one.
-fn progress(what: &'static str, steps: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}");
-    let bar = ProgressBar::new(steps as u64).with_message(what);
-    match style {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }

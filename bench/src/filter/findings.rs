@@ -2,9 +2,9 @@
 
 use super::rounds::Cost;
 use super::rules::{Kind, Rules};
-use super::spread::Spread;
 use super::upkeep::{Keeping, Taking};
 use super::variant::{COUNTS, Subject, Variant};
+use crate::spread::Spread;
 
 /// The result of a run.
 #[derive(Debug)]

@@ -1,15 +1,16 @@
 //! The findings, for people and for programs.
 
-use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Value, json};
 
 use super::findings::Findings;
 use super::rounds::Cost;
 use super::rules::Rules;
-use super::spread::Spread;
-use super::target::Target;
+use super::targets;
 use super::upkeep::{Keeping, Taking};
 use super::variant::{Subject, Variant};
+use crate::spread::Spread;
+use crate::table::table;
+use crate::target::Target;
 
 /// Bytes in a MiB.
 const MIB: u64 = 1 << 20;
@@ -24,7 +25,7 @@ impl Findings {
         if !self.keeping.is_empty() {
             parts.push(keeping(&self.keeping));
         }
-        parts.push(targets(&Target::all(self)));
+        parts.push(Target::table(&targets::all(self)));
         parts.extend(self.remarks.iter().map(|remark| format!("Note: {remark}\n")));
         parts.join("\n")
     }
@@ -74,22 +75,10 @@ impl Findings {
             "configurations": taking,
             "memory": keeping,
             "moduleBytes": self.module_size,
-            "targets": Target::all(self),
+            "targets": targets::all(self),
             "remarks": self.remarks,
         })
     }
-}
-
-fn table(header: &[&str], rows: Vec<Vec<String>>, numbers: std::ops::RangeFrom<usize>) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header.to_vec());
-    for row in rows {
-        table.add_row(row);
-    }
-    for column in table.column_iter_mut().skip(numbers.start) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    format!("{table}\n")
 }
 
 fn requests(findings: &Findings) -> String {
@@ -171,18 +160,6 @@ fn keeping(all: &[Keeping]) -> String {
         "Memory: of a whole Envoy with one worker, and what each further worker adds.\n{}",
         table(&header, rows.collect(), 2..)
     )
-}
-
-fn targets(all: &[Target]) -> String {
-    let rows = all.iter().map(|target| {
-        vec![
-            target.what.clone(),
-            target.limit.clone(),
-            target.measured.clone(),
-            target.verdict.name().to_owned(),
-        ]
-    });
-    format!("What was promised.\n{}", table(&["", "target", "measured", "verdict"], rows.collect(), 4..))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sizes of memory are far from 2^52")]

@@ -1,9 +1,9 @@
 //! Rounds in which all specimens take turns.
 
-use super::processor;
 use super::specimen::Specimen;
-use super::spread::Spread;
 use super::variant::{Subject, Variant};
+use crate::processor;
+use crate::spread::Spread;
 
 /// What a variant costs, in microseconds of the worker's time for a request.
 #[derive(Clone, Copy, Debug)]

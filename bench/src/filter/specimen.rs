@@ -12,9 +12,9 @@ use super::chain::Parts;
 use super::client::{Client, Message};
 use super::clock::Clock;
 use super::options::Options;
-use super::processor;
 use super::rules;
 use super::variant::Variant;
+use crate::processor;
 
 /// How many Envoys start at a time: each compiles its filter.
 const TOGETHER: usize = 4;

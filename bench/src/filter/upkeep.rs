@@ -10,8 +10,8 @@ use super::chain::Parts;
 use super::clock::Clock;
 use super::memory::Memory;
 use super::rules::{Kind, Rules};
-use super::spread::Spread;
 use super::variant::{Subject, Variant};
+use crate::spread::Spread;
 
 /// How many rules a filter must be able to take.
 pub(super) const MANY: usize = 10_000;

@@ -1,103 +1,24 @@
-//! What was promised, beside what was measured.
-
-use serde::Serialize;
+//! What was promised of the filter, beside what was measured.
 
 use super::findings::Findings;
 use super::rules::{Kind, Rules};
-use super::spread::Spread;
 use super::upkeep::MANY;
 use super::variant::{COUNTS, Subject};
+use crate::spread::Spread;
+use crate::target::Target;
 
-/// A promise.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Target {
-    pub(super) what: String,
-    /// The limit, with its unit.
-    pub(super) limit: String,
-    /// What was measured, with its unit.
-    pub(super) measured: String,
-    pub(super) verdict: Verdict,
-}
-
-/// Whether it is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) enum Verdict {
-    Met,
-    Missed,
-    /// The limit lies within the doubt of the measurement.
-    TooClose,
-    NotMeasured,
-}
-
-impl Verdict {
-    /// How the table says it.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Met => "met",
-            Self::Missed => "MISSED",
-            Self::TooClose => "too close to tell",
-            Self::NotMeasured => "not measured",
-        }
-    }
-
-    fn below(measured: Spread, limit: f64) -> Self {
-        if measured.median + measured.doubt <= limit {
-            Self::Met
-        } else if measured.median - measured.doubt > limit {
-            Self::Missed
-        } else {
-            Self::TooClose
-        }
-    }
-
-    fn above(measured: Spread, limit: f64) -> Self {
-        let Spread { median, doubt } = measured;
-        Self::below(Spread { median: -median, doubt }, -limit)
-    }
-}
-
-impl Target {
-    /// All promises.
-    pub(super) fn all(findings: &Findings) -> Vec<Self> {
-        let mut all = vec![];
-        all.extend([1, 100, 1_000, 10_000].map(|count| overhead(findings, count)));
-        all.push(flatness(findings));
-        all.push(advantage(findings, Kind::Path, 10.0));
-        all.push(advantage(findings, Kind::Principal, 40.0));
-        all.extend([Kind::Path, Kind::Principal].map(|kind| break_even(findings, kind)));
-        all.push(native(findings));
-        all.push(size(findings));
-        all.extend(upkeep(findings));
-        all
-    }
-
-    fn at_most(what: String, limit: f64, unit: &str, measured: Option<Spread>) -> Self {
-        Self {
-            what,
-            limit: format!("at most {limit}{unit}"),
-            measured: measured.map_or_else(|| "-".to_owned(), |it| shown(it, unit)),
-            verdict: measured.map_or(Verdict::NotMeasured, |it| Verdict::below(it, limit)),
-        }
-    }
-
-    fn at_least(what: String, limit: f64, unit: &str, measured: Option<Spread>) -> Self {
-        Self {
-            what,
-            limit: format!("at least {limit}{unit}"),
-            measured: measured.map_or_else(|| "-".to_owned(), |it| shown(it, unit)),
-            verdict: measured.map_or(Verdict::NotMeasured, |it| Verdict::above(it, limit)),
-        }
-    }
-}
-
-fn shown(it: Spread, unit: &str) -> String {
-    let digits = if it.median < 10.0 { 2 } else { usize::from(it.median < 100.0) };
-    if it.doubt == 0.0 {
-        format!("{:.digits$}{unit}", it.median)
-    } else {
-        format!("{:.digits$} ± {:.digits$}{unit}", it.median, it.doubt)
-    }
+/// All promises.
+pub(super) fn all(findings: &Findings) -> Vec<Target> {
+    let mut all = vec![];
+    all.extend([1, 100, 1_000, 10_000].map(|count| overhead(findings, count)));
+    all.push(flatness(findings));
+    all.push(advantage(findings, Kind::Path, 10.0));
+    all.push(advantage(findings, Kind::Principal, 40.0));
+    all.extend([Kind::Path, Kind::Principal].map(|kind| break_even(findings, kind)));
+    all.push(native(findings));
+    all.push(size(findings));
+    all.extend(upkeep(findings));
+    all
 }
 
 /// What Bookend adds with `count` rules of the kind that costs most, as a multiple of what any filter adds.
@@ -170,19 +91,4 @@ fn upkeep(findings: &Findings) -> [Target; 2] {
         Target::at_most(format!("time to take {MANY} rules, at first"), 100.0, " ms", first),
         Target::at_most(format!("memory of a virtual machine with {MANY} rules"), 32.0, " MiB", memory),
     ]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_limit_within_the_doubt_is_too_close_to_tell() {
-        let measured = Spread { median: 1.4, doubt: 0.2 };
-        assert_eq!(Verdict::below(measured, 1.5), Verdict::TooClose);
-        assert_eq!(Verdict::below(measured, 1.7), Verdict::Met);
-        assert_eq!(Verdict::below(measured, 1.0), Verdict::Missed);
-        assert_eq!(Verdict::above(measured, 1.0), Verdict::Met);
-        assert_eq!(Verdict::above(measured, 1.7), Verdict::Missed);
-    }
 }

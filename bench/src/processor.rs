@@ -7,10 +7,10 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 
 /// Where the measured worker runs.
-pub(super) const WORKER: usize = 1;
+pub(crate) const WORKER: usize = 1;
 
 /// Where the client runs.
-pub(super) const CLIENT: usize = 0;
+pub(crate) const CLIENT: usize = 0;
 
 /// Above everything that is not of this kind; the scale goes to 99.
 const PRIORITY: &str = "10";
@@ -19,7 +19,7 @@ const PRIORITY: &str = "10";
 ///
 /// # Errors
 /// Where that is not permitted, or there is only one processor.
-pub(super) fn claim(thread: &str, processor: usize) -> anyhow::Result<()> {
+pub(crate) fn claim(thread: &str, processor: usize) -> anyhow::Result<()> {
     command("taskset", &["--cpu-list", "--pid", &processor.to_string(), thread])?;
     command("chrt", &["--fifo", "--pid", PRIORITY, thread])
 }
@@ -28,7 +28,7 @@ pub(super) fn claim(thread: &str, processor: usize) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// As above.
-pub(super) fn claim_for_this_thread(processor: usize) -> anyhow::Result<()> {
+pub(crate) fn claim_for_this_thread(processor: usize) -> anyhow::Result<()> {
     let own = std::fs::read_link("/proc/thread-self")?;
     let thread = own.file_name().and_then(|name| name.to_str()).context("a thread without a number")?;
     claim(thread, processor)

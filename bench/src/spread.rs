@@ -6,15 +6,15 @@ use serde::Serialize;
 
 /// A median, and the interval in which the true one lies with about 95 % (the notch of a box plot).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(super) struct Spread {
-    pub(super) median: f64,
+pub(crate) struct Spread {
+    pub(crate) median: f64,
     /// Half of the interval.
-    pub(super) doubt: f64,
+    pub(crate) doubt: f64,
 }
 
 impl Spread {
     /// Of samples, of which there is at least one.
-    pub(super) fn of(samples: impl IntoIterator<Item = f64>) -> Option<Self> {
+    pub(crate) fn of(samples: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut samples: Vec<f64> = samples.into_iter().collect();
         samples.sort_by(f64::total_cmp);
         let quartiles =
@@ -26,7 +26,7 @@ impl Spread {
     }
 
     /// What is known without doubt.
-    pub(super) fn certain(median: f64) -> Self {
+    pub(crate) fn certain(median: f64) -> Self {
         Self { median, doubt: 0.0 }
     }
 }
