@@ -5,7 +5,7 @@
 use crate::host::Host;
 use bookend_abi::plain::PlainTables;
 use bookend_abi::table::{ABI_VERSION, Config, Interface, OwnedKey, quota};
-use bookend_plan::{InterfacePlan, Plan, PlanError, PolicyContents, Step};
+use bookend_plan::{InterfacePlan, Plan, PlanError, PolicyContents, Role, Step, role_flags, role_of};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is enforced on a host.
@@ -171,7 +171,7 @@ impl<H: Host> Enforcement<H> {
             for address in &interface.addresses {
                 self.host.own(OwnedKey { ifindex, address: *address })?;
             }
-            self.write_interface(ifindex, interface.egress, interface.ingress)?;
+            self.write_interface(ifindex, interface.egress, interface.ingress, interface.role)?;
             self.policed.insert(interface.name.clone(), ifindex);
             notices.push(Notice::Policed { interface: interface.name, ifindex });
         }
@@ -194,8 +194,8 @@ impl<H: Host> Enforcement<H> {
                 Some(ifindex) => self.host.remove_interface(ifindex),
                 None => Ok(()),
             },
-            Step::SwitchInterface { interface, egress, ingress } => match index(interface) {
-                Some(ifindex) => self.write_interface(ifindex, *egress, *ingress),
+            Step::SwitchInterface { interface, egress, ingress, role } => match index(interface) {
+                Some(ifindex) => self.write_interface(ifindex, *egress, *ingress, *role),
                 None => Ok(()),
             },
             Step::OwnAddress { interface, address } => match index(interface) {
@@ -211,11 +211,20 @@ impl<H: Host> Enforcement<H> {
         }
     }
 
-    fn write_interface(&mut self, ifindex: u32, egress: u64, ingress: u64) -> Result<(), H::Error> {
+    fn write_interface(
+        &mut self,
+        ifindex: u32,
+        egress: u64,
+        ingress: u64,
+        role: Role,
+    ) -> Result<(), H::Error> {
         self.config.epoch = self.config.epoch.wrapping_add(1);
         let epoch = self.config.epoch;
         let quota = quota(u32::try_from(self.plan.interfaces.len()).unwrap_or(u32::MAX));
-        self.host.write_interface(ifindex, Interface { egress, ingress, epoch, flags: 0, ifindex, quota })
+        self.host.write_interface(
+            ifindex,
+            Interface { egress, ingress, epoch, flags: role_flags(role), ifindex, quota },
+        )
     }
 
     /// Has every live connection judged again, now that the tables are as they should be: a connection may have been
@@ -290,6 +299,7 @@ fn plan_of(tables: &PlainTables, names: &BTreeMap<u32, String>) -> (Plan, BTreeM
         let owned = tables.owned.iter().filter(|key| key.ifindex == interface.ifindex);
         plan.interfaces.push(InterfacePlan {
             name: name.clone(),
+            role: role_of(interface.flags),
             namespace: String::new(),
             workload: String::new(),
             egress: interface.egress,

@@ -148,6 +148,7 @@ fn plan(handle: u64) -> Plan {
     Plan {
         policies: BTreeMap::from([(handle, contents)]),
         interfaces: vec![InterfacePlan {
+            role: Role::Workload,
             name: "veth0".to_owned(),
             namespace: "default".to_owned(),
             workload: "web".to_owned(),
