@@ -182,6 +182,11 @@ impl<H: Host> Enforcement<H> {
         // An interface that is not there (yet) has no entries; `see` writes them when it comes.
         let index = |interface: &String| self.policed.get(interface).copied();
         match step {
+            Step::WriteLimit(number) => match plan.limits.get(number) {
+                Some(limit) => self.host.write_limit(*number, *limit),
+                None => Ok(()),
+            },
+            Step::RemoveLimit(number) => self.host.remove_limit(*number),
             Step::WritePolicy(handle) => match plan.policies.get(handle) {
                 Some(contents) => self.host.write_policy(*handle, contents),
                 None => Ok(()),
@@ -289,7 +294,8 @@ fn plan_of(tables: &PlainTables, names: &BTreeMap<u32, String>) -> (Plan, BTreeM
     for (key, value) in &tables.verdicts {
         contents.entry(key.policy).or_default().verdicts.push((*key, *value));
     }
-    let mut plan = Plan { identities: tables.identities.clone(), ..Plan::default() };
+    let mut plan =
+        Plan { identities: tables.identities.clone(), limits: tables.limits.clone(), ..Plan::default() };
     for (handle, head) in &tables.policies {
         let whole = PolicyContents { head: *head, ..contents.remove(handle).unwrap_or_default() };
         plan.policies.insert(*handle, whole);

@@ -3,7 +3,7 @@
 
 use bookend_abi::Address;
 use bookend_abi::plain::PlainTables;
-use bookend_abi::table::{Config, Interface, OwnedKey};
+use bookend_abi::table::{Config, Interface, Limit, OwnedKey};
 use bookend_plan::PolicyContents;
 use std::collections::BTreeSet;
 
@@ -42,6 +42,18 @@ pub trait Host {
     /// # Errors
     /// If that fails.
     fn release(&mut self, ifindex: u32) -> Result<(), Self::Error>;
+
+    /// Writes an entry of `limits`.
+    ///
+    /// # Errors
+    /// If the table is full or cannot be written.
+    fn write_limit(&mut self, number: u32, limit: Limit) -> Result<(), Self::Error>;
+
+    /// Removes an entry of `limits`, if it is there.
+    ///
+    /// # Errors
+    /// If the table cannot be written.
+    fn remove_limit(&mut self, number: u32) -> Result<(), Self::Error>;
 
     /// Writes a policy: blocks and verdicts, then the head.
     ///

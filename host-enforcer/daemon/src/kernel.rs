@@ -26,7 +26,7 @@ use crate::interfaces::is_ethernet;
 use aya::maps::{MapData, RingBuf};
 use aya::{Ebpf, EbpfLoader};
 use bookend_abi::plain::PlainTables;
-use bookend_abi::table::{ABI_VERSION, Config, Counter, Interface, OwnedKey};
+use bookend_abi::table::{ABI_VERSION, Config, Counter, Interface, Limit, OwnedKey};
 use bookend_abi::{Address, Event, Reason};
 use bookend_plan::PolicyContents;
 use maps::Maps;
@@ -268,6 +268,14 @@ impl Host for Kernel {
             links::unpin(&self.pins, ifindex, direction)?;
         }
         Ok(())
+    }
+
+    fn write_limit(&mut self, number: u32, limit: Limit) -> Result<(), KernelError> {
+        self.maps.write_limit(number, limit)
+    }
+
+    fn remove_limit(&mut self, number: u32) -> Result<(), KernelError> {
+        self.maps.remove_limit(number)
     }
 
     fn write_policy(&mut self, handle: u64, contents: &PolicyContents) -> Result<(), KernelError> {

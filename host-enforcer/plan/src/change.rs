@@ -10,6 +10,8 @@ use crate::{InterfacePlan, Plan};
 /// One write, or the writes and removals of one policy's contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// Write an entry of `limits`.
+    WriteLimit(u32),
     /// Write the contents of a policy: blocks and verdicts first, the head last.
     WritePolicy(u64),
     /// Remove the entry of an interface: everything there is denied.
@@ -50,20 +52,22 @@ pub enum Step {
     },
     /// Remove the contents of a policy: the head first.
     RemovePolicy(u64),
+    /// Remove an entry of `limits`.
+    RemoveLimit(u32),
 }
 
 /// The steps from one plan to another, to be taken in order.
 ///
 /// The order is such that every state on the way is one that the old or the new program decides exactly, for what
 /// the inventory was before or is now, provided the new plan retained the identities of the old one:
-/// 1. New policies are written; nobody uses them yet.
+/// 1. New limits are written, and then new policies, which refer to them; nobody uses them yet.
 /// 2. What is gone is removed: interfaces (denied from then on), addresses of workloads (denied as spoofed), and
 ///    identities of addresses (strangers), so that nothing the new policies allow can go to who is no longer there.
 /// 3. Interfaces are switched, one write each.
 /// 4. Identities are written where they are new or have changed: only the new policies are sure to know them. An
 ///    address passes from one identity to the other without being a stranger's in between.
 /// 5. Addresses of workloads are added: the last thing that opens a door.
-/// 6. Policies that nobody uses any more are removed.
+/// 6. Policies that nobody uses any more are removed, and then limits that no policy refers to any more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
     /// The steps.
@@ -78,6 +82,8 @@ impl Plan {
         let is = by_name(self);
         let mut steps = Vec::new();
 
+        let changed = self.limits.iter().filter(|(number, limit)| old.limits.get(number) != Some(limit));
+        steps.extend(changed.map(|(number, _)| Step::WriteLimit(*number)));
         let written = self.policies.keys().filter(|handle| !old.policies.contains_key(handle));
         steps.extend(written.map(|handle| Step::WritePolicy(*handle)));
 
@@ -118,6 +124,8 @@ impl Plan {
 
         let unused = old.policies.keys().filter(|handle| !self.policies.contains_key(handle));
         steps.extend(unused.map(|handle| Step::RemovePolicy(*handle)));
+        let unused = old.limits.keys().filter(|number| !self.limits.contains_key(number));
+        steps.extend(unused.map(|number| Step::RemoveLimit(*number)));
         Change { steps }
     }
 }

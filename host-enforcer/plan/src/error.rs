@@ -59,9 +59,9 @@ pub enum PlanError {
         /// The address that is not.
         second: IpAddr,
     },
-    /// Two different things have the same 64-bit number.
+    /// Two different things have the same number.
     #[error(
-        "{what} `{first}` and `{second}` have the same 64-bit number and cannot be told apart in the kernel; rename \
+        "{what} `{first}` and `{second}` have the same number and cannot be told apart in the kernel; rename \
          one of them"
     )]
     SameNumber {

@@ -1,8 +1,8 @@
 //! Lowering: what the engine says about every connection of one workload in one direction, written down.
 
 use bookend_abi::table::{
-    ALLOW, DENY, ICMP, ICMPV6, NO_RULE, OTHER_PROTOCOL, OUTSIDE, PolicyHead, SCTP, TCP, UDP, VerdictKey,
-    VerdictValue,
+    ALLOW, DENY, ICMP, ICMPV6, NO_LIMIT, NO_RULE, OTHER_PROTOCOL, OUTSIDE, PolicyHead, SCTP, TCP, UDP,
+    VerdictKey, VerdictValue,
 };
 use bookend_engine::{
     Connection, Decision, End, Endpoint, Exchange, Identity, Location, NoTrace, Principal, Program, Protocol,
@@ -28,6 +28,8 @@ pub(crate) struct Answer {
     /// The number of the rule that an audit reports, or [`NO_RULE`].
     audit_rule: u64,
     audit_verdict: u8,
+    /// The number of the limits that the rule sets to what it allows, or [`NO_LIMIT`].
+    limit: u32,
 }
 
 /// A peer of whom something is asked: somebody known, or a stranger.
@@ -123,14 +125,22 @@ impl<'a> Lowering<'a> {
         let rules = program.rules().iter().enumerate();
         let for_anyone = rules.filter(|(_, rule)| may_mean(rule.peers(end))).map(|(position, _)| position);
         let for_anyone = for_anyone.collect();
-        let default = Answer { rule: NO_RULE, verdict: DENY, audit_rule: NO_RULE, audit_verdict: DENY };
+        let default = Answer {
+            rule: NO_RULE,
+            verdict: DENY,
+            audit_rule: NO_RULE,
+            audit_verdict: DENY,
+            limit: NO_LIMIT,
+        };
         Self { local, for_anyone, program, default }
     }
 
     /// What holds for a stranger in no block over a protocol that no rule can name.
     fn default(&self, rules: &mut RuleNumbers) -> Result<Answer, PlanError> {
         let nowhere = Class::nowhere();
-        self.ask(&self.program, None, &nowhere, Protocol::Other, 0, rules)
+        let answer = self.ask(&self.program, None, &nowhere, Protocol::Other, 0, rules)?;
+        // The head has no place for limits: where they hold, an entry says so.
+        Ok(Answer { limit: NO_LIMIT, ..answer })
     }
 
     /// The part of the program that can concern a peer of whom the rules at `speaking` speak, at an address of `class`.
@@ -207,11 +217,15 @@ impl<'a> Lowering<'a> {
         };
         let (rule, verdict) = number(decision)?;
         let (audit_rule, audit_verdict) = audit.map(number).transpose()?.unwrap_or((NO_RULE, DENY));
-        Ok(Answer { rule, verdict, audit_rule, audit_verdict })
+        let limit = match (decision.verdict, decision.cause.limits()) {
+            (Verdict::Allow, Some(limits)) => rules.limit(decision.cause.id(), self.local.end, limits)?,
+            _ => NO_LIMIT,
+        };
+        Ok(Answer { rule, verdict, audit_rule, audit_verdict, limit })
     }
 
     fn head(&self, has_blocks: bool, verdicts: &[(VerdictKey, VerdictValue)]) -> PolicyHead {
-        let Answer { rule, verdict, audit_rule, audit_verdict } = self.default;
+        let Answer { rule, verdict, audit_rule, audit_verdict, limit: _ } = self.default;
         let mut head =
             PolicyHead { default_rule: rule, default_audit_rule: audit_rule, ..PolicyHead::default() };
         if has_blocks {
@@ -239,7 +253,9 @@ impl<'a> Lowering<'a> {
 
 impl Answer {
     pub(crate) fn value(self) -> VerdictValue {
-        VerdictValue::new(self.rule, self.verdict).audited(self.audit_rule, self.audit_verdict)
+        VerdictValue::new(self.rule, self.verdict)
+            .audited(self.audit_rule, self.audit_verdict)
+            .limited(self.limit)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the numbers in the tables stand for.
 
-use bookend_engine::WorkloadIdentity;
+use bookend_abi::table::{Limit, Rate};
+use bookend_engine::{End, Limits, WorkloadIdentity};
 use std::collections::{BTreeMap, HashMap};
 
 use crate::{PlanError, number};
@@ -32,6 +33,14 @@ impl KnownIdentity {
 pub(crate) struct RuleNumbers {
     numbers: HashMap<String, u64>,
     ids: BTreeMap<u64, String>,
+    limits: BTreeMap<u32, Limited>,
+}
+
+/// What a number in `limits` stands for.
+struct Limited {
+    rule: String,
+    end: End,
+    limit: Limit,
 }
 
 impl RuleNumbers {
@@ -48,8 +57,35 @@ impl RuleNumbers {
         Ok(number)
     }
 
-    /// What each number stands for.
-    pub(crate) fn into_ids(self) -> BTreeMap<u64, String> {
-        self.ids
+    /// The number of what the rule with this `id` limits at `end`.
+    pub(crate) fn limit(&mut self, id: &str, end: End, limits: &Limits) -> Result<u32, PlanError> {
+        let limit = entry(limits);
+        let number = number::of_limit(id, end, &limit);
+        let known = self.limits.entry(number).or_insert_with(|| Limited { rule: id.to_owned(), end, limit });
+        if (known.rule.as_str(), known.end, known.limit) != (id, end, limit) {
+            let (first, second) = (known.rule.clone(), id.to_owned());
+            return Err(PlanError::SameNumber { what: "the limits of", first, second });
+        }
+        Ok(number)
+    }
+
+    /// What each number stands for: rules, and limits.
+    pub(crate) fn into_parts(self) -> (BTreeMap<u64, String>, BTreeMap<u32, Limit>) {
+        let limits = self.limits.into_iter().map(|(number, limited)| (number, limited.limit));
+        (self.ids, limits.collect())
+    }
+}
+
+/// The entry of `limits` for what a rule limits (S68).
+fn entry(limits: &Limits) -> Limit {
+    let rate = |rate: Option<bookend_engine::Rate>| {
+        rate.map_or_else(Rate::default, |rate| Rate { interval: rate.interval(), depth: rate.depth() })
+    };
+    let Limits { connections, connections_per_source, packets, packets_per_source } = *limits;
+    Limit {
+        connections: rate(connections),
+        connections_per_source: rate(connections_per_source),
+        packets: rate(packets),
+        packets_per_source: rate(packets_per_source),
     }
 }

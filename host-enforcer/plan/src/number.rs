@@ -4,8 +4,8 @@
 //! stand side by side. It is never 0, which the tables reserve, and 1 is the failsafe. Two things with one number are refused when a plan is
 //! built; among a million things that happens once in 37 million plans.
 
-use bookend_abi::table::{FAILSAFE_RULE, SERVICE};
-use bookend_engine::{FAILSAFE, Labels, NamedPort, WorkloadIdentity};
+use bookend_abi::table::{FAILSAFE_RULE, Limit, NO_LIMIT, Rate, SERVICE};
+use bookend_engine::{End, FAILSAFE, Labels, NamedPort, WorkloadIdentity};
 use sha2::{Digest, Sha256};
 
 /// The number of the rule, the isolation or the default with this id.
@@ -40,6 +40,25 @@ pub fn of_identity(identity: &WorkloadIdentity) -> u64 {
     // The bit says that an address is a Service's.
     match hash.finish() & !SERVICE {
         0 => 1,
+        number => number,
+    }
+}
+
+/// The number of what a rule limits at one end: never 0. It depends on the limits too, so what is counted begins anew when they
+/// change; and on the end, so that what a workload opens and what is opened to it are counted apart. At two ends, or with two
+/// limits, a number is the same once in four thousand million.
+#[must_use]
+pub fn of_limit(rule: &str, end: End, limit: &Limit) -> u32 {
+    let mut hash = Number::new("bookend limit 1");
+    hash.text(rule);
+    hash.text(end.name());
+    let Limit { connections, connections_per_source, packets, packets_per_source } = limit;
+    for Rate { interval, depth } in [connections, connections_per_source, packets, packets_per_source] {
+        hash.bytes(&interval.to_le_bytes());
+        hash.bytes(&depth.to_le_bytes());
+    }
+    match (hash.finish() >> 32) as u32 {
+        NO_LIMIT => NO_LIMIT + 1,
         number => number,
     }
 }

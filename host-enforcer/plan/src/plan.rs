@@ -2,6 +2,7 @@
 
 use bookend_abi::Address;
 use bookend_abi::address::from_ip;
+use bookend_abi::table::Limit;
 use bookend_engine::{End, Instance, Inventory, Program, Workload, WorkloadIdentity};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -29,6 +30,8 @@ pub struct Plan {
     pub services: BTreeMap<u64, String>,
     /// The rules that give some verdict here, by number: rules, isolations and `default-allow` by their ids.
     pub rules: BTreeMap<u64, String>,
+    /// The entries of `limits`: what the verdicts here refer to.
+    pub limits: BTreeMap<u32, Limit>,
 }
 
 /// A workload and the number of its identity.
@@ -104,7 +107,7 @@ impl Plan {
             });
         }
         plan.known = known;
-        plan.rules = rules.into_ids();
+        (plan.rules, plan.limits) = rules.into_parts();
         Ok(plan)
     }
 

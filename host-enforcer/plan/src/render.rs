@@ -3,8 +3,8 @@
 use bookend_abi::Address;
 use bookend_abi::address::{MAPPED_PREFIX_LENGTH, is_mapped, to_ip};
 use bookend_abi::table::{
-    ALLOW, BlockKey, ICMP, ICMPV6, NO_RULE, OTHER_PROTOCOL, OUTSIDE, PolicyHead, SCTP, TCP, UDP, VerdictKey,
-    VerdictValue,
+    ALLOW, BlockKey, ICMP, ICMPV6, Limit, NO_RULE, OTHER_PROTOCOL, OUTSIDE, PolicyHead, Rate, SCTP, TCP, UDP,
+    VerdictKey, VerdictValue,
 };
 use bookend_engine::WorkloadIdentity;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
@@ -77,6 +77,43 @@ struct Answer {
     audit: Option<Verdict>,
 }
 
+/// What is limited, as the table has it.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Limited {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connections: Option<Pace>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connections_per_source: Option<Pace>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    packets: Option<Pace>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    packets_per_source: Option<Pace>,
+}
+
+/// One in each interval, and a burst.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Pace {
+    interval_nanoseconds: u64,
+    burst: u64,
+}
+
+impl Limited {
+    fn new(limit: &Limit) -> Self {
+        let pace = |rate: Rate| {
+            let burst = rate.depth.checked_div(rate.interval)?;
+            Some(Pace { interval_nanoseconds: rate.interval, burst })
+        };
+        Self {
+            connections: pace(limit.connections),
+            connections_per_source: pace(limit.connections_per_source),
+            packets: pace(limit.packets),
+            packets_per_source: pace(limit.packets_per_source),
+        }
+    }
+}
+
 #[derive(serde::Serialize)]
 struct Verdict {
     verdict: &'static str,
@@ -101,6 +138,9 @@ struct Row {
     types: Option<String>,
     #[serde(flatten)]
     answer: Answer,
+    /// How much of it may come, where that is limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limits: Option<Limited>,
 }
 
 impl Plan {
@@ -159,6 +199,7 @@ impl Plan {
                 (value.rule, value.verdict == ALLOW),
                 (value.audit_rule, value.audit_verdict == ALLOW),
             ),
+            limits: self.limits.get(&value.limit).map(Limited::new),
         }
     }
 

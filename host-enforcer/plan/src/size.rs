@@ -21,6 +21,8 @@ pub struct Sizes {
     pub policies: usize,
     /// In `verdicts`.
     pub verdicts: usize,
+    /// In `limits`.
+    pub limits: usize,
     /// In `rules`, once every rule has been counted.
     pub rules: usize,
 }
@@ -36,6 +38,7 @@ impl Plan {
             blocks: self.policies.values().map(|policy| policy.blocks.len()).sum(),
             policies: self.policies.len(),
             verdicts: self.policies.values().map(|policy| policy.verdicts.len()).sum(),
+            limits: self.limits.len(),
             rules: self.rules.len(),
         }
     }
@@ -50,6 +53,7 @@ impl Plan {
             sizes.verdicts += gone.verdicts.len();
         }
         sizes.rules += old.rules.keys().filter(|rule| !self.rules.contains_key(rule)).count();
+        sizes.limits += old.limits.keys().filter(|limit| !self.limits.contains_key(limit)).count();
         // Interfaces and addresses that go are removed before those that come are written, but those that stay on
         // another interface are in `owned` twice for a moment; count all of both, each once.
         sizes.interfaces = names(self).union(&names(old)).count();
@@ -71,7 +75,8 @@ impl Plan {
         const FEWER: &str = "run fewer workloads on this host";
         const CLUSTER: &str = "split the cluster";
         const RULES: &str = "merge rules that differ only in their peers or ports";
-        let Sizes { interfaces, owned, identities, blocks, policies, verdicts, rules } =
+        const LIMITS: &str = "let fewer rules have `limits`";
+        let Sizes { interfaces, owned, identities, blocks, policies, verdicts, limits, rules } =
             self.sizes_replacing(old);
         let tables = [
             ("interfaces", interfaces, capacity::INTERFACES, FEWER),
@@ -80,6 +85,7 @@ impl Plan {
             ("blocks", blocks, capacity::BLOCKS, CIDRS),
             ("policies", policies, capacity::POLICIES, FEWER),
             ("verdicts", verdicts, capacity::VERDICTS, SELECT),
+            ("limits", limits, capacity::LIMITS, LIMITS),
             ("rules", rules, capacity::RULES, RULES),
         ];
         // A table of more entries than a `u32` counts does not exist.

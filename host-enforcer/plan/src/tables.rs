@@ -12,6 +12,7 @@ impl Plan {
         let mut tables = PlainTables {
             config: Config { abi_version: ABI_VERSION, ..Config::default() },
             identities: self.identities.clone(),
+            limits: self.limits.clone(),
             ..PlainTables::default()
         };
         for (handle, policy) in &self.policies {

@@ -257,6 +257,7 @@ fn the_steps_of_a_change_are_in_the_safe_order() {
         .steps
         .iter()
         .map(|step| match step {
+            Step::WriteLimit(_) => "write limit",
             Step::WritePolicy(_) => "write policy",
             Step::RemoveInterface(_) => "remove interface",
             Step::DisownAddress { .. } => "disown",
@@ -265,6 +266,7 @@ fn the_steps_of_a_change_are_in_the_safe_order() {
             Step::WriteIdentity { .. } => "identify",
             Step::OwnAddress { .. } => "own",
             Step::RemovePolicy(_) => "remove policy",
+            Step::RemoveLimit(_) => "remove limit",
         })
         .collect();
     assert_eq!(

@@ -1,6 +1,6 @@
 use super::*;
 use bookend_abi::Address;
-use bookend_abi::table::{PolicyHead, TCP, VerdictKey, VerdictValue};
+use bookend_abi::table::{Limit, PolicyHead, TCP, VerdictKey, VerdictValue};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -67,6 +67,18 @@ impl Host for PlainHost {
     fn release(&mut self, ifindex: u32) -> Result<(), Told> {
         self.step(format!("release {ifindex}"), |state| {
             state.links.remove(&ifindex);
+        })
+    }
+
+    fn write_limit(&mut self, number: u32, limit: Limit) -> Result<(), Told> {
+        self.step(format!("limit {number}"), |state| {
+            state.tables.limits.insert(number, limit);
+        })
+    }
+
+    fn remove_limit(&mut self, number: u32) -> Result<(), Told> {
+        self.step(format!("remove limit {number}"), |state| {
+            state.tables.limits.remove(&number);
         })
     }
 

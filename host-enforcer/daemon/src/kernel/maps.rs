@@ -223,13 +223,21 @@ impl Maps {
         gone(self.identities.remove(&Wire(address))).map_err(table("identities"))
     }
 
+    pub(super) fn write_limit(&mut self, number: u32, limit: Limit) -> Result<(), KernelError> {
+        self.limits.insert(Wire(number), Wire(limit), 0).map_err(table("limits"))
+    }
+
+    pub(super) fn remove_limit(&mut self, number: u32) -> Result<(), KernelError> {
+        gone(self.limits.remove(&Wire(number))).map_err(table("limits"))
+    }
+
     fn clear(&mut self) -> Result<(), KernelError> {
         let old = self.read()?;
         for ifindex in old.slots.keys() {
             self.remove_interface(*ifindex)?;
         }
         for limit in old.limits.keys() {
-            gone(self.limits.remove(&Wire(*limit))).map_err(table("limits"))?;
+            self.remove_limit(*limit)?;
         }
         for key in old.owned {
             self.disown(key)?;
@@ -285,7 +293,7 @@ impl Maps {
             self.own(*key)?;
         }
         for (limit, value) in &tables.limits {
-            self.limits.insert(Wire(*limit), Wire(*value), 0).map_err(table("limits"))?;
+            self.write_limit(*limit, *value)?;
         }
         // The slot is part of what a connection remembers, so it is not chosen here.
         for (ifindex, slot) in &tables.slots {
