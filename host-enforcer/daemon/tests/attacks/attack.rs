@@ -49,16 +49,16 @@ fn frame(shot: &Shot, (attack, position): Number) -> Vec<u8> {
 
 /// What has arrived where.
 #[derive(Default)]
-pub(crate) struct Arrivals(BTreeSet<(Number, Role)>);
+struct Arrivals(BTreeSet<(Number, Role)>);
 
 impl Arrivals {
-    pub(crate) fn has(&self, number: Number, role: Role) -> bool {
+    fn has(&self, number: Number, role: Role) -> bool {
         self.0.contains(&(number, role))
     }
 
     /// Takes what lies in the socket of `role`; whether there was anything.
     fn take(&mut self, field: &Field, role: Role) -> bool {
-        let Some(frame) = field.link(role).receive() else { return false };
+        let Some(frame) = field.receive(role) else { return false };
         if let [_, _, _, _, _, _, first, second, a, b, c, d, ..] = frame[..]
             && [first, second] == MARK
         {
@@ -78,27 +78,80 @@ impl Arrivals {
 }
 
 /// Fires all of it. What prepares something is waited for, and so is what must pass.
-pub(crate) fn fire(field: &Field, attacks: &[Attack], expected: impl Fn(&Shot) -> bool) -> Arrivals {
+fn fire(
+    field: &Field,
+    attacks: &[Attack],
+    patience: Duration,
+    expected: impl Fn(&Shot) -> bool,
+) -> (u16, Arrivals) {
     let mut arrivals = Arrivals::default();
-    for (attack, number) in attacks.iter().zip(0_u16..) {
+    let first = field.numbers(attacks.len() as u16);
+    for (attack, number) in attacks.iter().zip(first..) {
         for (shot, position) in attack.shots.iter().zip(0_u16..) {
             field.link(shot.from).send(&frame(shot, (number, position)));
             let last = usize::from(position) + 1 == attack.shots.len();
             if !last && expected(shot) {
-                arrivals.wait(field, (number, position), shot.to, PATIENCE / 10);
+                arrivals.wait(field, (number, position), shot.to, patience / 10);
             }
         }
     }
     let begin = Instant::now();
-    for (attack, number) in attacks.iter().zip(0_u16..) {
+    for (attack, number) in attacks.iter().zip(first..) {
         for (shot, position) in attack.shots.iter().zip(0_u16..) {
             if expected(shot) {
-                let left = PATIENCE.saturating_sub(begin.elapsed());
+                let left = patience.saturating_sub(begin.elapsed());
                 arrivals.wait(field, (number, position), shot.to, left);
             }
         }
     }
     // Until nobody has anything more to read, for as long as four looks take.
     while Role::ALL.map(|role| arrivals.take(field, role)).contains(&true) {}
-    arrivals
+    (first, arrivals)
+}
+
+/// Where what arrived is not what should have: the attack, the frame, and whether it arrived.
+pub(crate) fn surprises(field: &Field, attacks: &[Attack], expected: impl Fn(&Shot) -> bool) -> Vec<String> {
+    told(field, attacks, PATIENCE, expected)
+}
+
+fn told(
+    field: &Field,
+    attacks: &[Attack],
+    patience: Duration,
+    expected: impl Fn(&Shot) -> bool,
+) -> Vec<String> {
+    let (first, arrivals) = fire(field, attacks, patience, &expected);
+    let mut surprises = Vec::new();
+    for (attack, number) in attacks.iter().zip(first..) {
+        for (shot, position) in attack.shots.iter().zip(0_u16..) {
+            let arrived = arrivals.has((number, position), shot.to);
+            if arrived != expected(shot) {
+                let what = if arrived { "arrived" } else { "did not arrive" };
+                surprises.push(format!("{}: frame {position} {what}", attack.name));
+            }
+        }
+    }
+    surprises
+}
+
+/// Whether every one of `shots` has its fate now, in this order.
+pub(crate) fn holds(field: &Field, shots: &[Shot]) -> bool {
+    let attack = Attack { name: String::new(), shots: shots.to_vec() };
+    told(field, &[attack], PATIENCE / 20, |shot| shot.fate == Fate::Passes).is_empty()
+}
+
+/// Fails unless every one of `shots` has its fate, in this order.
+#[track_caller]
+pub(crate) fn expect(field: &Field, what: &str, shots: &[Shot]) {
+    let attack = Attack { name: what.to_owned(), shots: shots.to_vec() };
+    let wrong = surprises(field, &[attack], |shot| shot.fate == Fate::Passes);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Fails unless every one of `shots` arrives: the control, without an enforcer or the rule that stops it.
+#[track_caller]
+pub(crate) fn all_arrive(field: &Field, shots: &[Shot]) {
+    let attack = Attack { name: "the control".to_owned(), shots: shots.to_vec() };
+    let wrong = surprises(field, &[attack], |_| true);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

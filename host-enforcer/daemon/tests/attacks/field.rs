@@ -7,6 +7,7 @@
 use crate::link::Link;
 use crate::namespace::Namespace;
 use crate::process::Enforcer;
+use std::cell::Cell;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Who is on the switch.
@@ -62,7 +63,7 @@ impl Role {
 pub(crate) const TCP_PORT: u16 = 5432;
 pub(crate) const UDP_PORT: u16 = 53;
 
-const POLICY: &str = "\
+pub(crate) const POLICY: &str = "\
 apiVersion: bookend.dev/v1alpha1
 kind: Policy
 metadata: { name: field, namespace: default }
@@ -82,12 +83,32 @@ spec:
     ports: [5432, { port: 53, protocol: UDP }, { protocol: ICMP, type: 8 }, { protocol: ICMPv6, type: 128 }]
 ";
 
+/// Who is under policy.
+pub(crate) const WORKLOADS: [Role; 3] = [Role::Web, Role::Store, Role::Till];
+
+/// The inventory of workloads, each with the addresses of somebody.
+pub(crate) fn inventory(workloads: &[(Role, Role)]) -> String {
+    let mut text = String::from(
+        "apiVersion: bookend.dev/v1alpha1\nkind: Inventory\nmetadata: { name: field }\nspec:\n  workloads:\n",
+    );
+    for (role, addresses) in workloads {
+        let name = role.name();
+        text.push_str(&format!(
+            "  - name: {name}\n    namespace: default\n    labels: {{ app: {name} }}\n    proxy: false\n    \
+             instances: [{{ addresses: [{}, \"{}\"], interface: h-{name} }}]\n",
+            addresses.address(false),
+            addresses.address(true)
+        ));
+    }
+    text
+}
+
 /// The switch and everybody on it.
 pub(crate) struct Field {
     pub(crate) enforcer: Enforcer,
-    /// Dropping one ends its namespace.
-    _stations: Vec<Namespace>,
+    stations: Vec<Namespace>,
     links: Vec<(Role, Link)>,
+    numbers: Cell<u16>,
 }
 
 impl Field {
@@ -104,41 +125,84 @@ impl Field {
         host.ip("link add br0 mtu 9000 type bridge mcast_snooping 0");
         host.ip("link set br0 up");
         let stations: Vec<Namespace> = Role::ALL.map(|role| enforcer.namespace(role.name())).into();
-        let mut inventory = String::from(
-            "apiVersion: bookend.dev/v1alpha1\nkind: Inventory\nmetadata: { name: field }\nspec:\n  workloads:\n",
-        );
         for (role, station) in Role::ALL.into_iter().zip(&stations) {
-            let (name, [a, b, c, d, e, f]) = (role.name(), role.station());
-            let mac = format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}");
-            station.inside(|| std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").unwrap());
-            host.ip(&format!(
-                "link add h-{name} mtu 9000 type veth peer name eth0 mtu 9000 address {mac} netns {}",
-                station.0
-            ));
-            host.ip(&format!("link set h-{name} master br0 up"));
-            // Where a station is does not depend on who pretends to be it.
-            host.ip(&format!("link set h-{name} type bridge_slave learning off"));
-            let mut bridge = host.command("bridge");
-            bridge.args(["fdb", "add", &mac, "dev", &format!("h-{name}"), "master", "static"]);
-            assert!(bridge.status().unwrap().success());
-            station.ip("link set eth0 up");
-            if role != Role::Outside {
-                inventory.push_str(&format!(
-                    "  - name: {name}\n    namespace: default\n    labels: {{ app: {name} }}\n    proxy: false\n    \
-                     instances: [{{ addresses: [{}, \"{}\"], interface: h-{name} }}]\n",
-                    role.address(false),
-                    role.address(true)
-                ));
-            }
+            station.inside(|| {
+                std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").unwrap();
+            });
+            plug(host, station, role, None);
         }
         enforcer.write("policy.yaml", POLICY);
-        enforcer.write("inventory.yaml", &inventory);
+        enforcer.write("inventory.yaml", &inventory(&WORKLOADS.map(|role| (role, role))));
         let links = Role::ALL.into_iter().zip(&stations).map(|(role, station)| (role, Link::new(station)));
-        Some(Self { links: links.collect(), _stations: stations, enforcer })
+        Some(Self { links: links.collect(), numbers: Cell::new(0), stations, enforcer })
+    }
+
+    /// The first of so many numbers that no other attack has.
+    pub(crate) fn numbers(&self, count: u16) -> u16 {
+        let first = self.numbers.get();
+        self.numbers.set(first.checked_add(count).unwrap());
+        first
+    }
+
+    /// The namespace of a station.
+    pub(crate) fn station(&self, role: Role) -> &Namespace {
+        Role::ALL.into_iter().zip(&self.stations).find(|(found, _)| *found == role).map(|(_, it)| it).unwrap()
+    }
+
+    /// The index of the host's side of a station's interface.
+    pub(crate) fn index(&self, role: Role) -> u32 {
+        let mut ip = self.enforcer.host.command("ip");
+        let output = ip.args(["-o", "link", "show", &format!("h-{}", role.name())]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().split(':').next().unwrap().parse().unwrap()
+    }
+
+    /// Connects a station, or connects it again.
+    pub(crate) fn plug(&self, role: Role, index: Option<u32>) {
+        plug(&self.enforcer.host, self.station(role), role, index);
+    }
+
+    /// Takes a station's interface away.
+    pub(crate) fn unplug(&mut self, role: Role) {
+        self.enforcer.host.ip(&format!("link del h-{}", role.name()));
+    }
+
+    /// Closes the socket of a station that is gone.
+    pub(crate) fn close(&mut self, role: Role) {
+        self.links.retain(|(found, _)| *found != role);
+    }
+
+    /// Opens the socket of a station that was connected again.
+    pub(crate) fn listen(&mut self, role: Role) {
+        let link = Link::new(self.station(role));
+        self.links.retain(|(found, _)| *found != role);
+        self.links.push((role, link));
+    }
+
+    /// A frame that arrived at a station; none where its interface is gone.
+    pub(crate) fn receive(&self, role: Role) -> Option<Vec<u8>> {
+        self.links.iter().find(|(found, _)| *found == role).and_then(|(_, link)| link.receive())
     }
 
     /// The interface of a station.
     pub(crate) fn link(&self, role: Role) -> &Link {
         self.links.iter().find(|(found, _)| *found == role).map(|(_, link)| link).unwrap()
     }
+}
+
+/// Connects a station to the switch; the host's side gets this index.
+fn plug(host: &Namespace, station: &Namespace, role: Role, index: Option<u32>) {
+    let (name, [a, b, c, d, e, f]) = (role.name(), role.station());
+    let mac = format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}");
+    let index = index.map(|index| format!("index {index}")).unwrap_or_default();
+    host.ip(&format!(
+        "link add h-{name} {index} mtu 9000 type veth peer name eth0 mtu 9000 address {mac} netns {}",
+        station.0
+    ));
+    host.ip(&format!("link set h-{name} master br0 up"));
+    // Where a station is does not depend on who pretends to be it.
+    host.ip(&format!("link set h-{name} type bridge_slave learning off"));
+    let mut bridge = host.command("bridge");
+    bridge.args(["fdb", "add", &mac, "dev", &format!("h-{name}"), "master", "static"]);
+    assert!(bridge.status().unwrap().success());
+    station.ip("link set eth0 up");
 }

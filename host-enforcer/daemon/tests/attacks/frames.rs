@@ -1,6 +1,6 @@
 //! Every frame of the catalog, without the enforcer and with it.
 
-use crate::attack::{Attack, Fate, Shot, fire};
+use crate::attack::{Fate, surprises};
 use crate::catalog;
 use crate::field::Field;
 use std::io::Write as _;
@@ -8,22 +8,6 @@ use std::time::Instant;
 
 /// Attacks of which there must be so many at least.
 const FEWEST: usize = 1000;
-
-/// Where what arrived is not what should have: the attack, the shot, and whether it arrived.
-fn surprises(field: &Field, attacks: &[Attack], expected: impl Fn(&Shot) -> bool) -> Vec<String> {
-    let arrivals = fire(field, attacks, &expected);
-    let mut surprises = Vec::new();
-    for (attack, number) in attacks.iter().zip(0_u16..) {
-        for (shot, position) in attack.shots.iter().zip(0_u16..) {
-            let arrived = arrivals.has((number, position), shot.to);
-            if arrived != expected(shot) {
-                let what = if arrived { "arrived" } else { "did not arrive" };
-                surprises.push(format!("{}: frame {position} {what}", attack.name));
-            }
-        }
-    }
-    surprises
-}
 
 #[test]
 fn no_frame_gets_past_the_enforcer_and_every_one_does_without_it() {

@@ -14,7 +14,12 @@
 mod artifact;
 mod attack;
 mod catalog;
+mod changes;
+mod crowd;
+mod faults;
 mod field;
+mod files;
+mod floods;
 mod forge;
 mod frames;
 #[path = "../kernel/link.rs"]
@@ -24,6 +29,7 @@ mod namespace;
 #[path = "../kernel/process.rs"]
 #[expect(dead_code, reason = "the other test target needs more of it")]
 mod process;
+mod scans;
 #[path = "../kernel/traffic.rs"]
 #[expect(dead_code, reason = "the other test target needs more of it")]
 mod traffic;

@@ -16,7 +16,7 @@ const BUFFER: usize = 32 << 20;
 /// How long a look for a frame takes where there is none.
 const GLANCE: Duration = Duration::from_millis(20);
 
-/// A packet socket on `eth0` of a namespace: what is sent leaves as it is, what arrives is read as it came.
+/// A packet socket on an interface of a namespace: what is sent leaves as it is, what arrives is read as it came.
 pub(crate) struct Link(OwnedFd);
 
 /// `struct sockaddr_ll` (linux/if_packet.h) with the interface alone.
@@ -38,11 +38,16 @@ unsafe impl SocketAddrArg for LinkAddress {
 impl Link {
     /// Opens `eth0` of `namespace`.
     pub(crate) fn new(namespace: &Namespace) -> Self {
+        Self::open(namespace, "eth0")
+    }
+
+    /// Opens `interface` of `namespace`.
+    pub(crate) fn open(namespace: &Namespace, interface: &str) -> Self {
         let socket = namespace.inside(|| {
             let flags = SocketFlags::CLOEXEC;
             let socket = socket_with(AddressFamily::PACKET, SocketType::RAW, flags, Some(eth::ALL)).unwrap();
             set_socket_recv_buffer_size_force(&socket, BUFFER).unwrap();
-            let ifindex = netdevice::name_to_index(&socket, "eth0").unwrap();
+            let ifindex = netdevice::name_to_index(&socket, interface).unwrap();
             let family = AddressFamily::PACKET.as_raw();
             let every_protocol = [0, 3];
             bind(&socket, &LinkAddress { family, protocol: every_protocol, ifindex, rest: [0; 12] }).unwrap();

@@ -65,16 +65,33 @@ impl Enforcer {
     }
 
     fn command(&self, action: &str) -> Command {
-        let mut command = self.host.command(env!("CARGO_BIN_EXE_bookend-enforcer"));
+        self.command_under(&[], action)
+    }
+
+    fn command_under(&self, words: &[&str], action: &str) -> Command {
+        let program = env!("CARGO_BIN_EXE_bookend-enforcer");
+        let mut command = match words {
+            [] => self.host.command(program),
+            [first, rest @ ..] => {
+                let mut command = self.host.command(first);
+                command.args(rest).arg(program);
+                command
+            }
+        };
         command.arg(action).arg("--pin-dir").arg(&self.pins).arg("--state-dir").arg(&self.directory);
         command
     }
 
     /// Starts an enforcer without waiting.
     pub(crate) fn launch(&mut self) {
+        self.launch_under(&[]);
+    }
+
+    /// The same, by a program that runs another.
+    pub(crate) fn launch_under(&mut self, words: &[&str]) {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.path("stderr")).unwrap();
         let _ = std::fs::remove_file(self.path("ready"));
-        let mut command = self.command("run");
+        let mut command = self.command_under(words, "run");
         command
             .arg("--policy")
             .arg(self.path("policy.yaml"))
@@ -130,6 +147,12 @@ impl Enforcer {
 
     pub(crate) fn give_back(&mut self, enforcer: Child) {
         self.child = Some(enforcer);
+    }
+
+    /// Sends the enforcer a signal; whether that could be done.
+    pub(crate) fn signal(&self, name: &str) -> bool {
+        let id = self.child.as_ref().unwrap().id().to_string();
+        Command::new("kill").args(["-s", name, &id]).status().unwrap().success()
     }
 
     /// Kills the enforcer so that it cannot clean up.

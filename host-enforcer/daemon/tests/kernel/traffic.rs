@@ -93,10 +93,15 @@ impl Echo {
 }
 
 /// Waits until `condition` holds.
-pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, condition: impl FnMut() -> bool) {
+    until_slowly(what, Duration::from_secs(20), condition);
+}
+
+/// Waits until `condition` holds, for so long at most.
+pub(crate) fn until_slowly(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !condition() {
-        assert!(begin.elapsed() < Duration::from_secs(20), "waited in vain: {what}");
+        assert!(begin.elapsed() < limit, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
