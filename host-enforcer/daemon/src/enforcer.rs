@@ -2,10 +2,12 @@
 
 mod follow;
 
+use crate::clock::Clock;
 use crate::enforcement::{ApplyError, Enforcement, Notice};
 use crate::failure::{Failure, cannot};
 use crate::guard::{Cover, Upkeep};
 use crate::health::Health;
+use crate::here::Here;
 use crate::input::{Complaint, Planned, plan};
 use crate::interfaces::Interfaces;
 use crate::journal::Journal;
@@ -28,6 +30,8 @@ pub(crate) struct Enforcer {
     pub(crate) names: Names,
     pub(crate) names_path: PathBuf,
     pub(crate) compiler: Compiler,
+    /// Which host this machine is.
+    pub(crate) here: Here,
     /// What was last read without an error; read again, it is no news.
     pub(crate) last: Option<Vec<Source>>,
     /// The source could not be read meanwhile, so that even the same again is worth telling.
@@ -103,7 +107,7 @@ impl Enforcer {
 
     /// Puts in force what `texts` ask for.
     fn plan(&mut self, texts: Vec<Source>) {
-        let planned = plan(&mut self.compiler, &texts, self.enforcement.plan());
+        let planned = plan(&mut self.compiler, &texts, self.enforcement.plan(), &self.here);
         self.last = Some(texts);
         match planned {
             Ok(planned) => self.put_in_force(planned),
@@ -125,6 +129,7 @@ impl Enforcer {
                     sizes.interfaces, sizes.policies, sizes.verdicts
                 ));
                 let revision = self.health.applied(self.enforcement.plan());
+                self.names.record(&revision, Clock::new().now());
                 self.journal.applied(self.enforcement.plan(), &revision, steps, &warnings);
             }
             Err(ApplyError::Refused(error)) => self.refuse(&[Complaint::plain(error.to_string())]),
@@ -137,6 +142,17 @@ impl Enforcer {
             ));
         }
         self.see();
+    }
+
+    /// Begins or ends a dry run, now that what is planned is in force.
+    pub(crate) fn observe(&mut self, dry: bool) {
+        if dry {
+            say("dry run: what would be dropped is told, and nothing is dropped");
+        }
+        if let Err(error) = self.enforcement.observe(dry) {
+            return self.recover(&error);
+        }
+        self.cover();
     }
 
     /// An edit that is wrong changes nothing.
@@ -180,7 +196,10 @@ impl Enforcer {
             Ok(attached) => attached,
             Err(error) => return self.recover(&error),
         };
-        attached.retain(|ifindex| interfaces.name(*ifindex).is_some());
+        // What the machine itself sends or receives never had the mark, and a dry run drops nothing.
+        let own = self.enforcement.own();
+        let dry = self.enforcement.is_dry();
+        attached.retain(|ifindex| !dry && !own.contains(ifindex) && interfaces.name(*ifindex).is_some());
         let cover = Cover { policed: attached, ..Cover::default() };
         let failed = self.guard.get_mut().cover(&cover).err().map(|error| error.to_string());
         if let Some(reason) = failed.as_ref().filter(|reason| self.unguarded.as_ref() != Some(*reason)) {

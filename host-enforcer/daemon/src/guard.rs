@@ -94,6 +94,14 @@ impl Guard {
         })
     }
 
+    /// Whether it is there, all of it; `None` if that cannot be found out.
+    pub fn stands(&self) -> Option<bool> {
+        let output = Command::new("nft").args(["list", "tables"]).stderr(Stdio::null()).output().ok()?;
+        let tables = output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())?;
+        let there = |family: &str| tables.lines().any(|line| line == format!("table {family} {}", self.table));
+        Some(HOOKS.iter().all(|(family, _)| there(family)))
+    }
+
     /// Removes it, if it is there.
     ///
     /// # Errors

@@ -6,11 +6,13 @@
 mod page;
 
 use crate::health::State;
+use crate::interfaces::Interfaces;
 use crate::journal::Fates;
+use crate::kernel::{KernelError, Pinned};
 use crate::names::Names;
 use crate::server::Subject;
 use bookend_abi::Reason;
-use bookend_abi::table::{ABI_VERSION, Counter};
+use bookend_abi::table::{ABI_VERSION, Counter, Interface, capacity};
 use page::Page;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -35,7 +37,7 @@ pub fn text(subject: &Subject) -> Result<String, String> {
     about_enforcer(&mut page, &state);
     about_packets(&mut page, &kernel.reasons);
     about_rules(&mut page, &kernel, &names);
-    about_interfaces(&mut page, &kernel);
+    about_interfaces(&mut page, &state, &kernel);
     about_tables(&mut page, &state, &kernel);
     about_events(&mut page, &subject.fates, &kernel.reasons);
     Ok(page.finish())
@@ -47,14 +49,42 @@ struct Kernel {
     reasons: BTreeMap<Reason, Counter>,
     rules: BTreeMap<u64, Counter>,
     audits: BTreeMap<u64, Counter>,
+    interfaces: BTreeMap<String, InterfaceNumbers>,
+    flows: u64,
+    observed: bool,
+}
+
+/// What one interface has.
+#[derive(Clone, Copy, Default)]
+struct InterfaceNumbers {
+    quota: u64,
+    flows: u64,
 }
 
 impl Kernel {
     fn read(subject: &Subject) -> Result<Self, String> {
-        let pinned = crate::kernel::Pinned::open(&subject.pins).map_err(|error| error.to_string())?;
+        let pinned = Pinned::open(&subject.pins).map_err(|error| error.to_string())?;
         let Some(pinned) = pinned else { return Ok(Self::default()) };
-        let read = || -> Result<Self, crate::kernel::KernelError> {
-            Ok(Self { reasons: pinned.counters()?, rules: pinned.rules()?, audits: pinned.audits()? })
+        let system = Interfaces::subscribe().map_err(|error| error.to_string())?;
+        let read = || -> Result<Self, KernelError> {
+            let slotted = pinned.slotted()?;
+            let mut by_index: BTreeMap<u32, u64> = BTreeMap::new();
+            for key in pinned.flows()?.keys() {
+                *by_index.entry(key?.ifindex).or_default() += 1;
+            }
+            let named = slotted.values().map(|entry| {
+                let flows = by_index.get(&entry.ifindex).copied().unwrap_or_default();
+                let name = system.name(entry.ifindex).unwrap_or_else(|| format!("#{}", entry.ifindex));
+                (name, InterfaceNumbers { quota: u64::from(entry.quota), flows })
+            });
+            Ok(Self {
+                reasons: pinned.counters()?,
+                rules: pinned.rules()?,
+                audits: pinned.audits()?,
+                interfaces: named.collect(),
+                flows: by_index.values().sum(),
+                observed: slotted.values().any(|entry| entry.flags & Interface::OBSERVE != 0),
+            })
         };
         read().map_err(|error| error.to_string())
     }
@@ -122,17 +152,37 @@ fn about_rules(page: &mut Page, kernel: &Kernel, names: &Names) {
     page.counters("rule_audits", "What a rule in audit mode would have decided otherwise", "rule", audits);
 }
 
-fn about_interfaces(page: &mut Page, _kernel: &Kernel) {
-    let _ = page;
-}
-
-fn about_tables(page: &mut Page, state: &State, _kernel: &Kernel) {
+fn about_interfaces(page: &mut Page, state: &State, kernel: &Kernel) {
     let interfaces = [("policed", state.policed as u64), ("unpoliced", state.unpoliced as u64)];
     page.gauges("interfaces", "Interfaces that are policed, and that could not be", "state", interfaces);
+    page.gauge("dry_run", "Whether anything is only observed, and nothing dropped there", kernel.observed);
+    let flows = kernel.interfaces.iter().map(|(name, numbers)| (name.as_str(), numbers.flows));
+    page.gauges("flows", "Connections in the table, by interface", "interface", flows);
+    let quotas = kernel.interfaces.iter().map(|(name, numbers)| (name.as_str(), numbers.quota));
+    page.gauges("flow_quota", "Connections an interface may have", "interface", quotas);
+}
+
+fn about_tables(page: &mut Page, state: &State, kernel: &Kernel) {
+    let sizes = state.applied.as_ref().map(|applied| applied.sizes).unwrap_or_default();
+    let tables = [
+        ("interfaces", sizes.interfaces, capacity::INTERFACES),
+        ("owned", sizes.owned, capacity::OWNED),
+        ("identities", sizes.identities, capacity::IDENTITIES),
+        ("blocks", sizes.blocks, capacity::BLOCKS),
+        ("policies", sizes.policies, capacity::POLICIES),
+        ("verdicts", sizes.verdicts, capacity::VERDICTS),
+        ("rules", sizes.rules, capacity::RULES),
+    ];
+    let planned = tables.map(|(table, entries, _)| (table, entries as u64));
+    let entries = planned.into_iter().chain([("flows", kernel.flows)]);
+    page.gauges("table_entries", "Entries that the plan in force takes, and connections", "table", entries);
+    let capacities = tables.map(|(table, _, capacity)| (table, u64::from(capacity)));
+    let capacities = capacities.into_iter().chain([("flows", u64::from(capacity::FLOWS))]);
+    page.gauges("table_capacity", "Entries that tables can hold", "table", capacities);
 }
 
 /// Reasons that are no verdicts about packets.
-const EVENTS: [Reason; 1] = [Reason::EVENT_LOST];
+const EVENTS: [Reason; 2] = [Reason::EVENT_LOST, Reason::EVENT_SUPPRESSED];
 
 fn about_events(page: &mut Page, fates: &Fates, reasons: &BTreeMap<Reason, Counter>) {
     let of = |reason| reasons.get(&reason).map_or(0, |counter| counter.packets);
@@ -140,6 +190,7 @@ fn about_events(page: &mut Page, fates: &Fates, reasons: &BTreeMap<Reason, Count
         ("told", fates.told.load(Ordering::Relaxed)),
         ("suppressed", fates.suppressed.load(Ordering::Relaxed)),
         ("lost", fates.lost.load(Ordering::Relaxed)),
+        ("suppressed_in_kernel", of(Reason::EVENT_SUPPRESSED)),
         ("lost_in_kernel", of(Reason::EVENT_LOST)),
     ];
     page.counters("events", "Events, by what became of them", "fate", events);

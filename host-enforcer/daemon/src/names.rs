@@ -3,7 +3,7 @@
 
 use bookend_plan::Plan;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Names by number, as far as they are known.
@@ -15,7 +15,25 @@ pub struct Names {
     identities: BTreeMap<String, String>,
     /// Workloads, by interface.
     workloads: BTreeMap<String, String>,
+    /// What was put in force last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<Record>,
 }
+
+/// What an enforcer put in force last, and which.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// The enforcer's version.
+    pub version: String,
+    /// The [revision](crate::health::revision).
+    pub revision: String,
+    /// Since when, as RFC 3339.
+    pub since: String,
+}
+
+/// Names that are kept beside those in use, at least.
+const MEMORY: usize = 4_096;
 
 /// A number as it is shown: 16 hexadecimal digits.
 pub fn hexadecimal(number: u64) -> String {
@@ -29,6 +47,26 @@ impl Names {
         self.identities.extend(plan.known.iter().map(|(number, known)| (hexadecimal(*number), known.name())));
         let titles = plan.interfaces.iter().filter(|interface| !interface.workload.is_empty());
         self.workloads.extend(titles.map(|i| (i.name.clone(), format!("{}/{}", i.namespace, i.workload))));
+        // Those of policies and workloads long gone: nobody tells of them any more.
+        let used: BTreeSet<String> =
+            plan.rules.keys().chain(plan.known.keys()).map(|number| hexadecimal(*number)).collect();
+        for names in [&mut self.rules, &mut self.identities] {
+            if names.len() > 2 * used.len() + MEMORY {
+                names.retain(|number, _| used.contains(number));
+            }
+        }
+        if self.workloads.len() > 2 * plan.interfaces.len() + MEMORY {
+            let interfaces: BTreeSet<&str> = plan.interfaces.iter().map(|i| i.name.as_str()).collect();
+            self.workloads.retain(|interface, _| interfaces.contains(interface.as_str()));
+        }
+    }
+
+    /// Keeps what is in force.
+    pub fn record(&mut self, revision: &str, now: String) {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let same = self.record.as_ref().filter(|record| record.revision == revision);
+        let since = same.map_or(now, |record| record.since.clone());
+        self.record = Some(Record { version, revision: revision.to_owned(), since });
     }
 
     /// The id of a rule; its number if the id is not known.
@@ -72,5 +110,35 @@ impl Names {
         let draft = path.with_extension("new");
         std::fs::write(&draft, text)?;
         std::fs::rename(draft, path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_what_is_long_gone_are_forgotten_and_those_in_use_never() {
+        let plan = |number: u64| {
+            let rules = [(number, format!("default/p/r{number}"))].into();
+            Plan { rules, ..Plan::default() }
+        };
+        let mut names = Names::default();
+        for number in 1..=10_000 {
+            names.learn(&plan(number));
+            assert_eq!(names.rule(number), format!("default/p/r{number}"));
+        }
+        assert!(names.rules.len() <= MEMORY + 3, "{}", names.rules.len());
+        assert_eq!(names.rule(9_999), "default/p/r9999", "the last but one may still be told of");
+    }
+
+    #[test]
+    fn what_is_in_force_again_is_in_force_since_the_first_time() {
+        let mut names = Names::default();
+        names.record("a", "1".to_owned());
+        names.record("a", "2".to_owned());
+        assert_eq!(names.record.as_ref().unwrap().since, "1");
+        names.record("b", "3".to_owned());
+        assert_eq!(names.record.unwrap().since, "3");
     }
 }

@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::thread::CapabilitySet;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// The kernel that brought tcx links.
@@ -119,6 +120,23 @@ pub fn lock(pins: &Path) -> Result<OwnedFd, Failure> {
     })
 }
 
+/// The process that holds the [lock](lock) of `pins`, if one does and the kernel tells.
+pub fn holder(pins: &Path) -> Option<u32> {
+    let directory = std::fs::metadata(pins).ok()?;
+    let (major, minor) = (rustix::fs::major(directory.dev()), rustix::fs::minor(directory.dev()));
+    let wanted = format!("{major:02x}:{minor:02x}:{}", directory.ino());
+    holder_in(&std::fs::read_to_string("/proc/locks").ok()?, &wanted)
+}
+
+/// The process with the lock of a file in a table like `/proc/locks`, by device and inode.
+fn holder_in(locks: &str, file: &str) -> Option<u32> {
+    locks.lines().find_map(|line| match line.split_whitespace().collect::<Vec<_>>()[..] {
+        // Those that wait have an arrow in the second place.
+        [_, "FLOCK", _, "WRITE", process, at, ..] if at == file => process.parse().ok(),
+        _ => None,
+    })
+}
+
 /// Keeps a second one from tracing, likewise.
 ///
 /// # Errors
@@ -168,6 +186,15 @@ mod tests {
         assert!(one.starts_with("the enforcer lacks CAP_NET_ADMIN, which attaches programs"), "{one}");
         let two = told(CapabilitySet::NET_ADMIN).unwrap();
         assert!(two.contains("CAP_BPF, which") && two.contains("and CAP_PERFMON, which"), "{two}");
+    }
+
+    #[test]
+    fn the_holder_of_a_lock_is_found_by_device_and_inode() {
+        let locks = "1: POSIX  ADVISORY  WRITE 7 00:1f:99 0 EOF\n2: FLOCK  ADVISORY  WRITE 4211 00:1f:99 0 EOF\n\
+                     2: -> FLOCK  ADVISORY  WRITE 8 00:1f:98 0 EOF\n";
+        assert_eq!(holder_in(locks, "00:1f:99"), Some(4211));
+        assert_eq!(holder_in(locks, "00:1f:98"), None);
+        assert_eq!(holder_in(locks, "00:1f:9"), None);
     }
 
     #[test]

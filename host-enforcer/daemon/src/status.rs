@@ -1,17 +1,19 @@
 //! What is enforced, read from what is pinned.
 
+mod text;
+
 use crate::command::{Format, StatusOptions};
 use crate::failure::Failure;
+use crate::guard::Guard;
 use crate::health::Report;
 use crate::interfaces::Interfaces;
 use crate::kernel::Pinned;
 use crate::names::{Names, hexadecimal};
 use crate::requirement::{self, Capability};
 use bookend_abi::address::to_ip;
-use bookend_abi::table::{ABI_VERSION, Counter, NO_POLICY};
+use bookend_abi::table::{ABI_VERSION, Counter, Interface, NO_POLICY};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::IpAddr;
 use std::path::Path;
@@ -21,6 +23,16 @@ use std::path::Path;
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Status {
     enforcing: bool,
+    /// The process that enforces now.
+    running: Option<u32>,
+    /// Of the enforcer that put in force what is; before it has, of this program.
+    version: String,
+    revision: Option<String>,
+    since: Option<String>,
+    /// Whether the guard behind the programs is there, if that could be found out.
+    guard: Option<bool>,
+    /// At some interface nothing is dropped.
+    dry_run: bool,
     /// What a running enforcer says of itself; only it can say this.
     #[serde(skip_serializing_if = "Option::is_none")]
     enforcer: Option<Report>,
@@ -43,12 +55,18 @@ struct InterfaceStatus {
     name: Option<String>,
     ifindex: u32,
     workload: Option<String>,
+    role: &'static str,
     /// Both programs are attached.
     attached: bool,
+    /// Nothing is dropped there.
+    observed: bool,
     /// `null`: denied, for no policy is known.
     egress: Option<String>,
     ingress: Option<String>,
     epoch: u32,
+    /// Connections in the table, and how many there may be.
+    connections: u64,
+    quota: u32,
     addresses: Vec<IpAddr>,
 }
 
@@ -73,7 +91,7 @@ pub fn status(options: &StatusOptions) -> Result<(), Failure> {
         Format::Json => {
             serde_json::to_string_pretty(&status).map_err(|error| Failure::new(error.to_string()))?
         }
-        Format::Text => text(&status),
+        Format::Text => text::text(&status),
     };
     // Nobody may be reading.
     let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
@@ -92,31 +110,46 @@ impl Status {
 /// # Errors
 /// If it cannot be read.
 pub(crate) fn read(pins: &Path, names: &Path) -> Result<Status, Failure> {
+    let names = Names::load(names);
+    let record = names.record.clone();
+    let bare = Status {
+        enforcing: false,
+        running: requirement::holder(pins),
+        version: record.as_ref().map_or(env!("CARGO_PKG_VERSION"), |record| &record.version).to_owned(),
+        revision: record.as_ref().map(|record| record.revision.clone()),
+        since: record.map(|record| record.since),
+        guard: Guard::new(pins).stands(),
+        dry_run: false,
+        enforcer: None,
+        abi_version: ABI_VERSION,
+        epoch: 0,
+        interfaces: Vec::new(),
+        policies: Vec::new(),
+        identities: 0,
+        reasons: BTreeMap::new(),
+        rules: BTreeMap::new(),
+        audits: BTreeMap::new(),
+    };
     match Pinned::open(pins)? {
-        Some(pinned) => collect(&pinned, &Names::load(names)),
-        None => Ok(Status {
-            enforcing: false,
-            enforcer: None,
-            abi_version: ABI_VERSION,
-            epoch: 0,
-            interfaces: Vec::new(),
-            policies: Vec::new(),
-            identities: 0,
-            reasons: BTreeMap::new(),
-            rules: BTreeMap::new(),
-            audits: BTreeMap::new(),
-        }),
+        Some(pinned) => collect(&pinned, &names, bare),
+        None => Ok(bare),
     }
 }
 
-fn collect(pinned: &Pinned, names: &Names) -> Result<Status, Failure> {
+fn collect(pinned: &Pinned, names: &Names, bare: Status) -> Result<Status, Failure> {
     let tables = pinned.tables()?;
     let attached = pinned.attached()?;
     let system =
         Interfaces::subscribe().map_err(|error| Failure::new(format!("cannot list interfaces: {error}")))?;
+    let mut connections: BTreeMap<u32, u64> = BTreeMap::new();
+    for key in pinned.flows()?.keys() {
+        *connections.entry(key?.ifindex).or_default() += 1;
+    }
+    let entries: BTreeMap<u32, Interface> =
+        tables.interfaces.values().map(|interface| (interface.ifindex, *interface)).collect();
     let mut interfaces = Vec::new();
-    for ifindex in attached.iter().chain(tables.slots.keys().filter(|index| !attached.contains(index))) {
-        let entry = tables.policed(*ifindex).copied().unwrap_or_default();
+    for ifindex in attached.iter().chain(entries.keys().filter(|index| !attached.contains(index))) {
+        let entry = entries.get(ifindex).copied().unwrap_or_default();
         let handle = |handle: u64| (handle != NO_POLICY).then(|| hexadecimal(handle));
         let name = system.name(*ifindex);
         let owned = tables.owned.iter().filter(|key| key.ifindex == *ifindex);
@@ -124,10 +157,14 @@ fn collect(pinned: &Pinned, names: &Names) -> Result<Status, Failure> {
             workload: name.as_deref().and_then(|name| names.workload(name)).map(str::to_owned),
             name,
             ifindex: *ifindex,
+            role: role(entry.flags),
             attached: attached.contains(ifindex),
+            observed: entry.flags & Interface::OBSERVE != 0,
             egress: handle(entry.egress),
             ingress: handle(entry.ingress),
             epoch: entry.epoch,
+            connections: connections.get(ifindex).copied().unwrap_or_default(),
+            quota: entry.quota,
             addresses: owned.map(|key| to_ip(key.address)).collect(),
         });
     }
@@ -144,7 +181,7 @@ fn collect(pinned: &Pinned, names: &Names) -> Result<Status, Failure> {
     };
     Ok(Status {
         enforcing: !attached.is_empty(),
-        enforcer: None,
+        dry_run: interfaces.iter().any(|interface| interface.observed),
         abi_version: tables.config.abi_version,
         epoch: tables.config.epoch,
         interfaces,
@@ -153,70 +190,15 @@ fn collect(pinned: &Pinned, names: &Names) -> Result<Status, Failure> {
         reasons: reasons.collect(),
         rules: by_name(pinned.rules()?),
         audits: by_name(pinned.audits()?),
+        ..bare
     })
 }
 
-fn text(status: &Status) -> String {
-    if !status.enforcing {
-        return "nothing is enforced on this host".to_owned();
+/// Whose interface it is, by the flags of its entry.
+pub(crate) fn role(flags: u32) -> &'static str {
+    match (flags & Interface::HOST != 0, flags & Interface::FORWARDS != 0) {
+        (false, _) => "workload",
+        (true, false) => "host",
+        (true, true) => "router",
     }
-    let mut text = String::new();
-    let unknown = || "-".to_owned();
-    let mut rows = vec![["INTERFACE", "WORKLOAD", "EGRESS", "INGRESS", "ADDRESSES"].map(str::to_owned)];
-    for interface in &status.interfaces {
-        let addresses: Vec<_> = interface.addresses.iter().map(ToString::to_string).collect();
-        let mut name = interface.name.clone().unwrap_or_else(|| format!("#{}", interface.ifindex));
-        if !interface.attached {
-            name.push_str(" (not attached)");
-        }
-        let policy = |handle: &Option<String>| handle.clone().unwrap_or_else(|| "deny everything".to_owned());
-        let workload = interface.workload.clone().unwrap_or_else(unknown);
-        rows.push([
-            name,
-            workload,
-            policy(&interface.egress),
-            policy(&interface.ingress),
-            addresses.join(" "),
-        ]);
-    }
-    table(&mut text, &rows);
-    let mut rows = vec![["POLICY", "VERDICTS", "BLOCKS", "OTHERWISE"].map(str::to_owned)];
-    for policy in &status.policies {
-        let (verdicts, blocks) = (policy.verdicts.to_string(), policy.blocks.to_string());
-        rows.push([policy.handle.clone(), verdicts, blocks, policy.default_rule.clone()]);
-    }
-    table(&mut text, &rows);
-    counts(&mut text, "REASON", status.reasons.iter().map(|(name, packets)| (*name, *packets)));
-    counts(&mut text, "RULE", status.rules.iter().map(|(name, packets)| (name.as_str(), *packets)));
-    counts(&mut text, "AUDITED BY", status.audits.iter().map(|(name, packets)| (name.as_str(), *packets)));
-    text
-}
-
-fn counts<'a>(text: &mut String, title: &str, counts: impl Iterator<Item = (&'a str, u64)>) {
-    let mut rows = vec![[title.to_owned(), "PACKETS".to_owned()]];
-    rows.extend(counts.map(|(name, packets)| [name.to_owned(), packets.to_string()]));
-    table(text, &rows);
-}
-
-/// Columns as wide as their widest entry, and an empty line; nothing, if there is only the header.
-fn table<const N: usize>(text: &mut String, rows: &[[String; N]]) {
-    if rows.len() < 2 {
-        return;
-    }
-    let mut widths = [0; N];
-    for row in rows {
-        for (width, entry) in widths.iter_mut().zip(row) {
-            *width = entry.chars().count().max(*width);
-        }
-    }
-    for row in rows {
-        let mut line = String::new();
-        for (width, entry) in widths.iter().zip(row) {
-            // Writing to a string cannot fail.
-            let _ = write!(line, "{entry:width$}  ");
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text.push('\n');
 }

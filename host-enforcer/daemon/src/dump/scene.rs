@@ -10,6 +10,7 @@ use crate::interfaces::Interfaces;
 use crate::journal::line::{direction, protocol_name, state_name, verdict};
 use crate::kernel::{KernelError, Pinned, Rows};
 use crate::names::{Names, hexadecimal};
+use crate::status::role;
 use bookend_abi::address::{MAPPED_PREFIX_LENGTH, UNSPECIFIED, is_mapped, to_ip};
 use bookend_abi::table::{
     ALLOW, BlockKey, BucketKey, Config, FlowKey, FlowValue, FragmentKey, FragmentValue, Interface, Limit,
@@ -274,15 +275,6 @@ impl<'a> Scene<'a> {
             age: self.since(value.time),
             rule: self.names.rule(value.rule),
         }))
-    }
-}
-
-/// Whose interface it is.
-pub(crate) fn role(flags: u32) -> &'static str {
-    match (flags & Interface::HOST != 0, flags & Interface::FORWARDS != 0) {
-        (false, _) => "workload",
-        (true, false) => "host",
-        (true, true) => "router",
     }
 }
 

@@ -18,7 +18,8 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 const LINES: &str = "application/x-ndjson";
 
-/// How long an answer that was read from the kernel is given to others who ask.
+/// How long an answer that was read from the kernel is given to others who ask: to count connections takes a while where
+/// there are very many.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// What there is to ask.
