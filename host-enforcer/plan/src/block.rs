@@ -3,10 +3,10 @@
 use bookend_abi::address::{MAPPED_PREFIX_LENGTH, from_ip, mapped};
 use bookend_abi::table::{BlockKey, NO_BLOCK};
 use bookend_engine::{End, IpNet, Location, PeerMatch, Program};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::family::Family;
-use crate::remote::Said;
+use crate::group::Said;
 use crate::view::{Known, View};
 
 /// An address in table form, as a number; so that addresses in order are numbers in order.
@@ -40,6 +40,8 @@ pub(crate) struct Classes {
     cells: Vec<Cell>,
     /// Where runs of addresses of one class begin, ascending, and their class.
     runs: Vec<(Point, u32)>,
+    /// The first and the last address of each run, by class.
+    ranges: HashMap<u32, Vec<(Point, Point)>>,
 }
 
 /// A prefix, without the smaller prefixes in it that are cells themselves.
@@ -97,7 +99,16 @@ impl Classes {
             cells.push(cell);
         }
         let runs = runs(&cells);
-        Self { classes, cells, runs }
+        let mut ranges: HashMap<u32, Vec<(Point, Point)>> = HashMap::new();
+        let ends = runs.iter().skip(1).map(|next| Some(next.0)).chain([None]);
+        for ((first, class), next) in runs.iter().zip(ends) {
+            // Of runs that begin at one address the last one counts.
+            let last = next.map_or(Some(Point::MAX), |next| next.checked_sub(1));
+            if let Some(last) = last.filter(|last| first <= last) {
+                ranges.entry(*class).or_default().push((*first, last));
+            }
+        }
+        Self { classes, cells, runs, ranges }
     }
 
     /// The classes that an address can be in, ascending by number.
@@ -116,6 +127,11 @@ impl Classes {
     pub(crate) fn of(&self, address: Point) -> u32 {
         let next = self.runs.partition_point(|run| run.0 <= address);
         next.checked_sub(1).and_then(|i| self.runs.get(i)).map_or(NO_BLOCK, |run| run.1)
+    }
+
+    /// The ranges of addresses that are in a class, first and last.
+    pub(crate) fn ranges(&self, number: u32) -> &[(Point, Point)] {
+        self.ranges.get(&number).map_or(&[], Vec::as_slice)
     }
 
     /// The entries of `blocks`, for policy 0: prefixes whose class is not that of the prefix around them.

@@ -7,7 +7,7 @@
 //! How a policy is lowered. For each workload with an interface on this host, and each direction:
 //! 1. The rules that can concern it are picked (`local`).
 //! 2. Addresses fall into classes that none of these rules tells apart (`block`): the contents of `blocks`.
-//! 3. The peers fall into groups that none of these rules tells apart (`remote`). A rule may ask both who a peer is and
+//! 3. The peers fall into groups that none of these rules tells apart (`group`). A rule may ask both who a peer is and
 //!    where; how classes and groups are still found one by one is said in `view`.
 //! 4. For each group, class and protocol the engine judges each range of ports between the bounds that the rules
 //!    name; the answers are covered with as few power-of-two ranges as can be (`port`): the contents of `verdicts`. For
@@ -26,6 +26,7 @@ mod change;
 mod configured;
 mod error;
 mod family;
+mod group;
 mod interface;
 mod local;
 mod lower;

@@ -1,10 +1,13 @@
 //! A workload of this host at one end of its connections, and what can concern it there.
 
 use bookend_engine::{End, Endpoint, Identity, Location, Principal, Program, Rule, Truth, WorkloadIdentity};
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::PlanError;
 use crate::family::{ByFamily, Family, NOWHERE};
+use crate::near::Near;
+use crate::view::{Known, View};
 
 /// One direction of one workload's interface. Two that are equal in identity, end and `truths` have the same policy.
 pub(crate) struct Local<'a> {
@@ -14,11 +17,61 @@ pub(crate) struct Local<'a> {
     pub(crate) end: End,
     /// The trust domain of its SPIFFE id, and of those of its peers.
     pub(crate) trust_domain: &'a str,
-    /// The rules that govern it and what each says of it by its address of each family.
-    rules: Vec<&'a Rule>,
+    /// The rules that govern it and may mean it, by their position in the program; and what each says of it by its address of
+    /// each family.
+    rules: Vec<usize>,
     truths: ByFamily<Vec<Truth>>,
     /// Where it is.
     locations: ByFamily<Location>,
+}
+
+/// The rules of a program by the workloads that they can govern, so that not every rule is asked about every workload.
+pub(crate) struct Governing<'p> {
+    pub(crate) program: &'p Program,
+    /// Those that speak of workloads as sources, and as destinations.
+    near: [Near<'p>; 2],
+    /// Those that may mean a workload of which they do not speak, by their namespace.
+    loose: [HashMap<Option<&'p str>, Vec<usize>>; 2],
+}
+
+impl<'p> Governing<'p> {
+    /// The index of `program`.
+    pub(crate) fn new(program: &'p Program, trust_domain: &str) -> Self {
+        let loose = |end: End| {
+            let mut loose: HashMap<Option<&'p str>, Vec<usize>> = HashMap::new();
+            for (position, rule) in program.rules().iter().enumerate() {
+                if View::of(rule.peers(end), Known::Somebody) != View::Certain(Truth::No) {
+                    loose.entry(rule.namespace.as_deref()).or_default().push(position);
+                }
+            }
+            loose
+        };
+        Self {
+            program,
+            near: End::BOTH.map(|end| Near::new(program, end, trust_domain)),
+            loose: End::BOTH.map(loose),
+        }
+    }
+
+    /// The positions of the rules that can govern `identity` at `end`, ascending.
+    fn of(&self, identity: &WorkloadIdentity, end: End) -> Vec<usize> {
+        let mut positions = Vec::new();
+        let by_end = End::BOTH.into_iter().zip(self.near.iter().zip(&self.loose));
+        for (_, (near, loose)) in by_end.filter(|(other, _)| *other == end) {
+            positions.extend(near.of(identity));
+            for namespace in [Some(identity.namespace.as_str()), None] {
+                positions.extend(loose.get(&namespace).into_iter().flatten());
+            }
+        }
+        positions.sort_unstable();
+        positions.dedup();
+        // A rule governs only ends it is for (S37), and if it has a namespace, only those in it (S4, S38).
+        positions.retain(|position| {
+            let rule = self.program.rules().get(*position);
+            rule.is_some_and(|rule| rule.at.contains(end) && rule.speaks_of(&identity.namespace))
+        });
+        positions
+    }
 }
 
 /// What makes two [`Local`]s the same: who they are, at which end, and what every rule says of them.
@@ -50,15 +103,16 @@ impl<'a> Local<'a> {
     /// # Errors
     /// When a rule treats two addresses of one family differently.
     pub(crate) fn new(
-        program: &'a Program,
+        governing: &Governing<'_>,
         trust_domain: &'a str,
         identity: &'a WorkloadIdentity,
         end: End,
         addresses: &[IpAddr],
     ) -> Result<Self, Disagreement> {
-        // A rule governs only ends it is for (S37), and if it has a namespace, only those in it (S4, S38).
-        let governs = |rule: &&Rule| rule.at.contains(end) && rule.speaks_of(&identity.namespace);
-        let rules: Vec<&Rule> = program.rules().iter().filter(governs).collect();
+        let positions = governing.of(identity, end);
+        let program = governing.program;
+        let rules: Vec<&Rule> =
+            positions.iter().filter_map(|position| program.rules().get(*position)).collect();
         let principal = Principal::Derived { trust_domain };
         let said_of = |location: Location| -> Vec<Truth> {
             let endpoint = Endpoint { identity: Identity::Workload(identity), location, principal };
@@ -86,7 +140,7 @@ impl<'a> Local<'a> {
             identity,
             end,
             trust_domain,
-            rules,
+            rules: positions,
             locations: ByFamily { v4: v4.0, v6: v6.0 },
             truths: ByFamily { v4: v4.1, v6: v6.1 },
         })
@@ -99,18 +153,16 @@ impl<'a> Local<'a> {
 
     /// The part of `program` that can concern it.
     pub(crate) fn program(&self, program: &Program) -> Program {
-        let mut concerned = self
+        let concerned = self
             .rules
             .iter()
             .zip(self.truths.v4.iter().zip(&self.truths.v6))
             .filter(|(_, (v4, v6))| **v4 != Truth::No || **v6 != Truth::No)
-            .map(|(rule, _)| *rule)
-            .peekable();
-        program.filtered(
-            // Both are in the order of the program.
-            |rule| concerned.next_if(|next| std::ptr::eq(*next, rule)).is_some(),
-            |isolation| isolation.covers(self.end) && isolation.workloads.selects(self.identity) != Truth::No,
-        )
+            .filter_map(|(position, _)| program.rules().get(*position));
+        let isolated = program.isolations().iter().filter(|isolation| {
+            isolation.covers(self.end) && isolation.workloads.selects(self.identity) != Truth::No
+        });
+        Program::new(concerned.cloned().collect(), isolated.cloned().collect())
     }
 
     /// Whether every rule says the same of it in both families.

@@ -11,10 +11,11 @@ use bookend_engine::{
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::block::{Class, Classes};
+use crate::group::Groups;
 use crate::local::Local;
 use crate::name::RuleNumbers;
 use crate::port::{bounds, cover};
-use crate::remote::{Remote, groups};
+use crate::remote::Remotes;
 use crate::service::{self, Peers, Served};
 use crate::view::{Known, View};
 use crate::{PlanError, PolicyContents};
@@ -56,7 +57,7 @@ pub(crate) struct Lowering<'a> {
 pub(crate) fn lower(
     program: &Program,
     local: &Local<'_>,
-    (remotes, served): (&[Remote<'_>], &Served<'_>),
+    (remotes, served): (&Remotes<'_>, &Served<'_>),
     rules: &mut RuleNumbers,
 ) -> Result<PolicyContents, PlanError> {
     let mut lowering = Lowering::new(local, local.program(program));
@@ -81,9 +82,8 @@ pub(crate) fn lower(
     for class in &all_classes {
         write(OUTSIDE, class, &lowering.rows(None, class, &[], rules)?);
     }
-    let groups: Vec<_> = groups(remotes, &lowering.program, remote_end(local.end), local).collect();
-    for group in &groups {
-        let Some(representative) = group.members.first() else { continue };
+    let groups = Groups::new(remotes, &lowering.program, remote_end(local.end), local);
+    for group in &groups.spoken {
         let mut members: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
         for remote in &group.members {
             let occupied: BTreeSet<u32> = if remote.retained {
@@ -97,9 +97,21 @@ pub(crate) fn lower(
         }
         for (class, members) in &members {
             let Some(class) = classes.get(*class) else { continue };
-            let rows = lowering.rows(Some(representative.identity), class, &group.rules, rules)?;
+            let rows = lowering.rows(Some(group.identity), class, &group.rules, rules)?;
             for number in members {
                 write(*number, class, &rows);
+            }
+        }
+    }
+    for rest in &groups.rest {
+        for class in &all_classes {
+            if groups.inside(rest, class, &classes).next().is_none() {
+                continue;
+            }
+            let rows = lowering.rows(Some(rest.identity), class, &[], rules)?;
+            if !rows.is_empty() {
+                let members: BTreeSet<u64> = groups.inside(rest, class, &classes).collect();
+                members.iter().for_each(|number| write(*number, class, &rows));
             }
         }
     }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 type Label<'p> = Option<(&'p str, &'p str)>;
 
 /// What a workload must have for a rule to speak of it: a namespace, a label, both, or nothing.
-type Mark<'p> = (Option<&'p str>, Label<'p>);
+pub(crate) type Mark<'p> = (Option<&'p str>, Label<'p>);
 
 /// The positions of rules, by what a workload must have for them to speak of it: first its namespace, then a label.
 pub(crate) struct Near<'p> {
@@ -68,7 +68,7 @@ impl<'p> Near<'p> {
 }
 
 /// What every selected workload has.
-fn mark(selector: &Selector) -> Mark<'_> {
+pub(crate) fn mark(selector: &Selector) -> Mark<'_> {
     let namespace = match &selector.namespaces {
         NamespaceMatch::Named(name) => Some(name.as_str()),
         NamespaceMatch::Labelled(_) => None,
@@ -77,14 +77,14 @@ fn mark(selector: &Selector) -> Mark<'_> {
 }
 
 /// Which workloads can have an id that a pattern means.
-enum Meant<'p> {
+pub(crate) enum Meant<'p> {
     Nobody,
     In(&'p str),
     Anybody,
 }
 
 /// Where workloads are whose ids the pattern may mean; all their ids begin with `ids`.
-fn namespace_of<'p>(pattern: &'p PrincipalPattern, ids: &str) -> Meant<'p> {
+pub(crate) fn namespace_of<'p>(pattern: &'p PrincipalPattern, ids: &str) -> Meant<'p> {
     let text = pattern.as_str();
     let (literal, starred) = text.strip_suffix('*').map_or((text, false), |literal| (literal, true));
     match literal.strip_prefix(ids) {

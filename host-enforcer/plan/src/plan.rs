@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use crate::block::Point;
-use crate::local::{Local, LocalKey};
+use crate::local::{Governing, Local, LocalKey};
 use crate::lower::lower;
 use crate::name::{KnownIdentity, RuleNumbers};
-use crate::remote::Remote;
+use crate::remote::{Remote, Remotes};
 use crate::service::{Served, faces};
 use crate::{InterfacePlan, PlanError, PolicyContents, number};
 
@@ -70,13 +70,14 @@ impl Plan {
             }
         };
         let served = Served { faces, identities };
+        let governing = Governing::new(program, inventory.trust_domain());
         let mut rules = RuleNumbers::default();
         let mut lowered: BTreeMap<LocalKey<'_>, u64> = BTreeMap::new();
         for (name, (workload, instance)) in interfaces(inventory)? {
             let addresses = canonical(instance);
             let mut handle_at = |end: End| -> Result<u64, PlanError> {
                 let local =
-                    Local::new(program, inventory.trust_domain(), &workload.identity, end, &addresses)
+                    Local::new(&governing, inventory.trust_domain(), &workload.identity, end, &addresses)
                         .map_err(|disagreement| disagreement.into_error(title(workload), name))?;
                 if let Some(handle) = lowered.get(&local.key()) {
                     return Ok(*handle);
@@ -201,7 +202,7 @@ fn remotes<'a>(
     known: &'a BTreeMap<u64, KnownIdentity>,
     retained: &[WorkloadIdentity],
     places: &BTreeMap<IpAddr, Numbered<'_>>,
-) -> Vec<Remote<'a>> {
+) -> Remotes<'a> {
     let mut remotes: BTreeMap<u64, Remote<'a>> = BTreeMap::new();
     for (number, known) in known {
         let remote =
@@ -218,5 +219,5 @@ fn remotes<'a>(
             remote.addresses.push(Point::from_be_bytes(from_ip(*address)));
         }
     }
-    remotes.into_values().collect()
+    Remotes::new(remotes.into_values().collect())
 }

@@ -17,10 +17,10 @@ use std::net::IpAddr;
 use crate::PlanError;
 use crate::block::{Class, Classes, Point};
 use crate::family::Family;
+use crate::group::Groups;
 use crate::lower::{Answer, Lowering, protocol_number, stranger};
 use crate::name::RuleNumbers;
 use crate::number::Number;
-use crate::remote::{Group, Remote};
 
 /// The addresses of one family at which the same Services are dialled: one, unless several share an address.
 pub(crate) struct Face<'a> {
@@ -100,7 +100,7 @@ type Question = (u32, Family, Protocol, u16, Vec<Behind>);
 
 /// Where those are who may be behind Services: their groups, by the number of their identity, and who has which address.
 pub(crate) struct Peers<'l, 'r, 'a> {
-    pub(crate) groups: &'l [Group<'r, 'a>],
+    pub(crate) groups: &'l Groups<'r, 'a>,
     pub(crate) identities: &'l HashMap<Point, u64>,
     pub(crate) classes: &'l Classes,
 }
@@ -115,10 +115,6 @@ pub(crate) fn rows(
     faces: &[Face<'_>],
     rules: &mut RuleNumbers,
 ) -> Result<Vec<(VerdictKey, VerdictValue)>, PlanError> {
-    let members = |(position, group): (usize, &Group<'_, '_>)| {
-        group.members.iter().map(move |remote: &&Remote<'_>| (remote.number, position)).collect::<Vec<_>>()
-    };
-    let groups: HashMap<u64, usize> = peers.groups.iter().enumerate().flat_map(members).collect();
     let mut strangers: HashMap<(u32, Family, Protocol, u16), Answer> = HashMap::new();
     let mut known: HashMap<Question, Answer> = HashMap::new();
     let mut rows = Vec::new();
@@ -129,7 +125,7 @@ pub(crate) fn rows(
             let Some(class) = peers.classes.get(class) else { continue };
             for port in &face.ports {
                 let ServicePort { protocol, port: dialled, .. } = **port;
-                let behind = behind(port, face.family, peers, &groups);
+                let behind = behind(port, face.family, peers);
                 if behind.is_empty() {
                     // The address is asked about as such (S74).
                     continue;
@@ -173,17 +169,12 @@ fn point(address: IpAddr) -> Point {
     Point::from_be_bytes(from_ip(address))
 }
 
-fn behind(
-    port: &ServicePort,
-    family: Family,
-    peers: &Peers<'_, '_, '_>,
-    groups: &HashMap<u64, usize>,
-) -> Vec<Behind> {
+fn behind(port: &ServicePort, family: Family, peers: &Peers<'_, '_, '_>) -> Vec<Behind> {
     let mut behind: Vec<Behind> = port
         .backends(family == Family::V6)
         .map(|backend| {
             let at = point(backend.address);
-            let group = peers.identities.get(&at).and_then(|number| groups.get(number)).copied();
+            let group = peers.identities.get(&at).and_then(|number| peers.groups.position(*number));
             (group, peers.classes.of(at), backend.port)
         })
         .collect();
@@ -227,10 +218,11 @@ fn through(
         let block = peers.classes.get(*block);
         speaking.extend(block.iter().flat_map(|class| &class.rules));
         let location = block.map_or(Location::Elsewhere, |class| class.location);
-        let group = group.and_then(|position| peers.groups.get(position));
-        speaking.extend(group.iter().flat_map(|group| &group.rules));
-        let endpoint = match group.and_then(|group| group.members.first()) {
-            Some(remote) => lowering.local.known(remote.identity, location),
+        let endpoint = match group.and_then(|position| peers.groups.at(position)) {
+            Some((identity, rules)) => {
+                speaking.extend(rules);
+                lowering.local.known(identity, location)
+            }
             None => stranger(location),
         };
         backends.push((endpoint, *port));
