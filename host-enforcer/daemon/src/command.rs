@@ -101,6 +101,17 @@ pub struct RunOptions {
     /// A file that says which workloads exist; may be given more than once.
     #[arg(long, required = true, value_name = "FILE")]
     pub inventory: Vec<PathBuf>,
+    /// Which `Host` of the inventory this machine is, by `namespace/name` or `name` [default: the one of its host name].
+    ///
+    /// The interfaces of that host are policed here; all other hosts are only peers.
+    #[arg(long, value_name = "HOST")]
+    pub host: Option<String>,
+    /// Tell what would be dropped, and drop nothing.
+    ///
+    /// Everything else is as ever: connections are remembered, packets and verdicts counted, events told (`"observed": true`).
+    /// Started again without this, the enforcer enforces at once, and what is open is judged again.
+    #[arg(long)]
+    pub dry_run: bool,
     /// The BPF object [default: bookend_ebpf.o beside this program, or in $BOOKEND_DIST].
     #[arg(long, value_name = "FILE")]
     pub object: Option<PathBuf>,

@@ -2,7 +2,9 @@
 //!
 //! Knows nothing of BPF, files or sockets: the host is a [`Host`], interfaces are looked up by a function.
 
-use crate::host::Host;
+mod own;
+
+use crate::host::{Host, Manner};
 use bookend_abi::plain::PlainTables;
 use bookend_abi::table::{ABI_VERSION, Config, Interface, OwnedKey, quota};
 use bookend_plan::{InterfacePlan, Plan, PlanError, PolicyContents, Role, Step, role_flags, role_of};
@@ -15,6 +17,10 @@ pub struct Enforcement<H> {
     /// The interfaces that have the programs attached, by name. Those not in the plan are denied everything.
     policed: BTreeMap<String, u32>,
     config: Config,
+    /// Nothing is dropped (S79).
+    dry: bool,
+    /// Some interface may have it the other way round.
+    mixed: bool,
 }
 
 /// Something worth telling about an interface.
@@ -64,13 +70,25 @@ pub enum ApplyError<E> {
 
 impl<H: Host> Enforcement<H> {
     /// Takes over a host as an earlier enforcer left it, however it ended: programs are renewed, what belongs to
-    /// interfaces that are gone is removed, and so is what was written half. `sample` is that of [`Config`].
+    /// interfaces that are gone is removed, and so is what was written half. `sample` is that of [`Config`]. If this or the
+    /// last enforcer is in a dry run, nothing is dropped until [`observe`](Self::observe) says so.
     ///
     /// # Errors
     /// If the host cannot be read or written.
-    pub fn adopt(host: H, sample: u32, name_of: impl Fn(u32) -> Option<String>) -> Result<Self, H::Error> {
-        let mut adopted =
-            Self { host, plan: Plan::default(), policed: BTreeMap::new(), config: Config::default() };
+    pub fn adopt(
+        host: H,
+        sample: u32,
+        dry: bool,
+        name_of: impl Fn(u32) -> Option<String>,
+    ) -> Result<Self, H::Error> {
+        let mut adopted = Self {
+            host,
+            plan: Plan::default(),
+            policed: BTreeMap::new(),
+            config: Config::default(),
+            dry,
+            mixed: true,
+        };
         adopted.take_over(name_of)?;
         // An interface's epoch may be ahead if the last enforcer ended within a change.
         adopted.config = Config { abi_version: ABI_VERSION, sample, ..adopted.config };
@@ -114,6 +132,7 @@ impl<H: Host> Enforcement<H> {
     /// See [`ApplyError`].
     pub fn apply(&mut self, plan: Plan) -> Result<usize, ApplyError<H::Error>> {
         plan.check_capacity(&self.plan).map_err(ApplyError::Refused)?;
+        self.release_own(&plan).map_err(ApplyError::Host)?;
         let change = plan.change_from(&self.plan);
         for step in &change.steps {
             self.take(step, &plan).map_err(ApplyError::Host)?;
@@ -145,16 +164,15 @@ impl<H: Host> Enforcement<H> {
             .collect();
         let mut renamed = BTreeMap::new();
         for (interface, ifindex) in moved {
+            let stays = name_of(ifindex).filter(|_| !self.stays_open(self.role(&interface)));
+            if stays.is_none() {
+                self.host.release(ifindex)?;
+            }
             self.host.remove_interface(ifindex)?;
             for key in self.owned_by(&interface, ifindex) {
                 self.host.disown(key)?;
             }
-            match name_of(ifindex) {
-                Some(name) => {
-                    renamed.insert(name, ifindex);
-                }
-                None => self.host.release(ifindex)?,
-            }
+            renamed.extend(stays.map(|name| (name, ifindex)));
             self.policed.remove(&interface);
             notices.push(Notice::Gone { interface, ifindex });
         }
@@ -163,15 +181,23 @@ impl<H: Host> Enforcement<H> {
         self.policed.extend(renamed);
         for interface in missing {
             let Some(ifindex) = index_of(&interface.name) else { continue };
-            // From here on everything is denied there; then addresses, then the policies, in one write.
-            if let Err(error) = self.host.attach(&interface.name, ifindex) {
+            let manner = Manner { own: interface.role.is_own(), open: self.stays_open(interface.role) };
+            // Where it may not be closed, its policy is there first. Elsewhere everything is denied once the programs are
+            // attached; then come addresses, then the policies, in one write.
+            if manner.open {
+                self.write_whole(&interface, ifindex)?;
+            }
+            if let Err(error) = self.host.attach(&interface.name, ifindex, manner) {
+                if manner.open {
+                    let owned = interface.addresses.iter().map(|a| OwnedKey { ifindex, address: *a });
+                    self.forget(ifindex, owned.collect())?;
+                }
                 notices.push(Notice::Failed { interface: interface.name, reason: error.to_string() });
                 continue;
             }
-            for address in &interface.addresses {
-                self.host.own(OwnedKey { ifindex, address: *address })?;
+            if !manner.open {
+                self.write_whole(&interface, ifindex)?;
             }
-            self.write_interface(ifindex, interface.egress, interface.ingress, interface.role)?;
             self.policed.insert(interface.name.clone(), ifindex);
             notices.push(Notice::Policed { interface: interface.name, ifindex });
         }
@@ -216,6 +242,18 @@ impl<H: Host> Enforcement<H> {
         }
     }
 
+    /// Everything that the tables hold of an interface: its addresses, then its policies, in one write.
+    fn write_whole(&mut self, interface: &InterfacePlan, ifindex: u32) -> Result<(), H::Error> {
+        for address in &interface.addresses {
+            self.host.own(OwnedKey { ifindex, address: *address })?;
+        }
+        self.write_interface(ifindex, interface.egress, interface.ingress, interface.role)?;
+        if interface.role.is_own() {
+            self.host.recall(ifindex, &interface.addresses, self.config.epoch)?;
+        }
+        Ok(())
+    }
+
     fn write_interface(
         &mut self,
         ifindex: u32,
@@ -226,10 +264,8 @@ impl<H: Host> Enforcement<H> {
         self.config.epoch = self.config.epoch.wrapping_add(1);
         let epoch = self.config.epoch;
         let quota = quota(u32::try_from(self.plan.interfaces.len()).unwrap_or(u32::MAX));
-        self.host.write_interface(
-            ifindex,
-            Interface { egress, ingress, epoch, flags: role_flags(role), ifindex, quota },
-        )
+        let flags = role_flags(role) | if self.dry { Interface::OBSERVE } else { 0 };
+        self.host.write_interface(ifindex, Interface { egress, ingress, epoch, flags, ifindex, quota })
     }
 
     /// Has every live connection judged again, now that the tables are as they should be: a connection may have been
@@ -257,6 +293,7 @@ impl<H: Host> Enforcement<H> {
         self.config = tables.config;
         let highest = tables.interfaces.values().map(|interface| interface.epoch).max();
         self.config.epoch = self.config.epoch.max(highest.unwrap_or_default());
+        self.dry |= tables.interfaces.values().any(|interface| interface.flags & Interface::OBSERVE != 0);
         self.policed.clear();
         let mut names = BTreeMap::new();
         for ifindex in self.host.attached()? {

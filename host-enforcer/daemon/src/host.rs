@@ -7,6 +7,15 @@ use bookend_abi::table::{Config, Interface, Limit, OwnedKey};
 use bookend_plan::PolicyContents;
 use std::collections::BTreeSet;
 
+/// How the programs are attached to an interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// It is the machine's own: what goes out there, the machine sent.
+    pub own: bool,
+    /// If it cannot be policed, it stays as it was. Otherwise everything is denied there.
+    pub open: bool,
+}
+
 /// A host whose interfaces are policed. Every method is one step that either happened or did not.
 pub trait Host {
     /// Why a step did not happen.
@@ -28,7 +37,14 @@ pub trait Host {
     ///
     /// # Errors
     /// If that fails, for example because the interface has just gone.
-    fn attach(&mut self, name: &str, ifindex: u32) -> Result<(), Self::Error>;
+    fn attach(&mut self, name: &str, ifindex: u32, manner: Manner) -> Result<(), Self::Error>;
+
+    /// Remembers the connections that the machine itself has open from these addresses, at an interface of its own that has an
+    /// entry and no programs yet. They are judged with their next packet, unless that is under `epoch`.
+    ///
+    /// # Errors
+    /// If they cannot be listed or written.
+    fn recall(&mut self, ifindex: u32, addresses: &[Address], epoch: u32) -> Result<(), Self::Error>;
 
     /// Puts the programs of this build in the place of those attached to an interface before, without a gap; false
     /// if they are attached to nothing any more.

@@ -1,5 +1,6 @@
 //! Policy and inventory files, read and turned into a plan, or refused as a whole.
 
+use crate::here::Here;
 use bookend_lang::{Compiler, Diagnostic, MAX_SOURCE_BYTES, Source};
 use bookend_plan::Plan;
 use serde::Serialize;
@@ -51,6 +52,13 @@ impl Complaint {
     pub fn plain(message: impl Into<String>) -> Self {
         let message = message.into();
         let text = format!("error: {message}");
+        Self { file: None, line: None, column: None, code: None, message, text }
+    }
+
+    /// Something that is probably not meant and concerns no one place.
+    pub fn warning(message: impl Into<String>) -> Self {
+        let message = message.into();
+        let text = format!("warning: {message}");
         Self { file: None, line: None, column: None, code: None, message, text }
     }
 
@@ -106,17 +114,22 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The plan that `sources` ask for on the host whose interfaces they name, to replace `current`. `compiler` remembers what
-/// it read before, so that a change costs what changed.
+/// The plan that `sources` ask for on the machine whose interfaces they name, which is `here`, to replace `current`. `compiler`
+/// remembers what it read before, so that a change costs what changed.
 ///
 /// # Errors
 /// Everything that is wrong, tables that are too small included; nothing of it may be applied.
-pub fn plan(compiler: &mut Compiler, sources: &[Source], current: &Plan) -> Result<Planned, Vec<Complaint>> {
+pub fn plan(
+    compiler: &mut Compiler,
+    sources: &[Source],
+    current: &Plan,
+    here: &Here,
+) -> Result<Planned, Vec<Complaint>> {
     let complaints = |diagnostics: &[Diagnostic]| -> Vec<Complaint> {
         diagnostics.iter().map(|diagnostic| Complaint::of_diagnostic(diagnostic, sources)).collect()
     };
     let compiled = compiler.compile(sources).map_err(|refused| complaints(&refused.diagnostics))?;
-    if compiled.program.rules().is_empty() && compiled.program.isolations().is_empty() {
+    if compiled.says_nothing() {
         // An emptied file is far more often an accident than a wish to open everything.
         return Err(vec![Complaint::plain(
             "no policy in the files says anything, so everything would be open; write a Policy, or stop enforcing with \
@@ -130,10 +143,13 @@ pub fn plan(compiler: &mut Compiler, sources: &[Source], current: &Plan) -> Resu
         .filter(|known| !known.workloads.is_empty())
         .map(|known| known.identity.clone())
         .collect();
-    let plan = Plan::build(&compiled.program, &compiled.inventory, &retained)
+    let (host, unmeant) = here.find(&compiled.inventory).map_err(|complaint| vec![complaint])?;
+    let inventory = compiled.inventory.seen_from(host);
+    let plan = Plan::build(&compiled.program, &inventory, &retained)
         .and_then(|plan| plan.check_capacity(current).map(|()| plan))
         .map_err(|error| vec![Complaint::plain(error.to_string())])?;
-    Ok(Planned { plan, warnings: complaints(&compiled.warnings) })
+    let warnings = complaints(&compiled.warnings).into_iter().chain(unmeant).collect();
+    Ok(Planned { plan, warnings })
 }
 
 #[cfg(test)]
@@ -158,7 +174,8 @@ mod tests {
             Source::new("policy.yaml", policy.as_bytes()),
             Source::new("inventory.yaml", inventory.as_bytes()),
         ];
-        let complaints = plan(&mut Compiler::default(), &sources, &Plan::default()).unwrap_err();
+        let complaints = plan(&mut Compiler::default(), &sources, &Plan::default(), &Here::default());
+        let complaints = complaints.unwrap_err();
         assert!(complaints[0].text.contains("kernel table `interfaces`, which holds"), "{complaints:?}");
     }
 }

@@ -21,8 +21,9 @@ pub use reading::{Blocks, Rows, SlotStates};
 pub use tracing::Tracer;
 pub use trial::{Trial, TrialResult};
 
-use crate::host::Host;
+use crate::host::{Host, Manner};
 use crate::interfaces::is_ethernet;
+use crate::sockets;
 use aya::maps::{MapData, RingBuf};
 use aya::{Ebpf, EbpfLoader};
 use bookend_abi::plain::PlainTables;
@@ -231,6 +232,14 @@ impl AsRawFd for EventRing {
     }
 }
 
+impl Kernel {
+    fn attach_both(&mut self, name: &str, ifindex: u32, own: bool) -> Result<(), KernelError> {
+        DIRECTIONS
+            .into_iter()
+            .try_for_each(|direction| links::attach(&mut self.ebpf, &self.pins, name, ifindex, direction, own))
+    }
+}
+
 impl Host for Kernel {
     type Error = KernelError;
 
@@ -242,17 +251,31 @@ impl Host for Kernel {
         Ok(links::pinned(&self.pins)?.into_iter().map(|(ifindex, _)| ifindex).collect())
     }
 
-    fn attach(&mut self, name: &str, ifindex: u32) -> Result<(), KernelError> {
-        for direction in DIRECTIONS {
-            links::attach(&mut self.ebpf, &self.pins, name, ifindex, direction)?;
+    fn attach(&mut self, name: &str, ifindex: u32, manner: Manner) -> Result<(), KernelError> {
+        let understood = match is_ethernet(name) {
+            Ok(true) => Ok(()),
+            Ok(false) if manner.open => Err(KernelError::NotEthernetLeft { interface: name.to_owned() }),
+            Ok(false) => Err(KernelError::NotEthernet { interface: name.to_owned() }),
+            Err(error) => Err(KernelError::Attach { interface: name.to_owned(), source: error.into() }),
+        };
+        if manner.open {
+            understood?;
+            let attached = self.attach_both(name, ifindex, manner.own);
+            if attached.is_err() {
+                self.release(ifindex)?;
+            }
+            return attached;
         }
         // Attached all the same: without an entry in the tables everything is denied there. With one, bytes that a
         // workload chooses would be taken for its headers.
-        match is_ethernet(name) {
-            Ok(false) => Err(KernelError::NotEthernet { interface: name.to_owned() }),
-            Ok(true) => Ok(()),
-            Err(error) => Err(KernelError::Attach { interface: name.to_owned(), source: error.into() }),
-        }
+        self.attach_both(name, ifindex, manner.own)?;
+        understood
+    }
+
+    fn recall(&mut self, ifindex: u32, addresses: &[Address], epoch: u32) -> Result<(), KernelError> {
+        let open = sockets::open().map_err(|source| KernelError::Sockets { source })?;
+        let own = open.into_iter().filter(|connection| addresses.contains(&connection.local));
+        self.maps.remember(ifindex, own, epoch)
     }
 
     fn renew(&mut self, ifindex: u32) -> Result<bool, KernelError> {

@@ -6,6 +6,7 @@ use crate::enforcer::Enforcer;
 use crate::failure::{Failure, cannot};
 use crate::guard::{Guard, Upkeep};
 use crate::health::Health;
+use crate::here::Here;
 use crate::input::{Input, plan};
 use crate::interfaces::Interfaces;
 use crate::journal::Journal;
@@ -52,8 +53,11 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
 
     let texts = source.read().texts;
     let mut compiler = Compiler::default();
-    let first =
-        texts.as_ref().map_err(Clone::clone).and_then(|texts| plan(&mut compiler, texts, &Plan::default()));
+    let here = Here::new(options.host);
+    let first = texts
+        .as_ref()
+        .map_err(Clone::clone)
+        .and_then(|texts| plan(&mut compiler, texts, &Plan::default(), &here));
     let pinned = Pinned::open(pins)?.map(|pinned| pinned.attached()).transpose()?.unwrap_or_default();
     if let (Err(complaints), true) = (&first, pinned.is_empty()) {
         complain(complaints);
@@ -69,7 +73,8 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
     let mut kernel = Kernel::load(&object, pins)?;
     let events = kernel.take_events()?;
     let sample = options.sample;
-    let enforcement = Enforcement::adopt(kernel, sample, |ifindex| interfaces.name(ifindex))?;
+    let dry = options.dry_run;
+    let enforcement = Enforcement::adopt(kernel, sample, dry, |ifindex| interfaces.name(ifindex))?;
     let names_path = Names::path(&options.pins.state_dir, pins);
     let mut enforcer = Enforcer {
         enforcement,
@@ -78,6 +83,7 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
         names: Names::load(&names_path),
         names_path,
         compiler,
+        here,
         last: texts.ok(),
         unread: false,
         failed: Vec::new(),
@@ -95,6 +101,8 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
         Ok(planned) => enforcer.put_in_force(planned),
         Err(complaints) => enforcer.refuse(&complaints),
     }
+    // Not before: what was in force until now would be enforced in the place of what the files say.
+    enforcer.observe(dry);
     enforcer.tell_ready()?;
     enforcer.service.started();
 

@@ -43,7 +43,7 @@ mod size;
 mod tables;
 mod view;
 
-pub use bookend_engine::Role;
+pub use bookend_engine::{Inventory, Role};
 pub use change::{Change, Step};
 pub use configured::ConfiguredError;
 pub use error::PlanError;

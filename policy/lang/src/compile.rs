@@ -13,7 +13,7 @@ use crate::{
     Diagnostic, Source, Span,
     document::{Probe, Service, TestSuite},
 };
-use bookend_engine::{Block, Configuration, Inventory, Program, Settings};
+use bookend_engine::{Block, Configuration, FAILSAFE, Inventory, Program, Settings};
 
 pub use compiler::Compiler;
 
@@ -45,6 +45,11 @@ pub struct Compiled {
 }
 
 impl Compiled {
+    /// Whether no policy says anything. What hosts must never lose is no policy.
+    pub fn says_nothing(&self) -> bool {
+        self.program.rules().iter().all(|rule| rule.id == FAILSAFE) && self.program.isolations().is_empty()
+    }
+
     /// The configuration that every filter gets.
     pub fn configuration(&self) -> Configuration {
         let mut configuration = Configuration {

@@ -1,3 +1,5 @@
+mod own;
+
 use super::*;
 use bookend_abi::Address;
 use bookend_abi::table::{Limit, PolicyHead, TCP, VerdictKey, VerdictValue};
@@ -52,10 +54,15 @@ impl Host for PlainHost {
         Ok(self.0.borrow().links.keys().copied().collect())
     }
 
-    fn attach(&mut self, name: &str, ifindex: u32) -> Result<(), Told> {
-        self.step(format!("attach {name}"), |state| {
+    fn attach(&mut self, name: &str, ifindex: u32, manner: Manner) -> Result<(), Told> {
+        let own = if manner.own { "own " } else { "" };
+        self.step(format!("attach {own}{name}"), |state| {
             state.links.insert(ifindex, true);
         })
+    }
+
+    fn recall(&mut self, ifindex: u32, addresses: &[Address], _: u32) -> Result<(), Told> {
+        self.step(format!("recall {ifindex} {}", addresses.len()), |_| {})
     }
 
     fn renew(&mut self, ifindex: u32) -> Result<bool, Told> {
@@ -182,7 +189,7 @@ fn index_of(name: &str) -> Option<u32> {
 }
 
 fn adopt(host: &PlainHost) -> Enforcement<PlainHost> {
-    Enforcement::adopt(host.clone(), 0, name_of).unwrap()
+    Enforcement::adopt(host.clone(), 0, false, name_of).unwrap()
 }
 
 /// `veth0` policed under policy 100.

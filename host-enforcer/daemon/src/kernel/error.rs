@@ -76,6 +76,21 @@ pub enum KernelError {
         /// The interface.
         interface: String,
     },
+    /// An interface of the machine itself has packets that the programs do not understand.
+    #[error(
+        "cannot police the interface `{interface}`: its packets have no Ethernet header, as those of tunnels and WireGuard, so \
+         it is left as it is; name the Ethernet interface that carries the tunnel, and take this one out of the `Host`"
+    )]
+    NotEthernetLeft {
+        /// The interface.
+        interface: String,
+    },
+    /// The connections that the machine has open cannot be listed.
+    #[error("cannot list the open connections of this machine: {source}; is `/proc` mounted?")]
+    Sockets {
+        /// Why.
+        source: std::io::Error,
+    },
     /// A table cannot be read or written.
     #[error("cannot use the table `{table}`: {}", causes(source))]
     Table {

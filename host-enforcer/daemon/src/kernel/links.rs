@@ -26,11 +26,11 @@ impl Direction {
         }
     }
 
-    /// On the host side, what the workload sends comes in.
-    fn hook(self) -> TcAttachType {
-        match self {
-            Self::FromWorkload => TcAttachType::Ingress,
-            Self::ToWorkload => TcAttachType::Egress,
+    /// On the host side, what the workload sends comes in. At an interface of the machine's `own`, what it sends goes out.
+    fn hook(self, own: bool) -> TcAttachType {
+        match (self, own) {
+            (Self::FromWorkload, false) | (Self::ToWorkload, true) => TcAttachType::Ingress,
+            (Self::ToWorkload, false) | (Self::FromWorkload, true) => TcAttachType::Egress,
         }
     }
 
@@ -89,6 +89,7 @@ pub(super) fn attach(
     interface: &str,
     ifindex: u32,
     direction: Direction,
+    own: bool,
 ) -> Result<(), KernelError> {
     let failed = |source: Box<dyn std::error::Error + Send + Sync>| KernelError::Attach {
         interface: interface.to_owned(),
@@ -100,7 +101,8 @@ pub(super) fn attach(
     unpin(pins, ifindex, direction)?;
     let program = program(ebpf, direction)?;
     let order = TcAttachOptions::TcxOrder(LinkOrder::first());
-    let id = program.attach_with_options(interface, direction.hook(), order).map_err(|e| failed(e.into()))?;
+    let id =
+        program.attach_with_options(interface, direction.hook(own), order).map_err(|e| failed(e.into()))?;
     let link = program.take_link(id).map_err(|e| failed(e.into()))?;
     let link: FdLink = link.try_into().map_err(|e: aya::programs::links::LinkError| failed(e.into()))?;
     link.pin(path(pins, ifindex, direction)).map_err(|e| failed(e.into()))?;

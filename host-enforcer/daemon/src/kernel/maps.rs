@@ -1,6 +1,8 @@
 //! The tables as aya's maps.
 
 use super::KernelError;
+use crate::clock;
+use crate::sockets::Connection;
 use aya::Ebpf;
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuHashMap};
@@ -255,6 +257,33 @@ impl Maps {
             gone(self.blocks.remove(&trie_key(key))).map_err(table("blocks"))?;
         }
         Ok(())
+    }
+
+    /// Remembers connections at an interface that has an entry and no programs yet, as not judged under `epoch`. Beyond its
+    /// quota none are.
+    pub(super) fn remember(
+        &mut self,
+        ifindex: u32,
+        connections: impl Iterator<Item = Connection>,
+        epoch: u32,
+    ) -> Result<(), KernelError> {
+        let slot = self.slots.get(&ifindex, 0).map_err(table("slots"))?;
+        let quota = self.interfaces.get(&slot, 0).map_err(table("interfaces"))?.0.quota;
+        let mut state = self.slot_states.get(&slot, 0).map_err(table("slot_states"))?.0;
+        let now = clock::monotonic();
+        for connection in connections.take(usize::try_from(quota).unwrap_or(usize::MAX)) {
+            let key = connection.key(ifindex);
+            if self.flows.get(&Wire(key), 0).is_ok() {
+                continue;
+            }
+            let position = state.cursor & quota.wrapping_sub(1);
+            let stale = epoch.wrapping_sub(1);
+            let value = FlowValue { slot, position, interface_epoch: stale, epoch: stale, ..connection.value(now) };
+            self.ring.insert(Wire(RingKey { slot, position }), Wire(key), 0).map_err(table("ring"))?;
+            self.flows.insert(Wire(key), Wire(value), 0).map_err(table("flows"))?;
+            state.cursor = state.cursor.wrapping_add(1);
+        }
+        self.slot_states.set(slot, Wire(state), 0).map_err(table("slot_states"))
     }
 
     /// Forgets all connections.
