@@ -7,6 +7,7 @@ mod place;
 mod point;
 mod proxy;
 mod residual;
+mod service;
 mod told;
 mod words;
 
@@ -29,6 +30,7 @@ use point::Watch;
 pub(crate) use point::{Answer, Judged, Layer, Point, Rehearsed, default_tier};
 pub(crate) use proxy::certificate;
 pub(crate) use residual::Residual;
+pub(crate) use service::{Served, behind};
 pub(crate) use told::Told;
 
 /// One connection and every verdict about it.
@@ -66,6 +68,9 @@ pub(crate) struct Passage {
     pub(crate) audit: Option<Audit>,
     /// In the order in which a packet meets them.
     pub(crate) points: Vec<Point>,
+    /// The Service that was dialled, where somebody is behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) service: Option<Served>,
     /// What the kernel lets pass and the filter may not.
     pub(crate) residual: Vec<Residual>,
     /// Ends of which the inventory has no address. The kernel is asked as if each were at one that no rule names.
@@ -143,17 +148,20 @@ impl Passage {
             kernel.judge(End::Destination, pair, documents, explained)?,
             proxy::judge(pair, traffic, documents, explained),
         ];
-        let (point, decisive) = point::deciding(&points).ok_or_else(|| {
+        let service = service::served(pair, traffic, documents, kernel, explained)?;
+        let own = point::deciding(&points).map(|(point, decisive)| {
+            let (layer, end) = (point.layer, point.end);
+            let decided_by = Decider { layer, end, id: decisive.id.clone(), at: decisive.at.clone() };
+            let audit = audit::joined(&points, decisive.verdict, &decided_by);
+            (decisive.verdict, decided_by, audit)
+        });
+        let (verdict, decided_by, audit) = with_backends(own, service.as_ref()).ok_or_else(|| {
             anyhow!(
                 "neither `{}` nor `{}` is a workload of the inventory, so nobody judges this connection",
                 from.name,
                 to.name
             )
         })?;
-        let decided_by =
-            Decider { layer: point.layer, end: point.end, id: decisive.id.clone(), at: decisive.at.clone() };
-        let verdict = decisive.verdict;
-        let audit = audit::joined(&points, verdict, &decided_by);
         let residual = if explained { residual::residual(&points, pair, documents) } else { Vec::new() };
         let without_address = [from, to]
             .into_iter()
@@ -178,9 +186,19 @@ impl Passage {
             decided_by,
             audit,
             points,
+            service,
             residual,
             without_address,
         })
+    }
+
+    /// The verdict of the kernel at the source, if it is on the way.
+    fn at_the_source(&self) -> Option<&'static str> {
+        let source = self.points.iter().find(|p| (p.layer, p.end) == (Layer::Kernel, End::Source.name()))?;
+        match &source.answer {
+            Answer::Judged(judged) => Some(judged.verdict),
+            Answer::Absent { .. } => None,
+        }
     }
 
     /// What travels: `TCP 9080`, `ICMP type 8 code 0`.
@@ -192,6 +210,31 @@ impl Passage {
     pub(crate) fn allows(&self) -> bool {
         self.verdict == bookend_engine::Verdict::Allow.name()
     }
+}
+
+/// A verdict, who decided, and the audit beside it.
+type Decided = (&'static str, Decider, Option<Audit>);
+
+/// What is decided altogether: by whom the source is held back; else by the first who holds the connection back from somebody behind
+/// the Service; else by the last who has a rule.
+fn with_backends(own: Option<Decided>, service: Option<&Served>) -> Option<Decided> {
+    let denies = |decided: &Decided| decided.0 == bookend_engine::Verdict::Deny.name();
+    let ruled = |decided: &Decided| decided.1.id != bookend_engine::Cause::Default.id();
+    let own_audit = own.as_ref().and_then(|(_, _, audit)| audit.clone());
+    if own.as_ref().is_some_and(denies) {
+        return own;
+    }
+    let passages = service.into_iter().flat_map(|service| &service.backends);
+    let backends: Vec<Decided> = passages
+        .filter_map(|backend| backend.passage.as_deref())
+        .map(|passage| (passage.verdict, passage.decided_by.clone(), passage.audit.clone()))
+        .collect();
+    let all = || backends.iter().chain(own.as_ref());
+    let chosen =
+        all().find(|one| denies(one)).or_else(|| all().rfind(|one| ruled(one))).or_else(|| all().next_back());
+    let (verdict, decider, audit) = chosen?.clone();
+    let first = || backends.iter().find_map(|(_, _, audit)| audit.clone());
+    Some((verdict, decider, audit.or(own_audit).or_else(first)))
 }
 
 /// Whether only the packet that opens the connection is asked about.

@@ -62,6 +62,22 @@ impl Ends {
     /// # Errors
     /// When a name means nobody, or is ambiguous; and when the port makes no sense.
     pub(crate) fn resolve<'c>(&self, directory: &Directory<'c>) -> anyhow::Result<Parties<'c>> {
+        self.with(directory, |called| directory.resolve(called))
+    }
+
+    /// Everybody at both ends; who is behind a Service that has an address of its own is dialled there.
+    ///
+    /// # Errors
+    /// When a name means nobody, or is ambiguous; and when the port makes no sense.
+    pub(crate) fn dialled<'c>(&self, directory: &Directory<'c>) -> anyhow::Result<Parties<'c>> {
+        self.with(directory, |called| directory.dialled(None, called))
+    }
+
+    fn with<'c>(
+        &self,
+        directory: &Directory<'c>,
+        destination: impl Fn(&str) -> anyhow::Result<Subject<'c>>,
+    ) -> anyhow::Result<Parties<'c>> {
         let (called, behind) = split_port(&self.to);
         let port = match (behind, self.port.as_deref()) {
             (Some(_), Some(_)) => {
@@ -74,7 +90,7 @@ impl Ends {
         };
         Ok(Parties {
             from: directory.resolve(&self.from)?.proving(self.principal.as_deref())?,
-            to: directory.resolve(called)?,
+            to: destination(called)?,
             port,
             called: called.to_owned(),
         })
@@ -187,6 +203,8 @@ pub(crate) struct Traffic {
     pub(crate) plaintext: bool,
     /// What the destination was called, without its port.
     pub(crate) called: String,
+    /// The port of the Service that was dialled, where the destination is somebody behind it.
+    pub(crate) dialled: Option<u16>,
 }
 
 impl Traffic {
@@ -201,10 +219,22 @@ impl Traffic {
             return Ok(u16::from_be_bytes([kind, code]));
         }
         match &self.port {
-            Some(TestPort::Number(number)) => Ok(*number),
+            Some(TestPort::Number(number)) => self.has_port(*number, to, protocol).map(|()| *number),
+            Some(TestPort::Name(name)) if to.service.is_some() => named_there(name, to, protocol),
             Some(TestPort::Name(name)) => named(name, to, protocol),
             None => bail!("which port of `{}`? Say it", to.name),
         }
+    }
+
+    /// Refuses a port that a Service, which was called by its name, does not have: no name tells an address by itself.
+    fn has_port(&self, number: u16, to: &Party<'_>, protocol: Protocol) -> anyhow::Result<()> {
+        let Some(service) = to.service else { return Ok(()) };
+        if self.called.parse::<std::net::IpAddr>().is_ok() || service.port(protocol, number).is_some() {
+            return Ok(());
+        }
+        let ports = service.ports.iter().map(|port| format!("{} {}", port.protocol.name(), port.port));
+        let ports = ports.collect::<Vec<_>>().join(", ");
+        bail!("the Service `{}` has no {} port {number}; it has {ports}", to.name, protocol.name())
     }
 
     /// The authority of a request to `to` that names no host: what the destination was called, and the port.
@@ -212,6 +242,7 @@ impl Traffic {
         let plain = |text: &str| {
             !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'))
         };
+        let port = self.dialled.unwrap_or(port);
         let called = self.called.as_str();
         match called.parse::<std::net::IpAddr>() {
             Ok(std::net::IpAddr::V6(address)) => return format!("[{address}]:{port}"),
@@ -225,6 +256,22 @@ impl Traffic {
         };
         format!("{host}:{port}")
     }
+}
+
+/// The port of a Service that has this name.
+fn named_there(name: &str, to: &Party<'_>, protocol: Protocol) -> anyhow::Result<u16> {
+    let ports = to.service.into_iter().flat_map(|service| &service.ports);
+    let over = |port: &&bookend_engine::ServicePort| port.protocol == protocol;
+    let found = ports.clone().filter(over).find(|port| port.name.as_deref() == Some(name));
+    found.map(|port| port.port).ok_or_else(|| {
+        let names: Vec<_> = ports.filter(over).map(|port| format!("`{}`", port.port)).collect();
+        anyhow!(
+            "the Service `{}` has no {} port `{name}`; it has {}",
+            to.name,
+            protocol.name(),
+            names.join(", ")
+        )
+    })
 }
 
 fn named(name: &str, to: &Party<'_>, protocol: Protocol) -> anyhow::Result<u16> {

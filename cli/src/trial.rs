@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, anyhow, bail};
-use bookend_engine::{Configuration, End};
+use bookend_engine::{Configuration, End, Service};
 use serde::{Deserialize, Serialize};
 
 /// The program that asks the kernel, as `scripts/build` makes it.
@@ -42,6 +42,8 @@ impl Packet {
 #[derive(Serialize)]
 struct Question<'q> {
     configuration: &'q Configuration,
+    /// No part of a configuration: filters see who was chosen behind them.
+    services: &'q [Service],
     packets: &'q [Packet],
 }
 
@@ -63,6 +65,7 @@ pub(crate) struct Answer {
 pub(crate) fn ask(
     named: Option<&Path>,
     configuration: &Configuration,
+    services: &[Service],
     packets: &[Packet],
 ) -> anyhow::Result<Vec<Answer>> {
     let program = match named {
@@ -77,7 +80,7 @@ pub(crate) fn ask(
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot run `{shown}`"))?;
-    let question = serde_json::to_vec(&Question { configuration, packets })?;
+    let question = serde_json::to_vec(&Question { configuration, services, packets })?;
     // It reads all before it writes anything. One that refuses at once need not read.
     let written = child.stdin.take().map(|mut input| input.write_all(&question));
     let output = child.wait_with_output().with_context(|| format!("cannot wait for `{shown}`"))?;

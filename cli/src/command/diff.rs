@@ -2,6 +2,7 @@
 
 mod beside;
 mod json;
+mod services;
 mod text;
 
 use std::collections::BTreeSet;
@@ -27,6 +28,9 @@ thousands of workloads take seconds.
 Conditions on requests are compared as they are written; where they are written differently, requests are made up for \
 each of them and tried on both sides. Where none shows a difference, the change is listed as undecided, and counts as one \
 that may open something: no change of conditions is ever passed over.
+
+What is dialled to a Service is listed by itself: the kernel at the source judges it by whoever is behind the Service, so that it \
+also changes with the Service. A change of a Service that changes no verdict is not listed.
 
 What refused peers are told, and what a `Reporting` document says, changes no verdict; it is told all the same.",
     after_long_help = "\
@@ -79,16 +83,27 @@ impl Diff {
             Side { program: &sides.old.compiled.program, inventory: &sides.old.compiled.inventory },
             Side { program: &sides.new.compiled.program, inventory: &sides.new.compiled.inventory },
         );
+        let rerouted = bookend_analysis::rerouted(
+            Side { program: &sides.old.compiled.program, inventory: &sides.old.compiled.inventory },
+            Side { program: &sides.new.compiled.program, inventory: &sides.new.compiled.inventory },
+        );
         let beside = Beside::new(&sides);
         match self.output {
-            Format::Json => output::print_json(&json::Answer::new(&difference, &sides, &beside))?,
+            Format::Json => output::print_json(&json::Answer::new(&difference, &rerouted, &sides, &beside))?,
             Format::Text => {
                 let limit = if self.all { usize::MAX } else { text::MAX_SHOWN };
-                let verdicts = text::render(&difference, &sides, limit, Stream::Out.has_colours());
-                output::print(&(beside.text() + &verdicts))?;
+                let unchanged = match rerouted.as_slice() {
+                    [] => "No connection and no request gets another verdict.\n",
+                    _ => "No other connection and no request gets another verdict.\n",
+                };
+                let colours = Stream::Out.has_colours();
+                let verdicts = text::render(&difference, &sides, limit, colours, unchanged);
+                let through = services::text(&rerouted, &sides, limit);
+                output::print(&(beside.text() + &through + &verdicts))?;
             }
         }
-        let opens = difference.changes.iter().any(|change| change.detail.kind.opens());
+        let opens = difference.changes.iter().any(|change| change.detail.kind.opens())
+            || rerouted.iter().any(bookend_analysis::Rerouted::opens);
         Ok(if opens { Exit::Denied } else { Exit::Fine })
     }
 }

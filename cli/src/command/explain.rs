@@ -78,7 +78,7 @@ impl Explain {
         let payload = self.payload()?;
         let documents = self.files.compile(self.output)?;
         let directory = Directory::new(&documents.compiled);
-        let Parties { from, to, port, called } = self.ends.resolve(&directory)?;
+        let Parties { from, to, port, called } = self.ends.dialled(&directory)?;
         let transport = match (self.icmp, self.protocol) {
             (Some(_), Transport::Tcp) => Transport::Icmp,
             (_, protocol) => protocol,
@@ -91,6 +91,7 @@ impl Explain {
             payload,
             plaintext: self.ends.plaintext,
             called,
+            dialled: None,
         };
         let number = from.parties.len() * to.parties.len();
         if number > MOST {
@@ -99,7 +100,8 @@ impl Explain {
                  them with `bookend graph`"
             )));
         }
-        let places = Places::new(from.parties.iter().chain(&to.parties), &documents)?;
+        let behind = to.parties.iter().flat_map(|party| &party.behind);
+        let places = Places::new(from.parties.iter().chain(&to.parties).chain(behind), &documents)?;
         let kernel = Kernel::new(&places, &documents)?;
         let mut progress = Progress::new("asked about", number);
         let mut passages = Vec::new();

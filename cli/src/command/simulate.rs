@@ -119,6 +119,7 @@ impl Simulate {
             payload,
             plaintext: self.ends.plaintext,
             called,
+            dialled: None,
         };
         let proxied = |party: &Party<'_>| party.workload.is_some_and(|workload| workload.identity.proxied);
         if let Some(bare) = to.parties.iter().find(|party| !proxied(party)) {

@@ -9,11 +9,11 @@ use bookend_abi::table::{ALLOW, ICMP, ICMPV6, SCTP, TCP, UDP};
 use bookend_abi::{FROM_WORKLOAD, Outcome, TO_WORKLOAD, craft, packet};
 use bookend_engine::{
     Connection, End, Endpoint, Exchange, Identity, Inventory, Location, Principal, Protocol, Verdict,
-    decide_end, rehearse_end,
+    decide_dialled, decide_end, rehearse_end,
 };
 use bookend_plan::Plan;
 
-use super::{Answer, Judged, Layer, Pair, Places, Point, Rehearsed, Watch, near};
+use super::{Answer, Judged, Layer, Pair, Places, Point, Rehearsed, Watch, near, service};
 use crate::sources::Documents;
 use crate::subject::Party;
 
@@ -46,7 +46,10 @@ impl<'p> Kernel<'p> {
         let local = local(pair, end);
         let point = |answer| Point { layer: Layer::Kernel, end: end.name(), answer };
         let Some(interface) = self.places.interface(local) else {
-            let not_on_the_path = format!("{} is outside", local.name);
+            let not_on_the_path = match &local.service {
+                Some(_) => format!("{} is a Service", local.name),
+                None => format!("{} is outside", local.name),
+            };
             return Ok(point(Answer::Absent { not_on_the_path }));
         };
         let (verdict, id) = self.ask(end, interface, pair)?;
@@ -60,7 +63,19 @@ impl<'p> Kernel<'p> {
         };
         let program = &documents.compiled.program;
         let mut watch = Watch::new(explained);
-        let decision = decide_end(program, end, &connection, Exchange::Packet, &mut watch);
+        let dialled = service::dialled(pair, documents).filter(|_| end == End::Source);
+        let (decision, audit) = match &dialled {
+            Some(dialled) => {
+                let judged = decide_dialled(program, &connection.source, dialled, &mut watch);
+                (judged.decision, judged.audit)
+            }
+            None => {
+                let decision = decide_end(program, end, &connection, Exchange::Packet, &mut watch);
+                let exchange = Exchange::Packet;
+                let mut untold = bookend_engine::NoTrace;
+                (decision, rehearse_end(program, end, &connection, exchange, &decision, &mut untold))
+            }
+        };
         if (decision.verdict, decision.cause.id()) != (verdict, id) {
             bail!(
                 "the kernel at the {} says {} ({id}) where the policy says {} ({}); this is a bug in Bookend, please \
@@ -71,17 +86,10 @@ impl<'p> Kernel<'p> {
                 decision.cause.id()
             );
         }
-        let audit = rehearse_end(
-            program,
-            end,
-            &connection,
-            Exchange::Packet,
-            &decision,
-            &mut bookend_engine::NoTrace,
-        );
         let mut judged = Judged::new(end, decision, watch.explanation(), documents);
         judged.audit = audit.map(|decision| Rehearsed::new(end, decision, documents));
-        if explained {
+        // What was near to those behind a Service is told of each of them.
+        if explained && dialled.is_none() {
             judged.near =
                 near::near(&[end], verdict, &connection, Exchange::Packet, &judged.trace, documents);
         }

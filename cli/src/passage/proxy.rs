@@ -14,7 +14,8 @@ pub(super) fn judge(pair: &Pair<'_>, traffic: &Traffic, documents: &Documents, e
     let point = |answer| Point { layer: Layer::Proxy, end: End::Destination.name(), answer };
     let absent = |not_on_the_path| point(Answer::Absent { not_on_the_path });
     let Some(destination) = pair.to.workload else {
-        return absent(format!("{} is outside", pair.to.name));
+        let what = if pair.to.service.is_some() { "a Service" } else { "outside" };
+        return absent(format!("{} is {what}", pair.to.name));
     };
     if !destination.identity.proxied {
         return absent(format!("{} has no proxy", pair.to.name));

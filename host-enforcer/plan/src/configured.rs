@@ -1,6 +1,6 @@
 //! A plan for what a configuration says.
 
-use bookend_engine::Configuration;
+use bookend_engine::{Configuration, Service};
 
 use crate::{Plan, PlanError};
 
@@ -10,6 +10,9 @@ pub enum ConfiguredError {
     /// The configuration cannot be read.
     #[error(transparent)]
     Configuration(#[from] bookend_engine::ConfigurationError),
+    /// The Services cannot be read.
+    #[error("the Services are refused: {0}")]
+    Services(#[from] serde_json::Error),
     /// It can, and cannot be enforced.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -17,12 +20,13 @@ pub enum ConfiguredError {
 
 impl Plan {
     /// The plan of the host that has the interfaces which the inventory of a configuration names. The configuration
-    /// is JSON, in the form in which filters get it.
+    /// is JSON, in the form in which filters get it, and so without the Services, which are a list as JSON.
     ///
     /// # Errors
     /// When it cannot be read, and as [`build`](Self::build).
-    pub fn from_configuration(json: &[u8]) -> Result<Self, ConfiguredError> {
+    pub fn from_configuration(json: &[u8], services: &[u8]) -> Result<Self, ConfiguredError> {
+        let services: Vec<Service> = serde_json::from_slice(services)?;
         let Configuration { program, inventory, .. } = Configuration::from_json(json)?;
-        Ok(Self::build(&program, &inventory, &[])?)
+        Ok(Self::build(&program, &inventory.with_services(services), &[])?)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bookend_analysis::{Finding, Name, Probe, Side, Unprobed, Unused, survey, unprobed};
+use bookend_analysis::{Finding, Mixed, Name, Probe, Side, Unprobed, Unused, mixed, survey, unprobed};
 use bookend_engine::Protocol;
 use bookend_lang::{Code, Compiled, Diagnostic, Span};
 
@@ -29,7 +29,38 @@ pub(super) fn advice(compiled: &Compiled) -> Vec<Diagnostic> {
         .collect();
     let cut_off = unprobed(side, &probes, &compiled.nodes);
     found.extend(cut_off.iter().filter_map(|unprobed| without_probes(unprobed, compiled)));
+    found.extend(mixed(side).iter().filter_map(|mixed| of_a_part(mixed, compiled)));
     found
+}
+
+/// A Service that somebody cannot reach, because he may reach a part of those behind it only.
+fn of_a_part(mixed: &Mixed<'_>, compiled: &Compiled) -> Option<Diagnostic> {
+    let Mixed { service, port, sources, by } = mixed;
+    let is_it = |known: &&bookend_lang::Service| {
+        (&known.namespace, &known.name) == (&service.namespace, &service.name)
+    };
+    let span = compiled.services.iter().find(is_it)?.place;
+    let shown: Vec<String> = sources.iter().take(MAX_NAMES).map(|name| format!("`{name}`")).collect();
+    let more = match sources.len().saturating_sub(MAX_NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let related =
+        compiled.places.get(by).map(|span| (*span, "this denies one of those behind it".to_owned()));
+    Some(Diagnostic {
+        code: Code::MixedService,
+        span,
+        message: format!(
+            "{}{more} may reach only some of those behind `{}/{}` at {} {}, and so none of them by dialling the Service",
+            shown.join(", "),
+            service.namespace,
+            service.name,
+            port.protocol.name(),
+            port.port
+        ),
+        cure: "allow all of them or none, or let the Service select fewer".to_owned(),
+        related,
+    })
 }
 
 /// An isolation behind which kubelets take workloads for broken.

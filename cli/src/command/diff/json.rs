@@ -1,11 +1,12 @@
 //! The answer for programs.
 
 use bookend_analysis::{
-    Change, Crowd, Detail, Difference, Extent, Kind, Place as Whereabouts, PortSet, Stand,
+    Change, Crowd, Detail, Difference, Extent, Kind, Place as Whereabouts, PortSet, Rerouted, Stand,
 };
 use serde::Serialize;
 
 use super::beside::{Answered, Beside, Set};
+use super::services::OneService;
 use super::{Sides, known_to_one};
 use crate::sources::{Documents, Place};
 
@@ -16,6 +17,8 @@ pub(super) struct Answer<'d> {
     /// Whether anything opens, or may.
     opens: bool,
     changes: Vec<OneChange>,
+    /// What is dialled to Services.
+    services: Vec<OneService>,
     /// Workloads that only the old inventory has.
     only_old: Vec<String>,
     /// Workloads that only the new inventory has.
@@ -79,7 +82,12 @@ struct By {
 }
 
 impl<'d> Answer<'d> {
-    pub(super) fn new(difference: &Difference<'_>, sides: &Sides, beside: &'d Beside<'d>) -> Self {
+    pub(super) fn new(
+        difference: &Difference<'_>,
+        rerouted: &[Rerouted<'_>],
+        sides: &Sides,
+        beside: &'d Beside<'d>,
+    ) -> Self {
         let (old, new) = known_to_one(difference);
         let one = |change: &Change<'_>| {
             let Detail { kind, before, after, opens, closes } = &change.detail;
@@ -95,7 +103,9 @@ impl<'d> Answer<'d> {
             }
         };
         Self {
-            opens: difference.changes.iter().any(|change| change.detail.kind.opens()),
+            opens: difference.changes.iter().any(|change| change.detail.kind.opens())
+                || rerouted.iter().any(Rerouted::opens),
+            services: rerouted.iter().map(|one| OneService::new(one, sides)).collect(),
             changes: difference.changes.iter().map(one).collect(),
             only_old: old.iter().map(ToString::to_string).collect(),
             only_new: new.iter().map(ToString::to_string).collect(),

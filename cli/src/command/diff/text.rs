@@ -24,8 +24,14 @@ fn word(kind: Kind) -> (&'static str, char, u8) {
     }
 }
 
-/// Renders the changes, as many as `limit`, and a table that counts all of them.
-pub(super) fn render(difference: &Difference<'_>, sides: &Sides, limit: usize, colours: bool) -> String {
+/// Renders the changes, as many as `limit`, and a table that counts all of them; what is `unchanged` where there are none.
+pub(super) fn render(
+    difference: &Difference<'_>,
+    sides: &Sides,
+    limit: usize,
+    colours: bool,
+    unchanged: &str,
+) -> String {
     let mut text = String::new();
     for change in difference.changes.iter().take(limit) {
         one(&mut text, change, difference, sides, colours);
@@ -37,7 +43,7 @@ pub(super) fn render(difference: &Difference<'_>, sides: &Sides, limit: usize, c
         text.push('\n');
     }
     if difference.changes.is_empty() {
-        text.push_str("No connection and no request gets another verdict.\n");
+        text.push_str(unchanged);
     } else {
         text.push_str(&totals(difference));
     }

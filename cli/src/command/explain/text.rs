@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use comfy_table::{Table, presets};
 
-use crate::passage::{Answer, Judged, Layer, Near, Passage, Point};
+use crate::passage::{Answer, Judged, Layer, Near, Passage, Point, Served};
 use crate::sources::Place;
 
 /// Renders the answers, those that differ in nothing but names as one.
@@ -86,6 +86,9 @@ pub(crate) fn body(passage: &Passage, default_tier: &str) -> String {
     {
         let _ = writeln!(text, "\nPassed on to a later tier by {}", judged.passed_by.join(", "));
     }
+    if let Some(service) = &passage.service {
+        served(&mut text, service);
+    }
     if let Some(audit) = &passage.audit {
         let would = if audit.verdict == "allow" { "allowed" } else { "denied" };
         let _ = writeln!(
@@ -120,15 +123,50 @@ pub(crate) fn body(passage: &Passage, default_tier: &str) -> String {
     text
 }
 
+/// Who may be reached through a Service.
+fn served(text: &mut String, service: &Served) {
+    let _ = writeln!(text, "\nBehind the Service {} may be reached:", service.name);
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["", "VERDICT", "BY", "AT THE", "WRITTEN AT"]);
+    for behind in &service.backends {
+        let who = match behind.to.parse::<std::net::IpAddr>() {
+            Ok(_) => format!("{} port {}", behind.to, behind.port),
+            Err(_) => format!("{} at {} port {}", behind.to, behind.address, behind.port),
+        };
+        let verdict = if behind.allows() { "allow" } else { "deny" };
+        match behind.decider() {
+            Some(decider) => {
+                let at = decider.at.as_ref().map(Place::to_string).unwrap_or_default();
+                table.add_row([who.as_str(), verdict, &decider.id, decider.end, &at]);
+            }
+            None => {
+                table.add_row([who.as_str(), verdict, "nobody judges it", "", ""]);
+            }
+        }
+    }
+    let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    let _ = writeln!(text, "{}", lines.join("\n"));
+    if service.mixed {
+        text.push_str(
+            "\nOnly some of them may be reached from there. Who is chosen is not known where the Service is dialled, so all \
+             of it is denied.\nAllow those that are denied as well, or let the Service select those alone who are allowed.\n",
+        );
+    }
+}
+
 /// The answer of the point that decided.
 fn decisive(passage: &Passage) -> Option<&Judged> {
     let decider = &passage.decided_by;
-    passage.points.iter().find(|point| point.layer == decider.layer && point.end == decider.end).and_then(
-        |point| match &point.answer {
-            Answer::Judged(judged) => Some(judged.as_ref()),
-            Answer::Absent { .. } => None,
-        },
-    )
+    let backends = passage.service.iter().flat_map(|service| &service.backends);
+    let all = std::iter::once(passage).chain(backends.filter_map(|behind| behind.passage.as_deref()));
+    all.flat_map(|passage| &passage.points).find_map(|point| match &point.answer {
+        Answer::Judged(judged) => {
+            let decides = (point.layer, point.end, &judged.id) == (decider.layer, decider.end, &decider.id);
+            decides.then_some(judged.as_ref())
+        }
+        Answer::Absent { .. } => None,
+    })
 }
 
 fn near(text: &mut String, rules: &[Near]) {

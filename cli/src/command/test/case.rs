@@ -62,12 +62,15 @@ fn case<'c>(
 ) -> Result<Case<'c>, Vec<Diagnostic>> {
     let namespace = suite.namespace.as_deref();
     let mut unsound = Vec::new();
-    let mut find = |written: &Written, principal: Option<&str>| {
-        let found = directory.resolve_in(namespace, &written.text);
+    let mut find = |written: &Written, principal: Option<&str>, dialled: bool| {
+        let found = match dialled {
+            true => directory.dialled(namespace, &written.text),
+            false => directory.resolve_in(namespace, &written.text),
+        };
         let found = found.and_then(|subject| subject.proving(principal));
         found.map_err(|error| unsound.push(wrong(written.place, &error))).ok()
     };
-    let (from, to) = (find(&test.from, test.principal.as_deref()), find(&test.to, None));
+    let (from, to) = (find(&test.from, test.principal.as_deref(), false), find(&test.to, None, true));
     let (Some(from), Some(to)) = (from, to) else { return Err(unsound) };
     let (transport, family, message) = transport(test.protocol);
     let port = match &test.port {
@@ -94,6 +97,7 @@ fn case<'c>(
         payload,
         plaintext: test.plaintext,
         called: test.to.text.clone(),
+        dialled: None,
     };
     Ok(Case { suite, test, from, to, traffic })
 }

@@ -11,10 +11,13 @@ use super::case::{Case, cases, diagnostic, suite_title, title, wrong};
 use super::outcome::{Failure, Outcome, PacketReport, Report, Requests, Seen, differences};
 use crate::filter::{Ask, Filter};
 use crate::output::Format;
-use crate::passage::{Answer, FIRST_PORT, Judged, Kernel, Layer, Pair, Passage, Places, frame, local};
+use crate::passage::{
+    Answer, FIRST_PORT, Judged, Kernel, Layer, Pair, Passage, Places, behind, frame, local,
+};
 use crate::progress::Progress;
 use crate::sources::{Documents, refused};
 use crate::subject::Directory;
+use crate::traffic::Traffic;
 use crate::trial::{self, Packet};
 
 /// Who judges, and on which documents.
@@ -31,6 +34,19 @@ struct Attempt<'c> {
     case: &'c Case<'c>,
     pair: Pair<'c>,
     passage: Passage,
+    /// The connections to everybody behind the Service that is dialled, in the order of the passage.
+    behind: Vec<(Pair<'c>, Traffic)>,
+}
+
+impl<'c> Attempt<'c> {
+    /// Every connection that is judged, what travels on it, and what became of it.
+    fn all(&self) -> impl Iterator<Item = (&Pair<'c>, &Traffic, &Passage)> {
+        let backends = self.passage.service.iter().flat_map(|service| &service.backends);
+        let behind = self.behind.iter().zip(backends);
+        let behind =
+            behind.filter_map(|((pair, traffic), behind)| Some((pair, traffic, behind.passage.as_deref()?)));
+        std::iter::once((&self.pair, &self.case.traffic, &self.passage)).chain(behind)
+    }
 }
 
 impl Judge<'_> {
@@ -46,6 +62,7 @@ impl Judge<'_> {
             bail!("no test's name contains `{}`; `-o json` lists the names", filter.unwrap_or_default());
         }
         let everybody = cases.iter().flat_map(|case| case.from.parties.iter().chain(&case.to.parties));
+        let everybody = everybody.flat_map(|party| std::iter::once(party).chain(&party.behind));
         let places = Places::new(everybody, documents)?;
         let kernel = Kernel::new(&places, documents)?;
         let attempts = self.attempts(&cases, &places, &kernel)?;
@@ -88,7 +105,8 @@ impl Judge<'_> {
                     Err(error) => unsound.push(wrong(case.test.to.place, &error)),
                     Ok(pair) => {
                         let passage = Passage::new(&pair, &case.traffic, self.documents, kernel, false)?;
-                        attempts.push(Attempt { case, pair, passage });
+                        let behind = behind(&pair, &case.traffic, self.documents);
+                        attempts.push(Attempt { case, pair, passage, behind });
                     }
                 }
             }
@@ -102,16 +120,17 @@ impl Judge<'_> {
 
     /// Puts every request and every stream through the filter's module; how many there were.
     fn requests(&self, attempts: &[Attempt<'_>]) -> anyhow::Result<usize> {
-        let point = |attempt: &'_ Attempt<'_>| at(&attempt.passage, Layer::Proxy, End::Destination).is_some();
-        let asked: Vec<_> = attempts.iter().filter(|attempt| point(attempt)).collect();
+        let all = attempts.iter().flat_map(|attempt| attempt.all().map(move |one| (attempt.case, one)));
+        let asked: Vec<_> = all
+            .filter(|(_, (_, _, passage))| at(passage, Layer::Proxy, End::Destination).is_some())
+            .collect();
         if asked.is_empty() {
             return Ok(0);
         }
         let filter = Filter::load(self.module, self.documents)?;
-        let asks: Vec<_> =
-            asked.iter().map(|Attempt { case, pair, .. }| Ask { pair, traffic: &case.traffic }).collect();
+        let asks: Vec<_> = asked.iter().map(|(_, (pair, traffic, _))| Ask { pair, traffic }).collect();
         let answers = filter.judge(&asks, "put through the filter")?;
-        for (Attempt { case, passage, .. }, ruled) in asked.iter().zip(answers) {
+        for ((case, (_, _, passage)), ruled) in asked.iter().zip(answers) {
             let Some(judged) = at(passage, Layer::Proxy, End::Destination) else { continue };
             let rule = ruled.rule.as_deref().unwrap_or("nothing");
             agree("the filter's module", ruled.verdict, rule, judged, case)?;
@@ -123,13 +142,15 @@ impl Judge<'_> {
     fn packets(&self, attempts: &[Attempt<'_>], places: &Places) -> anyhow::Result<PacketReport> {
         let mut asked = Vec::new();
         let mut packets = Vec::new();
-        for attempt in attempts {
+        for (attempt, (pair, _, passage)) in
+            attempts.iter().flat_map(|attempt| attempt.all().map(move |one| (attempt, one)))
+        {
             for end in End::BOTH {
-                let interface = places.interface(local(&attempt.pair, end));
-                let judged = at(&attempt.passage, Layer::Kernel, end);
+                let interface = places.interface(local(pair, end));
+                let judged = at(passage, Layer::Kernel, end);
                 if let (Some(interface), Some(judged)) = (interface, judged) {
                     asked.push((attempt, judged));
-                    packets.push(Packet::new(interface, end, &frame(&attempt.pair, FIRST_PORT)));
+                    packets.push(Packet::new(interface, end, &frame(pair, FIRST_PORT)));
                 }
             }
         }
@@ -140,10 +161,11 @@ impl Judge<'_> {
         let configuration = Configuration {
             revision: String::new(),
             program: self.documents.compiled.program.clone(),
-            inventory: places.inventory().clone(),
+            inventory: places.inventory().clone().with_services(Vec::new()),
             settings: Settings::default(),
         };
-        let answers = match trial::ask(self.enforcer, &configuration, &packets) {
+        let answers = match trial::ask(self.enforcer, &configuration, places.inventory().services(), &packets)
+        {
             Ok(answers) => answers,
             Err(error) if self.packets == Packets::Auto => {
                 return Ok(by("function", Some(format!("{error:#}"))));

@@ -89,9 +89,8 @@ fn backends(documents: &Documents, service: &Service, port: &Value) -> Vec<(IpAd
     let number = |value: &Value| value.as_u64().and_then(|number| u16::try_from(number).ok());
     let mut found = Vec::new();
     for slice in &slices {
-        let same = |other: &&Value| {
-            text(other, "name") == text(port, "name") && protocol(other) == protocol(port)
-        };
+        let same =
+            |other: &&Value| text(other, "name") == text(port, "name") && protocol(other) == protocol(port);
         for target in list(&slice.body, "ports").iter().filter(same).filter_map(|p| number(p.get("port")?)) {
             for endpoint in list(&slice.body, "endpoints").iter().filter(|endpoint| is_used(endpoint)) {
                 found.extend(addresses(endpoint, "addresses").into_iter().map(|address| (address, target)));
