@@ -212,3 +212,39 @@ fn is_principal(name: &str, pattern: Option<&str>) -> bool {
         (None, None) => name == pattern,
     }
 }
+
+/// Who is at an address, to whoever believes addresses (S23).
+pub(super) fn by_address(documents: &Documents, address: IpAddr) -> Party<'_> {
+    let workload = documents.at(address);
+    let candidate = workload.map_or(Candidate::Outside, Candidate::Workload);
+    let id = workload.map(|w| spiffe_id(documents, &w.namespace, &w.account));
+    Party { candidates: vec![candidate], address: Some(address), principals: id.map(|id| vec![id]) }
+}
+
+pub(super) fn spiffe_id(documents: &Documents, namespace: &str, account: &str) -> String {
+    format!("spiffe://{}/ns/{namespace}/sa/{account}", documents.trust_domain)
+}
+
+/// Namespace and account that a certificate proves (S21).
+pub(super) fn account(documents: &Documents, uri_sans: &[String]) -> Option<(String, String)> {
+    let [san] = uri_sans else { return None };
+    let rest = san.strip_prefix(&format!("spiffe://{}/ns/", documents.trust_domain))?;
+    let (namespace, account) = rest.split_once("/sa/")?;
+    let plain = |part: &str| !part.is_empty() && !part.contains('/');
+    (plain(namespace) && plain(account)).then(|| (namespace.to_owned(), account.to_owned()))
+}
+
+/// The workloads under an account, or the one of them that has the address (S22).
+pub(super) fn candidates<'d>(
+    documents: &'d Documents,
+    namespace: &str,
+    account: &str,
+    seen: Option<Party<'d>>,
+) -> Vec<Candidate<'d>> {
+    let ours = |c: &Candidate<'_>| c.namespace() == Some(namespace) && c.account() == Some(account);
+    let direct: Vec<_> = seen.into_iter().flat_map(|party| party.candidates).filter(ours).collect();
+    match direct.is_empty() {
+        true => documents.workloads.iter().map(Candidate::Workload).filter(ours).collect(),
+        false => direct,
+    }
+}
