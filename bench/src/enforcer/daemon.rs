@@ -101,6 +101,11 @@ impl Daemon {
         self.process.as_ref().map_or(0, Process::id)
     }
 
+    /// What it said last.
+    pub(super) fn words(&self) -> String {
+        self.process.as_ref().map(Process::last_words).unwrap_or_default()
+    }
+
     /// Ends it as a crash would: what is pinned stays in force.
     pub(super) fn end(&mut self) {
         drop(self.process.take());

@@ -92,7 +92,7 @@ impl Estate {
         (self.policies(""), self.inventories())
     }
 
-    /// The files with policies. Where `edit` is not empty, one more rule has a name that contains it, and lets every peer
+    /// The files with policies. Where `edit` is not empty, one more rule has a name that contains it, and lets a peer
     /// reach every local workload on a port that depends on it: an edit that concerns all.
     pub(super) fn policies(&self, edit: &str) -> Vec<String> {
         let mut documents = vec![document("isolation", &self.isolation(edit))];
@@ -115,11 +115,11 @@ impl Estate {
         let mut isolation = json!({ "isolate": [{ "workloads": { "labels": { "side": "local" } } }] });
         if let (false, Some(spec)) = (edit.is_empty(), isolation.as_object_mut()) {
             let port = 20_000 + edit.bytes().map(usize::from).sum::<usize>();
-            let everyone = json!([{ "workloads": { "labels": { "side": "remote" } } }]);
+            let one = peers(0);
             let all = json!([{ "workloads": { "labels": { "side": "local" } } }]);
             spec.insert(
                 "allow".to_owned(),
-                json!([{ "name": format!("edit-{edit}"), "from": everyone, "to": all, "ports": [port] }]),
+                json!([{ "name": format!("edit-{edit}"), "from": one, "to": all, "ports": [port] }]),
             );
         }
         isolation

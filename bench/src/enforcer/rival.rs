@@ -59,6 +59,22 @@ impl Rival {
         Ok(())
     }
 
+    /// The program that lets one more address in, and its arguments.
+    pub(super) fn addition(self, (ip, port): (Ipv4Addr, u16)) -> (&'static str, Vec<String>) {
+        let words = |text: String| text.split(' ').map(str::to_owned).collect();
+        match self {
+            Self::NftChain => (
+                "nft",
+                words(format!("insert rule inet bench {CHAIN} ip saddr {ip} tcp dport {port} accept")),
+            ),
+            Self::NftSet => ("nft", words(format!("add element inet bench allowed {{ {ip} . {port} }}"))),
+            Self::Iptables => {
+                let program = if present("iptables-legacy") { "iptables-legacy" } else { "iptables" };
+                (program, words(format!("-I {CHAIN} 1 -s {ip} -p tcp --dport {port} -j ACCEPT")))
+            }
+        }
+    }
+
     /// The whole ruleset. Like Bookend it lets replies pass, lets the workload open nothing, and drops what no rule allows.
     pub(super) fn ruleset(self, allowed: &[(Ipv4Addr, u16)]) -> String {
         let (own, veth) = (own_v4(0), interface(0));
