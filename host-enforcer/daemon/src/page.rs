@@ -40,3 +40,56 @@ fn print(bytes: &[u8]) {
     // Nobody may be reading.
     let _ = std::io::stdout().write_all(bytes);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bookend_abi::Reason;
+
+    #[test]
+    fn every_reason_has_its_cause_and_cure_in_the_page_for_operators() {
+        let page = include_str!("../../../docs/operations.md");
+        let section = page.split("### Reading a drop").nth(1).unwrap().split("\n### ").next().unwrap();
+        let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| `")).collect();
+        for reason in Reason::ALL {
+            let name = format!("`{}`", reason.name().unwrap());
+            let told = rows.iter().filter(|row| row.split(" | ").next().unwrap().contains(&name)).count();
+            assert_eq!(told, 1, "{name}");
+        }
+        for row in rows {
+            let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
+            assert!(cells.len() == 3 && cells[1].len() > 5, "{row}");
+            for name in cells[0].split('`').skip(1).step_by(2) {
+                assert!(Reason::ALL.iter().any(|reason| reason.name() == Some(name)), "there is no `{name}`");
+            }
+        }
+    }
+
+    #[test]
+    fn every_option_and_command_has_a_manual_page_that_explains_it() {
+        fn explained(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
+            }
+            command.get_subcommands().for_each(explained);
+        }
+        explained(&Command::command());
+    }
+
+    #[test]
+    fn options_that_pages_name_exist() {
+        let command = Command::command();
+        let known: Vec<String> = command
+            .get_subcommands()
+            .flat_map(clap::Command::get_arguments)
+            .filter_map(|argument| argument.get_long().map(|long| format!("--{long}")))
+            .collect();
+        let page = include_str!("../../../docs/operations.md");
+        let section = page.split("## The host enforcer").nth(1).unwrap();
+        let codes = section.split('`').skip(1).step_by(2).filter(|code| !code.starts_with("bookend check"));
+        for word in codes.flat_map(str::split_whitespace).filter(|word| word.starts_with("--")) {
+            assert!(known.iter().any(|option| option == word), "there is no {word}");
+        }
+    }
+}

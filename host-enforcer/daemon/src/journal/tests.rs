@@ -151,3 +151,69 @@ fn what_a_dry_run_would_drop_is_told_as_observed() {
     assert!(told(&event).contains(r#""verdict":"deny""#) && told(&event).contains(r#""observed":true"#));
     assert!(!told(&Event::default()).contains("observed"));
 }
+
+fn keys(value: &serde_json::Value, found: &mut std::collections::BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(map) => {
+            for (key, value) in map {
+                found.insert(key.clone());
+                keys(value, found);
+            }
+        }
+        serde_json::Value::Array(list) => list.iter().for_each(|value| keys(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_field_of_an_event_is_described() {
+    let paper = Paper::default();
+    let mut journal = Journal::new(Some(Box::new(paper.clone())));
+    let audited = Event {
+        verdict: ALLOW,
+        rule: 1,
+        audit_rule: 2,
+        flags: bookend_abi::event::OBSERVED,
+        protocol: bookend_abi::table::ICMP,
+        local: [1; 16],
+        ..Event::default()
+    };
+    journal.event(&audited, None, &Names::default());
+    journal.event(&Event { kind: CLOSED, ..audited }, None, &Names::default());
+    let place = Complaint {
+        file: Some("f".to_owned()),
+        line: Some(1),
+        column: Some(1),
+        code: Some("B1".to_owned()),
+        ..Complaint::plain("m")
+    };
+    journal.applied(&Plan::default(), "r", 1, &[place]);
+    let interface = || "veth0".to_owned();
+    journal.interface(&Notice::Policed { interface: interface(), ifindex: 1 });
+    journal.interface(&Notice::Failed { interface: interface(), reason: "r".to_owned() });
+    for _ in 0..=allowance::EACH {
+        journal.event(&Event { rule: 3, ..Event::default() }, None, &Names::default());
+    }
+    for (concern, verdicts) in journal.allowance.settle(Instant::now()) {
+        assert!(concern.is_some() && verdicts > 0);
+    }
+    drop(journal);
+    let mut found = std::collections::BTreeSet::new();
+    let mut kinds = std::collections::BTreeSet::new();
+    let lost = LostLine::text(String::new(), 1);
+    let suppressed = r#"{"kind":"suppressed","time":"","verdicts":1,"reason":"","rule":"","interface":""}"#;
+    let text = paper.0.lock().unwrap().clone();
+    for line in text.lines().chain([lost.trim(), suppressed]) {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        kinds.insert(line["kind"].as_str().unwrap().to_owned());
+        keys(&line, &mut found);
+    }
+    assert_eq!(kinds.len(), 6);
+    let page = include_str!("../../../../docs/json.md");
+    let section = page.split("\n## Events\n").nth(1).unwrap();
+    let described: Vec<&str> =
+        section.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    for word in found.iter().chain(&kinds) {
+        assert!(described.contains(&word.as_str()), "docs/json.md does not describe `{word}`");
+    }
+}

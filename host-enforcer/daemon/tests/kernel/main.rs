@@ -7,14 +7,20 @@
     reason = "all of this is tests: what goes wrong here fails one"
 )]
 
+mod answers;
 mod artifact;
 mod audit;
 mod enforcer;
+mod events;
 mod guard;
-#[expect(dead_code, reason = "the attacks also read")]
+mod hosts;
 mod link;
+mod looks;
+mod machine;
 mod namespace;
+mod privilege;
 mod process;
+mod services;
 mod traffic;
 mod trial;
 mod world;

@@ -89,6 +89,11 @@ impl Enforcer {
 
     /// The same, by a program that runs another.
     pub(crate) fn launch_under(&mut self, words: &[&str]) {
+        self.launch_so(words, &[]);
+    }
+
+    /// The same, with further options.
+    pub(crate) fn launch_so(&mut self, words: &[&str], options: &[&str]) {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.path("stderr")).unwrap();
         let _ = std::fs::remove_file(self.path("ready"));
         let mut command = self.command_under(words, "run");
@@ -98,7 +103,7 @@ impl Enforcer {
             .arg("--inventory")
             .arg(self.path("inventory.yaml"));
         command.arg("--object").arg(&self.object).arg("--events").arg(self.path("events.json"));
-        command.arg("--ready-file").arg(self.path("ready")).stderr(Stdio::from(log));
+        command.arg("--ready-file").arg(self.path("ready")).stderr(Stdio::from(log)).args(options);
         self.child = Some(command.spawn().unwrap());
     }
 
@@ -127,7 +132,12 @@ impl Enforcer {
 
     /// Starts an enforcer and waits until it enforces.
     pub(crate) fn enforce(&mut self) {
-        self.launch();
+        self.enforce_so(&[], &[]);
+    }
+
+    /// The same, by a program that runs another, with further options.
+    pub(crate) fn enforce_so(&mut self, words: &[&str], options: &[&str]) {
+        self.launch_so(words, options);
         until("the enforcer is ready", || {
             let ended = self.child.as_mut().unwrap().try_wait().unwrap();
             assert!(ended.is_none(), "the enforcer ended: {}", self.said());
@@ -167,6 +177,18 @@ impl Enforcer {
         let output = self.command("status").args(["-o", format]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// `bookend-enforcer` with other words: its exit code, and what it prints and says.
+    pub(crate) fn ask(&self, action: &str, options: &[&str]) -> (Option<i32>, String, String) {
+        let output = self.command(action).args(options).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    }
+
+    /// The same, while it goes on.
+    pub(crate) fn begin(&self, action: &str, options: &[&str]) -> Child {
+        self.command(action).args(options).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// `bookend-enforcer detach`.
