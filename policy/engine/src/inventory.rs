@@ -149,6 +149,19 @@ impl Inventory {
         self.workloads.iter().filter(own)
     }
 
+    /// The inventory without what interfaces are to their machines: as filters get it.
+    #[must_use]
+    pub fn without_roles(self) -> Self {
+        if self.hosts().next().is_none() {
+            return self;
+        }
+        let mut seen = self;
+        for instance in seen.workloads.iter_mut().flat_map(|workload| &mut workload.instances) {
+            instance.role = Role::Workload;
+        }
+        seen
+    }
+
     /// The inventory as the machine reads it that is `host`, by namespace and name, or that is none of the hosts: the interfaces of
     /// the others are not here.
     #[must_use]

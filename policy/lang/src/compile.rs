@@ -56,7 +56,7 @@ impl Compiled {
             revision: String::new(),
             program: self.program.clone(),
             // Filters see who was chosen behind a Service.
-            inventory: self.inventory.clone().with_services(Vec::new()),
+            inventory: self.inventory.clone().with_services(Vec::new()).without_roles(),
             settings: self.settings.clone(),
         };
         configuration.revision = revision(&configuration);
