@@ -131,6 +131,9 @@ impl Rerouted<'_> {
 /// A port of a Service: its name, the protocol, the number, and the family of the address.
 type Key<'s> = (Name<'s>, Protocol, u16, bool);
 
+/// What changes: a port of a Service, and what is decided about it before and after.
+type Changed<'s> = (Name<'s>, Protocol, u16, [(Verdict, String); 2]);
+
 /// A port of a Service with an address of a family.
 type Face<'s> = (&'s Service, &'s ServicePort, std::net::IpAddr);
 
@@ -145,12 +148,21 @@ pub fn rerouted<'s>(old: Side<'s>, new: Side<'s>) -> Vec<Rerouted<'s>> {
     let sides = [old, new];
     let programs = sides.map(|side| side.program.clone().indexed());
     let ground = Ground::new(&sides);
-    let mut found: BTreeMap<(Name<'s>, Protocol, u16, [(Verdict, String); 2]), BTreeSet<Name<'s>>> =
-        BTreeMap::new();
+    let same_program = old.program == new.program;
+    let mut found: BTreeMap<Changed<'s>, BTreeSet<Name<'s>>> = BTreeMap::new();
     for key in keys {
         let face = |number: usize| faces.get(number)?.get(&key).copied();
         let (Some((_, _, address)), known) = (face(0).or_else(|| face(1)), key) else { continue };
+        let asked = |number: usize| {
+            let (side, at) = (sides.get(number)?, face(number).map_or(address, |(_, _, own)| own));
+            Some((at, side.inventory.dialled(at, known.1, known.2)))
+        };
+        let same = same_program && asked(0) == asked(1);
         for party in ground.parties().iter().filter(|party| party.is_workload()) {
+            // Nothing that it depends on is different.
+            if same && party.seen.first() == party.seen.get(1) {
+                continue;
+            }
             if (0..sides.len()).any(|number| party.identity(number).is_none()) {
                 continue;
             }
