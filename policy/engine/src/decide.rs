@@ -234,10 +234,10 @@ impl<'p, 'c> Question<'p, 'c> {
         if let (End::Source, Identity::Claimed(workload)) = (end, &connection.source.identity) {
             let source = connection.source.known_as(Identity::Workload(workload));
             let own = Connection { source, ..(*connection).clone() };
-            let course = Course { rehearsal, end, connection: &own, exchange, naming: false };
+            let course = Course::<false> { rehearsal, end, connection: &own, exchange };
             return course.run(rules, &isolations, trace);
         }
-        let course = Course { rehearsal, end, connection, exchange, naming: false };
+        let course = Course::<false> { rehearsal, end, connection, exchange };
         course.run(rules, &isolations, trace)
     }
 
@@ -246,7 +246,7 @@ impl<'p, 'c> Question<'p, 'c> {
         let Self { program, rules, connection, exchange } = self;
         let isolations = Tried::isolations::<T>(program, &connection.source.identity);
         let (end, exchange) = (End::Source, *exchange);
-        let course = Course { rehearsal, end, connection, exchange, naming: true };
+        let course = Course::<true> { rehearsal, end, connection, exchange };
         let decision = course.run(rules, &isolations, trace);
         let denies = matches!(decision.cause, Cause::Rule(rule) if rule.action == Action::Deny);
         denies.then_some(decision)

@@ -20,14 +20,13 @@ impl Rehearsal {
     }
 }
 
-/// One question at one end.
-pub(super) struct Course<'c> {
+/// One question at one end. `NAMING`: deny rules count only where they say something of the destination because of where it is (S72);
+/// a constant, so that filters, which are never asked so, do without.
+pub(super) struct Course<'c, const NAMING: bool> {
     pub(super) rehearsal: Rehearsal,
     pub(super) end: End,
     pub(super) connection: &'c Connection<'c>,
     pub(super) exchange: Exchange<'c>,
-    /// Whether deny rules count only where they say something of the destination because of where it is (S72).
-    pub(super) naming: bool,
 }
 
 /// Which of two continuations stands, where a pass rule may match or not (S35).
@@ -58,7 +57,7 @@ enum Leaving<'p> {
     Unless(Choice, Decision<'p>),
 }
 
-impl Course<'_> {
+impl<const NAMING: bool> Course<'_, NAMING> {
     pub(super) fn run<'p>(
         &self,
         rules: &Tried<'p, Rule>,
@@ -112,7 +111,7 @@ impl Course<'_> {
             if governed == Truth::No {
                 continue;
             }
-            if self.naming && rule.action == Action::Deny && !service::names(rule, self.connection) {
+            if NAMING && rule.action == Action::Deny && !service::names(rule, self.connection) {
                 continue;
             }
             let outcome = attempt(rule, governed, self.connection, self.exchange);
