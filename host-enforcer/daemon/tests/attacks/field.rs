@@ -7,6 +7,7 @@
 use crate::link::Link;
 use crate::namespace::Namespace;
 use crate::process::Enforcer;
+use crate::traffic::until;
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -205,4 +206,10 @@ fn plug(host: &Namespace, station: &Namespace, role: Role, index: Option<u32>) {
     bridge.args(["fdb", "add", &mac, "dev", &format!("h-{name}"), "master", "static"]);
     assert!(bridge.status().unwrap().success());
     station.ip("link set eth0 up");
+    // The switch hears of the cable a moment later.
+    until("the switch forwards to it", || {
+        let mut bridge = host.command("bridge");
+        let output = bridge.args(["link", "show", "dev", &format!("h-{name}")]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().contains("state forwarding")
+    });
 }

@@ -9,7 +9,8 @@ type Header = (u8, &'static [u8]);
 const HOP: Header = (0, &[0, 5, 2, 0, 0, 1, 0]);
 const OPTIONS: Header = (60, &[0, 1, 4, 0, 0, 0, 0]);
 const LONG_OPTIONS: Header = (60, &[1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-const AUTHENTICATION: Header = (51, &[1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1]);
+/// With 96 bits of proof, which is what there is in practice (RFC 4302, 2.2).
+const AUTHENTICATION: Header = (51, &[4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
 /// Routing headers: of type 0 (RFC 5095), of type 2 (mobility), a segment list (RFC 8754), and one nobody knows; with segments left.
 const ROUTES: [(&str, Header); 4] = [
     ("type 0", (43, &[2, 0, 1, 0, 0, 0, 0, 0xfd, 0x78, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3])),
@@ -56,7 +57,8 @@ pub(crate) fn attacks(path: Path, list: &mut List) {
     }
     list.stopped(path, "a hop-by-hop header that is not the first", &with_extensions(&syn, &[OPTIONS, HOP]));
     list.stopped(path, "two hop-by-hop headers", &with_extensions(&syn, &[HOP, HOP]));
-    let lies: [(&str, Header); 4] = [
+    let lies: [(&str, Header); 5] = [
+        ("an authentication header without a number", (51, &[0, 0, 0, 0, 0, 0, 1])),
         ("a header beyond the packet", (60, &[9, 1, 4, 0, 0, 0, 0])),
         ("a header far beyond the packet", (60, &[255, 1, 4, 0, 0, 0, 0])),
         ("an authentication header beyond the packet", (51, &[200, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1])),

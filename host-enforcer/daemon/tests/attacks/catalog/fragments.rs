@@ -122,7 +122,9 @@ fn forbidden(path: Path, list: &mut List) {
     let whole = Whole::of(path, id, &datagram(path, ports, 3000));
     let pieces = whole.cut(&[1448]);
     let back = Whole::of(path.back(), id, &datagram(path.back(), ports, 3000)).cut(&[1448]);
-    let other = fragment(path, (id, TCP), 1448, false, &[1; 40]);
+    // IPv6 tells packets by their number alone; the protocol is the first fragment's (RFC 8200, 4.5).
+    let number = if path.v6 { (id ^ 0x4000, UDP) } else { (id, TCP) };
+    let other = fragment(path, number, 1448, false, &[1; 40]);
     let shots = vec![
         path.passes(&pieces[0]),
         path.back().stopped(&back[1]),
