@@ -1,6 +1,9 @@
 //! A workload of this host at one end of its connections, and what can concern it there.
 
-use bookend_engine::{End, Endpoint, Identity, Location, Principal, Program, Rule, Truth, WorkloadIdentity};
+use bookend_engine::{
+    End, Endpoint, Identity, Isolation, Location, NamespaceMatch, Principal, Program, Rule, Truth,
+    WorkloadIdentity,
+};
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -9,7 +12,7 @@ use crate::family::{ByFamily, Family, NOWHERE};
 use crate::near::Near;
 use crate::view::{Known, View};
 
-/// One direction of one workload's interface. Two that are equal in identity, end and `truths` have the same policy.
+/// One direction of one workload's interface. Two that are equal in identity, end and [`Concern`] have the same policy.
 pub(crate) struct Local<'a> {
     /// Who it is.
     pub(crate) identity: &'a WorkloadIdentity,
@@ -32,6 +35,8 @@ pub(crate) struct Governing<'p> {
     near: [Near<'p>; 2],
     /// Those that may mean a workload of which they do not speak, by their namespace.
     loose: [HashMap<Option<&'p str>, Vec<usize>>; 2],
+    /// The isolations by the namespace whose workloads they may name; `None` for those that may name workloads of several.
+    isolations: HashMap<Option<&'p str>, Vec<usize>>,
 }
 
 impl<'p> Governing<'p> {
@@ -46,11 +51,29 @@ impl<'p> Governing<'p> {
             }
             loose
         };
+        let mut isolations: HashMap<Option<&'p str>, Vec<usize>> = HashMap::new();
+        for (position, isolation) in program.isolations().iter().enumerate() {
+            let namespace = match &isolation.workloads.namespaces {
+                NamespaceMatch::Named(name) => Some(name.as_str()),
+                NamespaceMatch::Labelled(_) => None,
+            };
+            isolations.entry(namespace).or_default().push(position);
+        }
         Self {
             program,
+            isolations,
             near: End::BOTH.map(|end| Near::new(program, end, trust_domain)),
             loose: End::BOTH.map(loose),
         }
+    }
+
+    /// The isolations that may name `identity`, in order.
+    fn isolating(&self, identity: &WorkloadIdentity) -> Vec<&'p Isolation> {
+        let namespaces = [Some(identity.namespace.as_str()), None];
+        let found = namespaces.iter().filter_map(|namespace| self.isolations.get(namespace));
+        let mut positions: Vec<usize> = found.flatten().copied().collect();
+        positions.sort_unstable();
+        positions.iter().filter_map(|position| self.program.isolations().get(*position)).collect()
     }
 
     /// The positions of the rules that can govern `identity` at `end`, ascending.
@@ -74,8 +97,25 @@ impl<'p> Governing<'p> {
     }
 }
 
-/// What makes two [`Local`]s the same: who they are, at which end, and what every rule says of them.
-pub(crate) type LocalKey<'a> = (&'a WorkloadIdentity, End, ByFamily<Vec<Truth>>);
+/// What can concern a [`Local`]: all of a program that its policy depends on.
+pub(crate) struct Concern<'p> {
+    /// The rules, in order.
+    pub(crate) rules: Vec<&'p Rule>,
+    /// What each says of it by its IPv4 and by its IPv6 address.
+    pub(crate) truths: Vec<(Truth, Truth)>,
+    /// The isolations, in order.
+    pub(crate) isolations: Vec<&'p Isolation>,
+}
+
+impl Concern<'_> {
+    /// A program of these alone.
+    pub(crate) fn program(&self) -> Program {
+        Program::new(
+            self.rules.iter().copied().cloned().collect(),
+            self.isolations.iter().copied().cloned().collect(),
+        )
+    }
+}
 
 /// Two addresses of one family that `rule` treats differently.
 pub(crate) struct Disagreement {
@@ -146,23 +186,19 @@ impl<'a> Local<'a> {
         })
     }
 
-    /// What makes it the same as others.
-    pub(crate) fn key(&self) -> LocalKey<'a> {
-        (self.identity, self.end, self.truths.clone())
-    }
-
-    /// The part of `program` that can concern it.
-    pub(crate) fn program(&self, program: &Program) -> Program {
-        let concerned = self
-            .rules
-            .iter()
-            .zip(self.truths.v4.iter().zip(&self.truths.v6))
-            .filter(|(_, (v4, v6))| **v4 != Truth::No || **v6 != Truth::No)
-            .filter_map(|(position, _)| program.rules().get(*position));
-        let isolated = program.isolations().iter().filter(|isolation| {
+    /// What can concern it, and what each of the rules says of it.
+    pub(crate) fn concern<'p>(&self, governing: &Governing<'p>) -> Concern<'p> {
+        let all = self.rules.iter().zip(self.truths.v4.iter().zip(&self.truths.v6));
+        let concerned = all.filter(|(_, (v4, v6))| **v4 != Truth::No || **v6 != Truth::No);
+        let (mut rules, mut truths) = (Vec::new(), Vec::new());
+        for (position, (v4, v6)) in concerned {
+            rules.extend(governing.program.rules().get(*position));
+            truths.push((*v4, *v6));
+        }
+        let isolations = governing.isolating(self.identity).into_iter().filter(|isolation| {
             isolation.covers(self.end) && isolation.workloads.selects(self.identity) != Truth::No
         });
-        Program::new(concerned.cloned().collect(), isolated.cloned().collect())
+        Concern { rules, truths, isolations: isolations.collect() }
     }
 
     /// Whether every rule says the same of it in both families.

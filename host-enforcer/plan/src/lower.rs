@@ -49,18 +49,18 @@ pub(crate) struct Lowering<'a> {
     default: Answer,
 }
 
-/// The contents of the policy for `local` with any of `remotes`, or with a stranger, and, as the source, through any of the Services that are
-/// `served`. Not sealed yet.
+/// The contents of the policy for `local`, whom `program` concerns, with any of `remotes`, or with a stranger, and, as the source, through any of the Services that are
+/// `served`. Not sealed yet. The program is given back.
 ///
 /// # Errors
 /// When two rules have one number.
 pub(crate) fn lower(
-    program: &Program,
+    program: Program,
     local: &Local<'_>,
     (remotes, served): (&Remotes<'_>, &Served<'_>),
     rules: &mut RuleNumbers,
-) -> Result<PolicyContents, PlanError> {
-    let mut lowering = Lowering::new(local, local.program(program));
+) -> Result<(PolicyContents, Program), PlanError> {
+    let mut lowering = Lowering::new(local, program);
     let classes = Classes::new(&lowering.program, remote_end(local.end), local.families_alike());
     lowering.default = lowering.default(rules)?;
 
@@ -123,7 +123,7 @@ pub(crate) fn lower(
 
     let blocks = classes.entries();
     let head = lowering.head(!blocks.is_empty(), &verdicts);
-    Ok(PolicyContents { head, blocks, verdicts })
+    Ok((PolicyContents { head, blocks, verdicts }, lowering.program))
 }
 
 impl<'a> Lowering<'a> {

@@ -1,9 +1,10 @@
 //! What the numbers in the tables stand for.
 
 use bookend_abi::table::{Limit, Rate};
-use bookend_engine::{End, Limits, WorkloadIdentity};
+use bookend_engine::{End, Limits, Workload, WorkloadIdentity};
 use std::collections::{BTreeMap, HashMap};
 
+use crate::world::title;
 use crate::{PlanError, number};
 
 /// An identity that the tables speak of.
@@ -20,6 +21,11 @@ impl KnownIdentity {
     #[must_use]
     pub fn name(&self) -> String {
         if self.workloads.is_empty() { Self::account(&self.identity) } else { self.workloads.join(", ") }
+    }
+
+    /// Whether `workload` is among those that have it.
+    pub(crate) fn is_named(&self, workload: &Workload) -> bool {
+        self.workloads.binary_search(&title(workload)).is_ok()
     }
 
     /// An identity that no workload has, by its account.
@@ -69,10 +75,14 @@ impl RuleNumbers {
         Ok(number)
     }
 
-    /// What each number stands for: rules, and limits.
-    pub(crate) fn into_parts(self) -> (BTreeMap<u64, String>, BTreeMap<u32, Limit>) {
-        let limits = self.limits.into_iter().map(|(number, limited)| (number, limited.limit));
-        (self.ids, limits.collect())
+    /// What a rule's number stands for.
+    pub(crate) fn id(&self, number: u64) -> Option<&String> {
+        self.ids.get(&number)
+    }
+
+    /// What a limit's number stands for.
+    pub(crate) fn limit_of(&self, number: u32) -> Option<Limit> {
+        self.limits.get(&number).map(|limited| limited.limit)
     }
 }
 

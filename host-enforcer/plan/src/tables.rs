@@ -11,7 +11,7 @@ impl Plan {
     pub fn tables(&self, mut ifindex: impl FnMut(&str) -> Option<u32>) -> PlainTables {
         let mut tables = PlainTables {
             config: Config { abi_version: ABI_VERSION, ..Config::default() },
-            identities: self.identities.clone(),
+            identities: self.identities.as_ref().clone(),
             limits: self.limits.clone(),
             ..PlainTables::default()
         };

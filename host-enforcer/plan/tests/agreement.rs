@@ -11,7 +11,7 @@ use bookend_engine::{
     Connection, Decision, End, Endpoint, Exchange, Inventory, NoTrace, Program, Protocol, Verdict,
     WorkloadIdentity, decide_end, rehearse_end,
 };
-use bookend_plan::{Plan, PlanError};
+use bookend_plan::{Plan, PlanError, Planner};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::collections::BTreeMap;
@@ -178,10 +178,17 @@ proptest! {
         old in world::inventory(),
         new in world::inventory(),
         questions in proptest::collection::vec(question(), 40),
+        anywhere in any::<bool>(),
     ) {
         let Some(before) = built(&program, &old, &[]) else { return Ok(()) };
-        let retained: Vec<_> = before.known_identities().cloned().collect();
-        let Some(mut plan) = built(&program, &new, &retained) else { return Ok(()) };
+        let mut plan = if anywhere {
+            let retained: Vec<_> = before.known_identities().cloned().collect();
+            let Some(plan) = built(&program, &new, &retained) else { return Ok(()) };
+            plan
+        } else {
+            let Ok(plan) = Planner::default().plan(&program, &new, &before) else { return Ok(()) };
+            plan
+        };
         // Interfaces are switched, identities are not yet written.
         plan.identities = before.identities;
         let mut kernel = Kernel::new(&plan);
@@ -196,6 +203,32 @@ proptest! {
                 |address| if address == local { new.endpoint(address) } else { old.endpoint(address) };
             check(&program, endpoint, &mut kernel, (local, remote, question.2, question.3))?;
             check(&program, endpoint, &mut kernel, (remote, local, question.2, question.3))?;
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_makes_no_difference(
+        program in world::program(),
+        inventory in world::inventory(),
+        edits in proptest::collection::vec((any::<u8>(), any::<u8>(), any::<bool>()), 1..8),
+    ) {
+        let mut planner = Planner::default();
+        let mut current = Plan::default();
+        for (rules, workloads, applied) in edits {
+            // Without some rules and isolations, and without some workloads: mostly the first few stay.
+            let without = |mask: u8, position: usize| (mask >> (position % 8)) & 1 == 1 && mask % 3 != 0;
+            let kept = |at: usize| !without(rules, at);
+            let all = program.rules().iter().enumerate().filter(|(at, _)| kept(*at)).map(|(_, rule)| rule.clone());
+            let isolations = program.isolations().iter().enumerate().filter(|(at, _)| kept(at + 5));
+            let edited = Program::new(all.collect(), isolations.map(|(_, i)| i.clone()).collect());
+            let some = inventory.workloads().iter().enumerate().filter(|(at, _)| !without(workloads, *at));
+            let moved = inventory.clone().with_workloads(some.map(|(_, workload)| workload.clone()).collect());
+            let remembered = planner.plan(&edited, &moved, &current).map_err(|error| error.to_string());
+            let afresh = Planner::default().plan(&edited, &moved, &current).map_err(|error| error.to_string());
+            prop_assert_eq!(&remembered, &afresh);
+            if let (Ok(plan), true) = (remembered, applied) {
+                current = plan;
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use bookend_abi::table::capacity;
 use bookend_engine::{Action, Clause, HttpMatch, Program, Rule};
 use bookend_plan::{Plan, PlanError, Step};
 use shop::{app, check, cidr, inventory, inventory_of, isolated, lines, one, rule, tcp, workloads};
+use std::collections::BTreeMap;
 
 #[test]
 fn without_rules_everything_is_allowed_by_default() {
@@ -223,7 +224,8 @@ fn a_plan_that_does_not_fit_is_refused_before_anything_is_written() {
     let mut plan = Plan::build(&Program::default(), &inventory(), &[]).unwrap();
     plan.check_capacity(&Plan::default()).unwrap();
     let address = |number: u32| bookend_abi::address::mapped(number.to_be_bytes());
-    plan.identities = (0..=capacity::IDENTITIES).map(|number| (address(number), 1)).collect();
+    let identities: BTreeMap<_, _> = (0..=capacity::IDENTITIES).map(|number| (address(number), 1)).collect();
+    plan.identities = identities.into();
     let error = plan.check_capacity(&Plan::default()).unwrap_err().to_string();
     assert!(error.starts_with("the plan needs 262145 entries in the kernel table `identities`"), "{error}");
 }
