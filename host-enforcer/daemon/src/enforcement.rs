@@ -332,10 +332,10 @@ fn plan_of(tables: &PlainTables, names: &BTreeMap<u32, String>) -> (Plan, BTreeM
         contents.entry(key.policy).or_default().verdicts.push((*key, *value));
     }
     let mut plan =
-        Plan { identities: tables.identities.clone(), limits: tables.limits.clone(), ..Plan::default() };
+        Plan { identities: tables.identities.clone().into(), limits: tables.limits.clone(), ..Plan::default() };
     for (handle, head) in &tables.policies {
         let whole = PolicyContents { head: *head, ..contents.remove(handle).unwrap_or_default() };
-        plan.policies.insert(*handle, whole);
+        plan.policies.insert(*handle, whole.into());
     }
     for interface in tables.interfaces.values() {
         let Some(name) = names.get(&interface.ifindex) else { continue };

@@ -8,7 +8,7 @@ use crate::failure::{Failure, cannot};
 use crate::guard::{Cover, Upkeep};
 use crate::health::Health;
 use crate::here::Here;
-use crate::input::{Complaint, Planned, plan};
+use crate::input::{Complaint, Planned, Planning};
 use crate::interfaces::Interfaces;
 use crate::journal::Journal;
 use crate::kernel::{Kernel, KernelError};
@@ -17,7 +17,7 @@ use crate::say::{complain, say};
 use crate::server::{self, Listen, Subject};
 use crate::service::Service;
 use crate::source::Reading;
-use bookend_lang::{Compiler, Source};
+use bookend_lang::Source;
 use std::path::{Path, PathBuf};
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::Signal;
@@ -29,7 +29,7 @@ pub(crate) struct Enforcer {
     pub(crate) journal: Journal,
     pub(crate) names: Names,
     pub(crate) names_path: PathBuf,
-    pub(crate) compiler: Compiler,
+    pub(crate) planning: Planning,
     /// Which host this machine is.
     pub(crate) here: Here,
     /// What was last read without an error; read again, it is no news.
@@ -107,7 +107,7 @@ impl Enforcer {
 
     /// Puts in force what `texts` ask for.
     fn plan(&mut self, texts: Vec<Source>) {
-        let planned = plan(&mut self.compiler, &texts, self.enforcement.plan(), &self.here);
+        let planned = self.planning.plan(&texts, self.enforcement.plan(), &self.here);
         self.last = Some(texts);
         match planned {
             Ok(planned) => self.put_in_force(planned),

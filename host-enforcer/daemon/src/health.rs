@@ -167,7 +167,7 @@ pub fn revision(plan: &Plan) -> String {
         }
     }
     hash.update([0]);
-    for (address, identity) in &plan.identities {
+    for (address, identity) in plan.identities.iter() {
         hash.update(address);
         hash.update(identity.to_be_bytes());
     }
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn a_plan_has_one_revision_and_another_has_another() {
         let plan = |identity| {
-            let identities = [([7; 16], identity)].into();
+            let identities = std::collections::BTreeMap::from([([7; 16], identity)]).into();
             Plan { identities, ..Plan::default() }
         };
         let one = revision(&plan(1));

@@ -2,7 +2,7 @@
 
 use crate::here::Here;
 use bookend_lang::{Compiler, Diagnostic, MAX_SOURCE_BYTES, Source};
-use bookend_plan::Plan;
+use bookend_plan::{Plan, Planner};
 use serde::Serialize;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -114,42 +114,45 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The plan that `sources` ask for on the machine whose interfaces they name, which is `here`, to replace `current`. `compiler`
-/// remembers what it read before, so that a change costs what changed.
-///
-/// # Errors
-/// Everything that is wrong, tables that are too small included; nothing of it may be applied.
-pub fn plan(
-    compiler: &mut Compiler,
-    sources: &[Source],
-    current: &Plan,
-    here: &Here,
-) -> Result<Planned, Vec<Complaint>> {
-    let complaints = |diagnostics: &[Diagnostic]| -> Vec<Complaint> {
-        diagnostics.iter().map(|diagnostic| Complaint::of_diagnostic(diagnostic, sources)).collect()
-    };
-    let compiled = compiler.compile(sources).map_err(|refused| complaints(&refused.diagnostics))?;
-    if compiled.says_nothing() {
-        // An emptied file is far more often an accident than a wish to open everything.
-        return Err(vec![Complaint::plain(
-            "no policy in the files says anything, so everything would be open; write a Policy, or stop enforcing with \
+/// Makes plans of sources, and remembers what it read and made before, so that a change costs what changed.
+#[derive(Default)]
+pub struct Planning {
+    compiler: Compiler,
+    planner: Planner,
+}
+
+impl Planning {
+    /// The plan that `sources` ask for on the machine whose interfaces they name, which is `here`, to replace `current`.
+    ///
+    /// # Errors
+    /// Everything that is wrong, tables that are too small included; nothing of it may be applied.
+    pub fn plan(
+        &mut self,
+        sources: &[Source],
+        current: &Plan,
+        here: &Here,
+    ) -> Result<Planned, Vec<Complaint>> {
+        let complaints = |diagnostics: &[Diagnostic]| -> Vec<Complaint> {
+            diagnostics.iter().map(|diagnostic| Complaint::of_diagnostic(diagnostic, sources)).collect()
+        };
+        let compiled = self.compiler.compile(sources).map_err(|refused| complaints(&refused.diagnostics))?;
+        if compiled.says_nothing() {
+            // An emptied file is far more often an accident than a wish to open everything.
+            return Err(vec![Complaint::plain(
+                "no policy in the files says anything, so everything would be open; write a Policy, or stop enforcing with \
              `bookend-enforcer detach`",
-        )]);
+            )]);
+        }
+        let (host, unmeant) = here.find(&compiled.inventory).map_err(|complaint| vec![complaint])?;
+        let inventory = compiled.inventory.seen_from(host);
+        let plan = self
+            .planner
+            .plan(&compiled.program, &inventory, current)
+            .and_then(|plan| plan.check_capacity(current).map(|()| plan))
+            .map_err(|error| vec![Complaint::plain(error.to_string())])?;
+        let warnings = complaints(&compiled.warnings).into_iter().chain(unmeant).collect();
+        Ok(Planned { plan, warnings })
     }
-    // Those that are in the inventory in force. Not those it had retained itself, or they would never be forgotten.
-    let retained: Vec<_> = current
-        .known
-        .values()
-        .filter(|known| !known.workloads.is_empty())
-        .map(|known| known.identity.clone())
-        .collect();
-    let (host, unmeant) = here.find(&compiled.inventory).map_err(|complaint| vec![complaint])?;
-    let inventory = compiled.inventory.seen_from(host);
-    let plan = Plan::build(&compiled.program, &inventory, &retained)
-        .and_then(|plan| plan.check_capacity(current).map(|()| plan))
-        .map_err(|error| vec![Complaint::plain(error.to_string())])?;
-    let warnings = complaints(&compiled.warnings).into_iter().chain(unmeant).collect();
-    Ok(Planned { plan, warnings })
 }
 
 #[cfg(test)]
@@ -174,7 +177,7 @@ mod tests {
             Source::new("policy.yaml", policy.as_bytes()),
             Source::new("inventory.yaml", inventory.as_bytes()),
         ];
-        let complaints = plan(&mut Compiler::default(), &sources, &Plan::default(), &Here::default());
+        let complaints = Planning::default().plan(&sources, &Plan::default(), &Here::default());
         let complaints = complaints.unwrap_err();
         assert!(complaints[0].text.contains("kernel table `interfaces`, which holds"), "{complaints:?}");
     }

@@ -7,7 +7,7 @@ use crate::failure::{Failure, cannot};
 use crate::guard::{Guard, Upkeep};
 use crate::health::Health;
 use crate::here::Here;
-use crate::input::{Input, plan};
+use crate::input::{Input, Planning};
 use crate::interfaces::Interfaces;
 use crate::journal::Journal;
 use crate::journal::file::{LineFile, Page};
@@ -18,7 +18,6 @@ use crate::requirement;
 use crate::say::{complain, say};
 use crate::service::Service;
 use crate::source::{Files, Source};
-use bookend_lang::Compiler;
 use bookend_plan::Plan;
 use std::path::{Path, PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
@@ -52,12 +51,12 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
     let journal = Journal::new(journal_target(&options.events, options.events_max_size, options.events_keep)?);
 
     let texts = source.read().texts;
-    let mut compiler = Compiler::default();
+    let mut planning = Planning::default();
     let here = Here::new(options.host);
     let first = texts
         .as_ref()
         .map_err(Clone::clone)
-        .and_then(|texts| plan(&mut compiler, texts, &Plan::default(), &here));
+        .and_then(|texts| planning.plan(texts, &Plan::default(), &here));
     let pinned = Pinned::open(pins)?.map(|pinned| pinned.attached()).transpose()?.unwrap_or_default();
     if let (Err(complaints), true) = (&first, pinned.is_empty()) {
         complain(complaints);
@@ -82,7 +81,7 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
         journal,
         names: Names::load(&names_path),
         names_path,
-        compiler,
+        planning,
         here,
         last: texts.ok(),
         unread: false,

@@ -165,7 +165,7 @@ fn plan(handle: u64) -> Plan {
         verdicts: vec![(key, VerdictValue::new(5, 1))],
     };
     Plan {
-        policies: BTreeMap::from([(handle, contents)]),
+        policies: BTreeMap::from([(handle, contents.into())]),
         interfaces: vec![InterfacePlan {
             role: Role::Workload,
             name: "veth0".to_owned(),
@@ -175,7 +175,7 @@ fn plan(handle: u64) -> Plan {
             ingress: handle,
             addresses: vec![ADDRESS],
         }],
-        identities: BTreeMap::from([(ADDRESS, 1)]),
+        identities: BTreeMap::from([(ADDRESS, 1)]).into(),
         ..Plan::default()
     }
 }
