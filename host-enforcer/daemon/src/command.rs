@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::failure::Failure;
+use crate::interfaces::Pattern;
 use crate::server::Listen;
 use crate::{detach, dump, page, run, status, trace, trial};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -136,6 +137,10 @@ pub struct RunOptions {
     /// Report one in so many allowed new connections: 1 all, 0 none.
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub sample: u32,
+    /// Police every interface whose name matches as soon as it appears, denying everything there until the inventory says who
+    /// is behind it: `veth*`, for example. `*` stands for any characters and `?` for one; may be given more than once.
+    #[arg(long, value_name = "PATTERN")]
+    pub interfaces: Vec<Pattern>,
     /// Create this file once everything is enforced.
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,

@@ -1,13 +1,26 @@
 //! The plan in force on a host, and the safe way to the next one.
 //!
-//! Knows nothing of BPF, files or sockets: the host is a [`Host`], interfaces are looked up by a function.
+//! Knows nothing of BPF, files or sockets: the host is a [`Host`], interfaces are a list.
 
+mod collection;
+mod notice;
 mod own;
+mod recovery;
+mod sight;
+mod slots;
+mod succession;
 
-use crate::host::{Host, Manner};
-use bookend_abi::plain::PlainTables;
+pub use collection::Collected;
+pub use notice::Notice;
+pub use sight::{Sight, Waiting};
+pub use succession::Succession;
+
+use crate::host::Host;
+use crate::interfaces::{Links, Pattern};
 use bookend_abi::table::{ABI_VERSION, Config, Interface, OwnedKey, quota};
-use bookend_plan::{InterfacePlan, Plan, PlanError, PolicyContents, Role, Step, role_flags, role_of};
+use bookend_plan::{InterfacePlan, Plan, PlanError, Role, Step, role_flags};
+use collection::Collection;
+use slots::Slots;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is enforced on a host.
@@ -16,47 +29,30 @@ pub struct Enforcement<H> {
     plan: Plan,
     /// The interfaces that have the programs attached, by name. Those not in the plan are denied everything.
     policed: BTreeMap<String, u32>,
+    slots: Slots,
     config: Config,
+    /// The connections that every interface may have.
+    quota: u32,
+    settings: Settings,
+    collection: Collection,
+    /// Connections admitted without having been seen, by slot.
+    admitted: BTreeMap<u32, u32>,
     /// Nothing is dropped (S79).
     dry: bool,
     /// Some interface may have it the other way round.
     mixed: bool,
 }
 
-/// Something worth telling about an interface.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// It appeared and is policed now.
-    Policed {
-        /// Its name.
-        interface: String,
-        /// Its index.
-        ifindex: u32,
-    },
-    /// It is gone.
-    Gone {
-        /// Its name.
-        interface: String,
-        /// The index it had.
-        ifindex: u32,
-    },
-    /// It is there and cannot be policed.
-    Failed {
-        /// Its name.
-        interface: String,
-        /// Why, with the cure.
-        reason: String,
-    },
-}
-
-impl std::fmt::Display for Notice {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Policed { interface, .. } => write!(f, "`{interface}` is policed"),
-            Self::Gone { interface, .. } => write!(f, "`{interface}` is gone"),
-            Self::Failed { reason, .. } => f.write_str(reason),
-        }
-    }
+/// What is enforced besides the plan, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// One in so many allowed new connections is reported; none, if 0.
+    pub sample: u32,
+    /// Nothing is dropped (S79). If this or the last enforcer is in a dry run, that is so until
+    /// [`Enforcement::observe`] says otherwise.
+    pub dry: bool,
+    /// Interfaces to police as soon as they appear; without a policy everything is denied there.
+    pub interfaces: Vec<Pattern>,
 }
 
 /// Why a plan was not (or not wholly) put in force.
@@ -70,29 +66,25 @@ pub enum ApplyError<E> {
 
 impl<H: Host> Enforcement<H> {
     /// Takes over a host as an earlier enforcer left it, however it ended: programs are renewed, what belongs to
-    /// interfaces that are gone is removed, and so is what was written half. `sample` is that of [`Config`]. If this or the
-    /// last enforcer is in a dry run, nothing is dropped until [`observe`](Self::observe) says so.
+    /// interfaces that are gone is removed, and so is what was written half.
     ///
     /// # Errors
     /// If the host cannot be read or written.
-    pub fn adopt(
-        host: H,
-        sample: u32,
-        dry: bool,
-        name_of: impl Fn(u32) -> Option<String>,
-    ) -> Result<Self, H::Error> {
+    pub fn adopt(host: H, settings: Settings, links: &Links) -> Result<Self, H::Error> {
         let mut adopted = Self {
+            dry: settings.dry,
+            mixed: true,
             host,
             plan: Plan::default(),
             policed: BTreeMap::new(),
+            slots: Slots::default(),
             config: Config::default(),
-            dry,
-            mixed: true,
+            quota: quota(0),
+            settings,
+            collection: Collection::default(),
+            admitted: BTreeMap::new(),
         };
-        adopted.take_over(name_of)?;
-        // An interface's epoch may be ahead if the last enforcer ended within a change.
-        adopted.config = Config { abi_version: ABI_VERSION, sample, ..adopted.config };
-        adopted.close_change()?;
+        adopted.recover(links)?;
         Ok(adopted)
     }
 
@@ -100,16 +92,22 @@ impl<H: Host> Enforcement<H> {
     ///
     /// # Errors
     /// If the host cannot be read or written.
-    pub fn recover(&mut self, name_of: impl Fn(u32) -> Option<String>) -> Result<(), H::Error> {
-        let sample = self.config.sample;
-        self.take_over(name_of)?;
-        self.config.sample = sample;
+    pub fn recover(&mut self, links: &Links) -> Result<(), H::Error> {
+        self.take_over(links)?;
+        // An interface's epoch may be ahead if the last enforcer ended within a change.
+        self.config.abi_version = ABI_VERSION;
+        self.config.sample = self.settings.sample;
         self.close_change()
     }
 
     /// The plan in force.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// The host.
+    pub fn host_mut(&mut self) -> &mut H {
+        &mut self.host
     }
 
     /// The interfaces that are policed, by name, with their index.
@@ -132,76 +130,47 @@ impl<H: Host> Enforcement<H> {
     /// See [`ApplyError`].
     pub fn apply(&mut self, plan: Plan) -> Result<usize, ApplyError<H::Error>> {
         plan.check_capacity(&self.plan).map_err(ApplyError::Refused)?;
-        self.release_own(&plan).map_err(ApplyError::Host)?;
-        let change = plan.change_from(&self.plan);
-        for step in &change.steps {
-            self.take(step, &plan).map_err(ApplyError::Host)?;
-        }
-        self.plan = plan;
-        if !change.steps.is_empty() {
-            self.close_change().map_err(ApplyError::Host)?;
-        }
-        Ok(change.steps.len())
+        self.change_to(plan).map_err(ApplyError::Host)
     }
 
-    /// Polices interfaces of the plan that have appeared, and forgets those that are gone. One that was renamed is
-    /// not gone: it is denied everything until the plan knows its new name.
-    ///
-    /// # Errors
-    /// If a table cannot be written. That an interface cannot be policed is a [`Notice`]; it is tried again with the
-    /// next call.
-    pub fn see(
-        &mut self,
-        index_of: impl Fn(&str) -> Option<u32>,
-        name_of: impl Fn(u32) -> Option<String>,
-    ) -> Result<Vec<Notice>, H::Error> {
-        let mut notices = Vec::new();
-        let moved: Vec<_> = self
-            .policed
-            .iter()
-            .filter(|(name, ifindex)| index_of(name) != Some(**ifindex))
-            .map(|(name, ifindex)| (name.clone(), *ifindex))
-            .collect();
-        let mut renamed = BTreeMap::new();
-        for (interface, ifindex) in moved {
-            let stays = name_of(ifindex).filter(|_| !self.stays_open(self.role(&interface)));
-            if stays.is_none() {
-                self.host.release(ifindex)?;
-            }
-            self.host.remove_interface(ifindex)?;
-            for key in self.owned_by(&interface, ifindex) {
-                self.host.disown(key)?;
-            }
-            renamed.extend(stays.map(|name| (name, ifindex)));
-            self.policed.remove(&interface);
-            notices.push(Notice::Gone { interface, ifindex });
+    fn change_to(&mut self, plan: Plan) -> Result<usize, H::Error> {
+        self.release_own(&plan)?;
+        let change = plan.change_from(&self.plan);
+        // Whoever shares with more has less before they come.
+        let quota = share(&plan);
+        if quota < self.quota {
+            self.write_quotas(quota)?;
         }
-        let missing: Vec<InterfacePlan> =
-            self.plan.interfaces.iter().filter(|i| !self.policed.contains_key(&i.name)).cloned().collect();
-        self.policed.extend(renamed);
-        for interface in missing {
-            let Some(ifindex) = index_of(&interface.name) else { continue };
-            let manner = Manner { own: interface.role.is_own(), open: self.stays_open(interface.role) };
-            // Where it may not be closed, its policy is there first. Elsewhere everything is denied once the programs are
-            // attached; then come addresses, then the policies, in one write.
-            if manner.open {
-                self.write_whole(&interface, ifindex)?;
-            }
-            if let Err(error) = self.host.attach(&interface.name, ifindex, manner) {
-                if manner.open {
-                    let owned = interface.addresses.iter().map(|a| OwnedKey { ifindex, address: *a });
-                    self.forget(ifindex, owned.collect())?;
+        let passed = self.passed_on(&plan);
+        for interface in &passed {
+            self.empty(interface.1)?;
+        }
+        let mut steps = change.steps.iter().peekable();
+        while let Some(step) = steps.next() {
+            if let Step::WriteIdentity { address, identity } = step {
+                let mut identities = vec![(*address, *identity)];
+                while let Some(Step::WriteIdentity { address, identity }) = steps.peek() {
+                    identities.push((*address, *identity));
+                    steps.next();
                 }
-                notices.push(Notice::Failed { interface: interface.name, reason: error.to_string() });
-                continue;
+                self.host.write_identities(&identities)?;
+            } else {
+                self.take(step, &plan)?;
             }
-            if !manner.open {
-                self.write_whole(&interface, ifindex)?;
-            }
-            self.policed.insert(interface.name.clone(), ifindex);
-            notices.push(Notice::Policed { interface: interface.name, ifindex });
         }
-        Ok(notices)
+        self.plan = plan;
+        for (interface, ifindex) in &passed {
+            if self.slots.of(*ifindex).is_none() {
+                if let Some(planned) = self.planned(interface).cloned() {
+                    self.write_whole(&planned, *ifindex)?;
+                }
+            }
+        }
+        self.write_quotas(quota)?;
+        if !change.steps.is_empty() || !passed.is_empty() {
+            self.close_change()?;
+        }
+        Ok(change.steps.len())
     }
 
     fn take(&mut self, step: &Step, plan: &Plan) -> Result<(), H::Error> {
@@ -222,7 +191,7 @@ impl<H: Host> Enforcement<H> {
                 None => Ok(()),
             },
             Step::RemoveInterface(interface) => match index(interface) {
-                Some(ifindex) => self.host.remove_interface(ifindex),
+                Some(ifindex) => self.empty(ifindex),
                 None => Ok(()),
             },
             Step::SwitchInterface { interface, egress, ingress, role } => match index(interface) {
@@ -237,7 +206,7 @@ impl<H: Host> Enforcement<H> {
                 Some(ifindex) => self.host.disown(OwnedKey { ifindex, address: *address }),
                 None => Ok(()),
             },
-            Step::WriteIdentity { address, identity } => self.host.write_identity(*address, *identity),
+            Step::WriteIdentity { address, identity } => self.host.write_identities(&[(*address, *identity)]),
             Step::RemoveIdentity(address) => self.host.remove_identity(*address),
         }
     }
@@ -249,11 +218,14 @@ impl<H: Host> Enforcement<H> {
         }
         self.write_interface(ifindex, interface.egress, interface.ingress, interface.role)?;
         if interface.role.is_own() {
-            self.host.recall(ifindex, &interface.addresses, self.config.epoch)?;
+            for (key, value) in self.host.recall(ifindex, &interface.addresses)? {
+                self.admit(key, value)?;
+            }
         }
         Ok(())
     }
 
+    /// Writes the entry of an interface, in the slot it has or a new one.
     fn write_interface(
         &mut self,
         ifindex: u32,
@@ -261,97 +233,97 @@ impl<H: Host> Enforcement<H> {
         ingress: u64,
         role: Role,
     ) -> Result<(), H::Error> {
-        self.config.epoch = self.config.epoch.wrapping_add(1);
-        let epoch = self.config.epoch;
-        let quota = quota(u32::try_from(self.plan.interfaces.len()).unwrap_or(u32::MAX));
         let flags = role_flags(role) | if self.dry { Interface::OBSERVE } else { 0 };
-        self.host.write_interface(ifindex, Interface { egress, ingress, epoch, flags, ifindex, quota })
+        let (epoch, quota) = (self.next_epoch(), self.quota);
+        let entry = Interface { egress, ingress, epoch, flags, ifindex, quota };
+        if let Some(slot) = self.slots.of(ifindex) {
+            self.host.write_interface(slot, entry)?;
+            self.slots.take(slot, entry);
+            return Ok(());
+        }
+        if self.slots.free().is_none() {
+            self.clear_left_slots()?;
+        }
+        // There is one: a plan with more interfaces than slots was refused. Without, everything is denied there.
+        let Some(slot) = self.slots.free() else { return Ok(()) };
+        self.host.set_cursor(slot, 0)?;
+        self.host.write_interface(slot, entry)?;
+        self.host.assign(ifindex, slot)?;
+        self.slots.take(slot, entry);
+        Ok(())
+    }
+
+    /// Has an interface denied everything, and whoever is next behind it known for somebody else.
+    fn empty(&mut self, ifindex: u32) -> Result<(), H::Error> {
+        let Some(slot) = self.slots.of(ifindex) else { return Ok(()) };
+        let epoch = self.next_epoch();
+        self.host.write_interface(slot, Interface { epoch, ..Interface::default() })?;
+        self.host.unassign(ifindex)?;
+        self.slots.leave(ifindex);
+        self.admitted.remove(&slot);
+        Ok(())
+    }
+
+    /// Gives every interface this quota. No connection needs to be judged again for it.
+    fn write_quotas(&mut self, quota: u32) -> Result<(), H::Error> {
+        self.quota = quota;
+        for (slot, entry) in self.slots.of_other_quota(quota) {
+            let entry = Interface { quota, ..entry };
+            self.host.write_interface(slot, entry)?;
+            self.slots.take(slot, entry);
+        }
+        Ok(())
+    }
+
+    /// The policed interfaces that `plan` gives to another workload than the plan in force, as far as both are known.
+    fn passed_on(&self, plan: &Plan) -> Vec<(String, u32)> {
+        let whose = |interface: &InterfacePlan| (interface.namespace.clone(), interface.workload.clone());
+        let before: BTreeMap<&str, _> = self
+            .plan
+            .interfaces
+            .iter()
+            // Of what was found in the tables it is not known.
+            .filter(|interface| !interface.workload.is_empty())
+            .map(|interface| (interface.name.as_str(), whose(interface)))
+            .collect();
+        let passed = plan.interfaces.iter().filter(|interface| {
+            before.get(interface.name.as_str()).is_some_and(|before| *before != whose(interface))
+        });
+        passed
+            .filter_map(|interface| Some((interface.name.clone(), *self.policed.get(&interface.name)?)))
+            .collect()
+    }
+
+    /// What the plan in force says of an interface.
+    fn planned(&self, interface: &str) -> Option<&InterfacePlan> {
+        // Ascending by name.
+        let found = self.plan.interfaces.binary_search_by(|planned| planned.name.as_str().cmp(interface));
+        self.plan.interfaces.get(found.ok()?)
+    }
+
+    fn owned_by(&self, interface: &str, ifindex: u32) -> Vec<OwnedKey> {
+        let addresses =
+            self.planned(interface).map(|planned| planned.addresses.as_slice()).unwrap_or_default();
+        addresses.iter().map(|address| OwnedKey { ifindex, address: *address }).collect()
+    }
+
+    fn next_epoch(&mut self) -> u32 {
+        // 0 is of what was never judged here.
+        self.config.epoch = self.config.epoch.wrapping_add(1).max(1);
+        self.config.epoch
     }
 
     /// Has every live connection judged again, now that the tables are as they should be: a connection may have been
     /// judged between two steps.
     fn close_change(&mut self) -> Result<(), H::Error> {
-        self.config.epoch = self.config.epoch.wrapping_add(1);
+        self.next_epoch();
         self.host.write_config(self.config)
-    }
-
-    fn owned_by(&self, interface: &str, ifindex: u32) -> Vec<OwnedKey> {
-        let planned = self.plan.interfaces.iter().filter(|planned| planned.name == interface);
-        planned.flat_map(|planned| &planned.addresses).map(|a| OwnedKey { ifindex, address: *a }).collect()
-    }
-
-    fn forget(&mut self, ifindex: u32, owned: Vec<OwnedKey>) -> Result<(), H::Error> {
-        self.host.remove_interface(ifindex)?;
-        for key in owned {
-            self.host.disown(key)?;
-        }
-        self.host.release(ifindex)
-    }
-
-    fn take_over(&mut self, name_of: impl Fn(u32) -> Option<String>) -> Result<(), H::Error> {
-        let tables = self.host.read()?;
-        self.config = tables.config;
-        let highest = tables.interfaces.values().map(|interface| interface.epoch).max();
-        self.config.epoch = self.config.epoch.max(highest.unwrap_or_default());
-        self.dry |= tables.interfaces.values().any(|interface| interface.flags & Interface::OBSERVE != 0);
-        self.policed.clear();
-        let mut names = BTreeMap::new();
-        for ifindex in self.host.attached()? {
-            if !self.host.renew(ifindex)? {
-                let owned = tables.owned.iter().filter(|key| key.ifindex == ifindex).copied().collect();
-                self.forget(ifindex, owned)?;
-            } else if let Some(name) = name_of(ifindex) {
-                self.policed.insert(name.clone(), ifindex);
-                names.insert(ifindex, name);
-            }
-            // Attached, but to an interface that is not in this network namespace: left as it is, which is policed.
-        }
-        // Entries of interfaces that were never attached, or whose links are gone.
-        let entries = tables.slots.keys().copied().chain(tables.owned.iter().map(|key| key.ifindex));
-        let known = self.host.attached()?;
-        for ifindex in entries.filter(|ifindex| !known.contains(ifindex)).collect::<BTreeSet<_>>() {
-            let owned = tables.owned.iter().filter(|key| key.ifindex == ifindex).copied().collect();
-            self.forget(ifindex, owned)?;
-        }
-        let (plan, orphans) = plan_of(&tables, &names);
-        for (handle, contents) in &orphans {
-            self.host.remove_policy(*handle, contents)?;
-        }
-        self.plan = plan;
-        Ok(())
     }
 }
 
-/// The plan that `tables` came from, as far as they tell, and contents without a head: written or removed half.
-fn plan_of(tables: &PlainTables, names: &BTreeMap<u32, String>) -> (Plan, BTreeMap<u64, PolicyContents>) {
-    let mut contents: BTreeMap<u64, PolicyContents> = BTreeMap::new();
-    for (key, block) in &tables.blocks {
-        contents.entry(key.policy()).or_default().blocks.push((*key, *block));
-    }
-    for (key, value) in &tables.verdicts {
-        contents.entry(key.policy).or_default().verdicts.push((*key, *value));
-    }
-    let mut plan =
-        Plan { identities: tables.identities.clone().into(), limits: tables.limits.clone(), ..Plan::default() };
-    for (handle, head) in &tables.policies {
-        let whole = PolicyContents { head: *head, ..contents.remove(handle).unwrap_or_default() };
-        plan.policies.insert(*handle, whole.into());
-    }
-    for interface in tables.interfaces.values() {
-        let Some(name) = names.get(&interface.ifindex) else { continue };
-        let owned = tables.owned.iter().filter(|key| key.ifindex == interface.ifindex);
-        plan.interfaces.push(InterfacePlan {
-            name: name.clone(),
-            role: role_of(interface.flags),
-            namespace: String::new(),
-            workload: String::new(),
-            egress: interface.egress,
-            ingress: interface.ingress,
-            addresses: owned.map(|key| key.address).collect(),
-        });
-    }
-    plan.interfaces.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    (plan, contents)
+/// The connections that every interface of a plan may have.
+fn share(plan: &Plan) -> u32 {
+    quota(u32::try_from(plan.interfaces.len()).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
 //! The enforcer at work: puts in force what it is told, polices what appears, and tells what became of it.
 
+mod collect;
 mod follow;
+mod sight;
 
 use crate::clock::Clock;
-use crate::enforcement::{ApplyError, Enforcement, Notice};
+use crate::enforcement::{ApplyError, Enforcement, Notice, Sight};
 use crate::failure::{Failure, cannot};
 use crate::guard::{Cover, Upkeep};
+use crate::haste::Haste;
 use crate::health::Health;
 use crate::here::Here;
 use crate::input::{Complaint, Planned, Planning};
@@ -18,6 +21,7 @@ use crate::server::{self, Listen, Subject};
 use crate::service::Service;
 use crate::source::Reading;
 use bookend_lang::Source;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::Signal;
@@ -46,6 +50,14 @@ pub(crate) struct Enforcer {
     pub(crate) ready: bool,
     /// A step failed, and what it was to bring about is not in force.
     pub(crate) incomplete: bool,
+    /// Interfaces that wait to be policed: to attach programs takes long, and other things must get their turn.
+    pub(crate) waiting: BTreeSet<u32>,
+    /// Those of them that are closed meanwhile.
+    pub(crate) held: BTreeSet<u32>,
+    /// Why what is in force is not pinned as it should be.
+    pub(crate) unpinned: Option<String>,
+    /// The kernel is asked to hurry, while many wait.
+    pub(crate) haste: Haste,
     /// What those are told who ask how it is.
     pub(crate) health: Health,
     pub(crate) service: Service,
@@ -81,10 +93,12 @@ impl Enforcer {
 
     /// Finds out whether everything planned is enforced, and has others know.
     fn judge(&self) -> bool {
-        let incomplete =
-            self.incomplete.then(|| "a change was not completed, and is tried again".to_owned());
+        let incomplete = self.incomplete.then(|| "a change was not completed, and is tried again".to_owned());
         let failed = self.failed.iter().map(ToString::to_string);
-        let obstacles: Vec<_> = incomplete.into_iter().chain(self.unguarded.clone()).chain(failed).collect();
+        let waiting = self.waiting.len();
+        let waiting = (waiting > 0).then(|| format!("{waiting} interfaces wait to be policed"));
+        let incomplete = incomplete.into_iter().chain(waiting);
+        let obstacles: Vec<_> = incomplete.chain(self.unguarded.clone()).chain(failed).collect();
         let ready = obstacles.is_empty();
         self.health.judged(obstacles, self.enforcement.policed().len(), self.failed.len());
         ready
@@ -142,6 +156,7 @@ impl Enforcer {
             ));
         }
         self.see();
+        self.succeed();
     }
 
     /// Begins or ends a dry run, now that what is planned is in force.
@@ -164,31 +179,6 @@ impl Enforcer {
         self.see();
     }
 
-    /// Polices interfaces that have appeared.
-    fn see(&mut self) {
-        let links = self.interfaces.get_ref().links();
-        let seen = self.enforcement.see(|name| links.index(name), |ifindex| links.name(ifindex).map(str::to_owned));
-        drop(links);
-        let notices = match seen {
-            Ok(notices) => notices,
-            Err(error) => return self.recover(&error),
-        };
-        let mut failed = Vec::new();
-        for notice in notices {
-            if matches!(notice, Notice::Failed { .. }) {
-                failed.push(notice.clone());
-                // It is tried again with every tick; once is enough to be told.
-                if self.failed.contains(&notice) {
-                    continue;
-                }
-            }
-            say(&notice.to_string());
-            self.journal.interface(&notice);
-        }
-        self.failed = failed;
-        self.cover();
-    }
-
     /// Has the guard demand the mark of what comes in where the programs are attached by now.
     fn cover(&mut self) {
         let interfaces = self.interfaces.get_ref();
@@ -200,7 +190,7 @@ impl Enforcer {
         let own = self.enforcement.own();
         let dry = self.enforcement.is_dry();
         attached.retain(|ifindex| !dry && !own.contains(ifindex) && interfaces.name(*ifindex).is_some());
-        let cover = Cover { policed: attached, ..Cover::default() };
+        let cover = Cover { policed: attached, held: self.held.clone() };
         let failed = self.guard.get_mut().cover(&cover).err().map(|error| error.to_string());
         if let Some(reason) = failed.as_ref().filter(|reason| self.unguarded.as_ref() != Some(*reason)) {
             say(&format!("{reason}; trying again"));
@@ -246,7 +236,7 @@ impl Enforcer {
     /// Finds out what is in force; whether that could be done.
     fn read_back(&mut self) -> bool {
         let interfaces = self.interfaces.get_ref();
-        let read = self.enforcement.recover(|ifindex| interfaces.name(ifindex));
+        let read = self.enforcement.recover(&interfaces.links());
         if let Err(error) = &read {
             say(&format!("cannot read the tables back: {error}; what is pinned stays in force"));
         }

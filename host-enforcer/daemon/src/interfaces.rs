@@ -26,16 +26,6 @@ const ETHERNET: u16 = 1;
 /// Lists asked for again because links changed meanwhile.
 const TRIES: usize = 16;
 
-/// Whether the packets of the interface `name` have an Ethernet header.
-///
-/// # Errors
-/// If there is no such interface.
-pub fn is_ethernet(name: &str) -> std::io::Result<bool> {
-    let links = list()?;
-    let link = links.index(name).and_then(|index| links.by_index.get(&index));
-    link.map(|link| link.ethernet).ok_or_else(|| std::io::ErrorKind::NotFound.into())
-}
-
 /// One interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
@@ -78,6 +68,11 @@ impl Links {
     /// The name of the interface `index`, if there is one.
     pub fn name(&self, index: u32) -> Option<&str> {
         self.by_index.get(&index).map(|link| link.name.as_str())
+    }
+
+    /// The interface `name`, if there is one.
+    pub fn link(&self, name: &str) -> Option<&Link> {
+        self.by_index.get(&self.index(name)?)
     }
 
     /// All of them, by index.

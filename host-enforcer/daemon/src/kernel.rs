@@ -4,32 +4,37 @@
 //!
 //! | path | what |
 //! |---|---|
-//! | `<table>` | the table of that name, see [`bookend_abi::table`] |
+//! | `v<version>/<table>` | the table of that name, see [`bookend_abi::table`], of that version |
+//! | `v<version>/flows-<form>` | an empty directory: the form of the connections there |
 //! | `links/<ifindex>-from`, `links/<ifindex>-to` | what polices an interface, one link per direction |
 //!
 //! A pin keeps its object in force when the daemon ends, however it ends.
 
+mod ending;
 mod error;
+mod hash;
+mod host;
+mod keep;
 mod links;
 mod maps;
+mod pins;
 mod reading;
+mod syscall;
 mod tracing;
 mod trial;
 
 pub use error::KernelError;
+pub use keep::PinWatch;
 pub use reading::{Blocks, Rows, SlotStates};
 pub use tracing::Tracer;
 pub use trial::{Trial, TrialResult};
 
-use crate::host::{Host, Manner};
-use crate::interfaces::is_ethernet;
-use crate::sockets;
 use aya::maps::{MapData, RingBuf};
 use aya::{Ebpf, EbpfLoader};
 use bookend_abi::plain::PlainTables;
-use bookend_abi::table::{ABI_VERSION, Config, Counter, Interface, Limit, OwnedKey};
-use bookend_abi::{Address, Event, Reason};
-use bookend_plan::PolicyContents;
+use bookend_abi::table::{ABI_VERSION, Config, Counter};
+use bookend_abi::{Event, Reason};
+use keep::Keep;
 use maps::Maps;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -67,38 +72,74 @@ pub struct Kernel {
     ebpf: Ebpf,
     maps: Maps,
     pins: PathBuf,
+    /// What is pinned, so that it lasts when the pins do not.
+    keep: Keep,
+    /// Tables of other versions, which these are to succeed.
+    others: BTreeMap<u32, PathBuf>,
 }
 
 impl Kernel {
-    /// Loads the object at `object` with its tables pinned below `pins`. Tables that are there are adopted with all
-    /// they hold.
+    /// Loads the object at `object` with its tables pinned below `pins`. Tables of this version that are there are adopted
+    /// with all they hold; those of other versions stay as they are, to be [succeeded](Host::succeeds).
     ///
     /// # Errors
-    /// If the object cannot be read or loaded, or tables of another version are pinned.
+    /// If the object cannot be read or loaded.
     pub fn load(object: &Path, pins: &Path) -> Result<Self, KernelError> {
         let bytes = read_object(object)?;
-        let link_directory = links::directory(pins);
-        std::fs::create_dir_all(&link_directory)
-            .map_err(|source| KernelError::Pins { path: link_directory, source })?;
-        let found = pinned_version(pins)?;
-        let attached = !links::pinned(pins)?.is_empty();
-        // Version 0 was never written: the daemon died between pinning the tables and saying whose they are. Nothing
-        // was attached by then.
-        if found.is_some_and(|version| version != ABI_VERSION && (version != 0 || attached)) {
-            let found = found.unwrap_or_default();
-            return Err(KernelError::Version { found, expected: ABI_VERSION, pins: pins.to_owned() });
+        pins::make(&links::directory(pins))?;
+        let fresh = !pins::is_there(pins) && links::pinned(pins)?.is_empty();
+        let loaded = Self::load_there(&bytes, object, pins);
+        if loaded.is_err() && fresh {
+            // Tables that nobody uses; the error is told, whether they go or not.
+            let _ = pins::remove_all(&pins::tables(pins));
         }
+        loaded
+    }
+
+    fn load_there(bytes: &[u8], object: &Path, pins: &Path) -> Result<Self, KernelError> {
+        let tables = pins::tables(pins);
+        // The form is said first: whoever finds tables without it knows nothing about what is in them.
+        pins::make(&tables.join(pins::flow_form()))?;
         let mut loader = EbpfLoader::new();
         for table in TABLES {
-            loader.map_pin_path(table, pins.join(table));
+            loader.map_pin_path(table, tables.join(table));
         }
-        let mut ebpf = load_object(&mut loader, &bytes, object)?;
-        let mut maps = Maps::take(&mut ebpf)?;
+        let mut ebpf = load_object(&mut loader, bytes, object)?;
+        let mut maps = Maps::take(&mut ebpf)?.with_ended(&tables)?;
         let config = maps.config()?;
         if config.abi_version != ABI_VERSION {
             maps.write_config(Config { abi_version: ABI_VERSION, ..config })?;
         }
-        Ok(Self { ebpf, maps, pins: pins.to_owned() })
+        let others = pins::others(pins)?;
+        let keep = Keep::of_tables(&tables)?;
+        Ok(Self { ebpf, maps, pins: pins.to_owned(), keep, others })
+    }
+
+    /// Pins again what is in force and not pinned any more; how many pins that were.
+    ///
+    /// # Errors
+    /// If something cannot be pinned. It is in force all the same, while this value lasts.
+    pub fn restore_pins(&mut self) -> Result<usize, KernelError> {
+        let form = pins::tables(&self.pins).join(pins::flow_form());
+        pins::make(&form)?;
+        self.keep.restore()
+    }
+
+    /// The versions other than this build's of which there are tables. They are in force until this build's succeed
+    /// them.
+    ///
+    /// # Errors
+    /// If the pins cannot be listed.
+    pub fn other_versions(pins: &Path) -> Result<Vec<u32>, KernelError> {
+        Ok(pins::others(pins)?.into_keys().collect())
+    }
+
+    /// Whether anything is attached, of whatever version.
+    ///
+    /// # Errors
+    /// If the pins cannot be listed.
+    pub fn is_in_force(pins: &Path) -> Result<bool, KernelError> {
+        Ok(!links::pinned(pins)?.is_empty())
     }
 
     /// The ring of events; once, for there is one reader.
@@ -113,6 +154,9 @@ impl Kernel {
     /// Removes the directories for pins, if there are no pins in them.
     pub fn remove_empty(pins: &Path) {
         // Fails if something is there, as it should.
+        let tables = pins::tables(pins);
+        let _ = std::fs::remove_dir(tables.join(pins::flow_form()));
+        let _ = std::fs::remove_dir(tables);
         let _ = std::fs::remove_dir(links::directory(pins));
         let _ = std::fs::remove_dir(pins);
     }
@@ -122,36 +166,23 @@ impl Kernel {
     /// # Errors
     /// If something cannot be removed; what could be is.
     pub fn remove_pins(pins: &Path) -> Result<(), KernelError> {
-        let links = links::directory(pins);
-        // Only of a directory that is an enforcer's: the root of the file system holds everybody's pins.
-        if !links.is_dir() {
-            return remove_directory(pins);
+        if pins::is_ours(pins) {
+            // Links first: without tables everything would be denied.
+            pins::remove_all(&links::directory(pins))?;
+            pins::remove_all(pins)
+        } else {
+            pins::remove_directory(pins)
         }
-        for directory in [links.as_path(), pins] {
-            let failed = |source| KernelError::Pins { path: directory.to_owned(), source };
-            for entry in std::fs::read_dir(directory).map_err(failed)? {
-                let path = entry.map_err(failed)?.path();
-                std::fs::remove_file(&path).map_err(|source| KernelError::Pins { path, source })?;
-            }
-            remove_directory(directory)?;
-        }
-        Ok(())
-    }
-}
-
-fn remove_directory(directory: &Path) -> Result<(), KernelError> {
-    match std::fs::remove_dir(directory) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(KernelError::Pins { path: directory.to_owned(), source })
-        }
-        _ => Ok(()),
     }
 }
 
 /// What is pinned, read without loading anything: for reports.
 pub struct Pinned {
     maps: Maps,
+    /// The directory of the tables.
     pins: PathBuf,
+    /// The directory around it.
+    root: PathBuf,
 }
 
 impl Pinned {
@@ -160,9 +191,12 @@ impl Pinned {
     /// # Errors
     /// If they are of another version or cannot be opened.
     pub fn open(pins: &Path) -> Result<Option<Self>, KernelError> {
-        match pinned_version(pins)? {
+        if pins::is_there(pins) {
+            let tables = pins::tables(pins);
+            return Ok(Some(Self { maps: Maps::open(&tables)?, pins: tables, root: pins.to_owned() }));
+        }
+        match pins::others(pins)?.into_keys().next_back() {
             None => Ok(None),
-            Some(ABI_VERSION) => Ok(Some(Self { maps: Maps::open(pins)?, pins: pins.to_owned() })),
             Some(found) => Err(KernelError::Version { found, expected: ABI_VERSION, pins: pins.to_owned() }),
         }
     }
@@ -180,7 +214,7 @@ impl Pinned {
     /// # Errors
     /// If the pins cannot be listed.
     pub fn attached(&self) -> Result<BTreeSet<u32>, KernelError> {
-        links::complete(&self.pins)
+        links::complete(&self.root)
     }
 
     /// Packets and bytes by reason, over all CPUs.
@@ -232,112 +266,6 @@ impl AsRawFd for EventRing {
     }
 }
 
-impl Kernel {
-    fn attach_both(&mut self, name: &str, ifindex: u32, own: bool) -> Result<(), KernelError> {
-        DIRECTIONS
-            .into_iter()
-            .try_for_each(|direction| links::attach(&mut self.ebpf, &self.pins, name, ifindex, direction, own))
-    }
-}
-
-impl Host for Kernel {
-    type Error = KernelError;
-
-    fn read(&mut self) -> Result<PlainTables, KernelError> {
-        self.maps.read()
-    }
-
-    fn attached(&mut self) -> Result<BTreeSet<u32>, KernelError> {
-        Ok(links::pinned(&self.pins)?.into_iter().map(|(ifindex, _)| ifindex).collect())
-    }
-
-    fn attach(&mut self, name: &str, ifindex: u32, manner: Manner) -> Result<(), KernelError> {
-        let understood = match is_ethernet(name) {
-            Ok(true) => Ok(()),
-            Ok(false) if manner.open => Err(KernelError::NotEthernetLeft { interface: name.to_owned() }),
-            Ok(false) => Err(KernelError::NotEthernet { interface: name.to_owned() }),
-            Err(error) => Err(KernelError::Attach { interface: name.to_owned(), source: error.into() }),
-        };
-        if manner.open {
-            understood?;
-            let attached = self.attach_both(name, ifindex, manner.own);
-            if attached.is_err() {
-                self.release(ifindex)?;
-            }
-            return attached;
-        }
-        // Attached all the same: without an entry in the tables everything is denied there. With one, bytes that a
-        // workload chooses would be taken for its headers.
-        self.attach_both(name, ifindex, manner.own)?;
-        understood
-    }
-
-    fn recall(&mut self, ifindex: u32, addresses: &[Address], epoch: u32) -> Result<(), KernelError> {
-        let open = sockets::open().map_err(|source| KernelError::Sockets { source })?;
-        let own = open.into_iter().filter(|connection| addresses.contains(&connection.local));
-        self.maps.remember(ifindex, own, epoch)
-    }
-
-    fn renew(&mut self, ifindex: u32) -> Result<bool, KernelError> {
-        let mut renewed = true;
-        for direction in DIRECTIONS {
-            renewed &= links::renew(&mut self.ebpf, &self.pins, ifindex, direction)?;
-        }
-        Ok(renewed)
-    }
-
-    fn release(&mut self, ifindex: u32) -> Result<(), KernelError> {
-        for direction in DIRECTIONS {
-            links::unpin(&self.pins, ifindex, direction)?;
-        }
-        Ok(())
-    }
-
-    fn write_limit(&mut self, number: u32, limit: Limit) -> Result<(), KernelError> {
-        self.maps.write_limit(number, limit)
-    }
-
-    fn remove_limit(&mut self, number: u32) -> Result<(), KernelError> {
-        self.maps.remove_limit(number)
-    }
-
-    fn write_policy(&mut self, handle: u64, contents: &PolicyContents) -> Result<(), KernelError> {
-        self.maps.write_policy(handle, contents)
-    }
-
-    fn remove_policy(&mut self, handle: u64, contents: &PolicyContents) -> Result<(), KernelError> {
-        self.maps.remove_policy(handle, contents)
-    }
-
-    fn write_interface(&mut self, ifindex: u32, interface: Interface) -> Result<(), KernelError> {
-        self.maps.write_interface(ifindex, interface)
-    }
-
-    fn remove_interface(&mut self, ifindex: u32) -> Result<(), KernelError> {
-        self.maps.remove_interface(ifindex)
-    }
-
-    fn own(&mut self, key: OwnedKey) -> Result<(), KernelError> {
-        self.maps.own(key)
-    }
-
-    fn disown(&mut self, key: OwnedKey) -> Result<(), KernelError> {
-        self.maps.disown(key)
-    }
-
-    fn write_identity(&mut self, address: Address, identity: u64) -> Result<(), KernelError> {
-        self.maps.write_identity(address, identity)
-    }
-
-    fn remove_identity(&mut self, address: Address) -> Result<(), KernelError> {
-        self.maps.remove_identity(address)
-    }
-
-    fn write_config(&mut self, config: Config) -> Result<(), KernelError> {
-        self.maps.write_config(config)
-    }
-}
-
 fn read_object(object: &Path) -> Result<Vec<u8>, KernelError> {
     std::fs::read(object).map_err(|source| KernelError::NoObject { path: object.to_owned(), source })
 }
@@ -351,14 +279,4 @@ fn load_object(loader: &mut EbpfLoader<'_>, bytes: &[u8], object: &Path) -> Resu
         program.load().map_err(|source| refused(Box::new(source.into())))?;
     }
     Ok(ebpf)
-}
-
-/// The version of the tables pinned below `pins`, if there are any.
-fn pinned_version(pins: &Path) -> Result<Option<u32>, KernelError> {
-    let path = pins.join("config");
-    if !path.exists() {
-        return Ok(None);
-    }
-    let config = maps::open_config(MapData::from_pin(&path)?)?;
-    Ok(Some(config.abi_version))
 }

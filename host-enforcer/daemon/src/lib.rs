@@ -15,6 +15,7 @@ pub mod enforcement;
 mod enforcer;
 pub mod failure;
 pub mod guard;
+mod haste;
 pub mod health;
 pub mod here;
 pub mod host;

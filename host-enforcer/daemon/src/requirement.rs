@@ -166,6 +166,15 @@ fn unusable(pins: &Path, error: &dyn std::fmt::Display) -> Failure {
     ))
 }
 
+/// Lets this process have as many open files as it may: it keeps two for each interface, so that whoever removes their pins
+/// does not end what they hold.
+pub fn allow_files() {
+    let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current = limit.maximum;
+    // With fewer it goes on, and complains when they do not suffice.
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, limit);
+}
+
 /// Major and minor number at the beginning of a kernel release.
 fn version(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit());

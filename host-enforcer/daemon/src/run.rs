@@ -1,17 +1,18 @@
 //! Starting and ending: checks what is needed, takes over what is there, and lets the enforcer follow every change.
 
 use crate::command::{RunOptions, Size};
-use crate::enforcement::Enforcement;
+use crate::enforcement::{Enforcement, Settings};
 use crate::enforcer::Enforcer;
 use crate::failure::{Failure, cannot};
 use crate::guard::{Guard, Upkeep};
+use crate::haste::Haste;
 use crate::health::Health;
 use crate::here::Here;
 use crate::input::{Input, Planning};
 use crate::interfaces::Interfaces;
 use crate::journal::Journal;
 use crate::journal::file::{LineFile, Page};
-use crate::kernel::{Kernel, Pinned};
+use crate::kernel::{Kernel, PinWatch};
 use crate::names::Names;
 use crate::readiness::readiness;
 use crate::requirement;
@@ -19,6 +20,7 @@ use crate::say::{complain, say};
 use crate::service::Service;
 use crate::source::{Files, Source};
 use bookend_plan::Plan;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -30,6 +32,7 @@ pub async fn run(options: RunOptions) -> Result<(), Failure> {
     let pins = options.pins.pin_dir.clone();
     requirement::check(&pins)?;
     let _lock = requirement::lock(&pins)?;
+    requirement::allow_files();
     if let Some(path) = &options.ready_file {
         forget_ready(path)?;
     }
@@ -48,17 +51,22 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| cannot("wait for signals", &e))?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| cannot("wait for signals", &e))?;
     let hangup = signal(SignalKind::hangup()).map_err(|e| cannot("wait for signals", &e))?;
-    let journal = Journal::new(journal_target(&options.events, options.events_max_size, options.events_keep)?);
+    let journal =
+        Journal::new(journal_target(&options.events, options.events_max_size, options.events_keep)?);
 
     let texts = source.read().texts;
     let mut planning = Planning::default();
     let here = Here::new(options.host);
-    let first = texts
-        .as_ref()
-        .map_err(Clone::clone)
-        .and_then(|texts| planning.plan(texts, &Plan::default(), &here));
-    let pinned = Pinned::open(pins)?.map(|pinned| pinned.attached()).transpose()?.unwrap_or_default();
-    if let (Err(complaints), true) = (&first, pinned.is_empty()) {
+    let first =
+        texts.as_ref().map_err(Clone::clone).and_then(|texts| planning.plan(texts, &Plan::default(), &here));
+    if let (Err(complaints), Some(version)) = (&first, Kernel::other_versions(pins)?.last()) {
+        complain(complaints);
+        return Err(Failure::invalid(format!(
+            "the policy or the inventory is invalid, so the tables of version {version} stay in force as they are; correct it \
+             and start again, and this version takes over"
+        )));
+    }
+    if let (Err(complaints), false) = (&first, Kernel::is_in_force(pins)?) {
         complain(complaints);
         return Err(Failure::invalid(
             "the policy or the inventory is invalid and nothing is enforced yet; correct it and start again",
@@ -71,9 +79,10 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
     let object = options.object.map_or_else(default_object, Ok)?;
     let mut kernel = Kernel::load(&object, pins)?;
     let events = kernel.take_events()?;
-    let sample = options.sample;
+    let pinned = PinWatch::new(pins).map_err(|e| cannot("watch the pins", &e))?;
     let dry = options.dry_run;
-    let enforcement = Enforcement::adopt(kernel, sample, dry, |ifindex| interfaces.name(ifindex))?;
+    let settings = Settings { sample: options.sample, dry, interfaces: options.interfaces };
+    let enforcement = Enforcement::adopt(kernel, settings, &interfaces.links())?;
     let names_path = Names::path(&options.pins.state_dir, pins);
     let mut enforcer = Enforcer {
         enforcement,
@@ -89,6 +98,10 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
         ready_file: options.ready_file,
         guard: readiness(guard, "follow nftables")?,
         unguarded: None,
+        waiting: BTreeSet::new(),
+        held: BTreeSet::new(),
+        unpinned: None,
+        haste: Haste::new(&options.pins.state_dir, pins),
         ready: false,
         incomplete: false,
         health: Health::default(),
@@ -111,7 +124,7 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
             _ = terminate.recv() => {}
         }
     };
-    let ended = enforcer.follow(&mut source, events, stop).await;
+    let ended = enforcer.follow(&mut source, events, pinned, stop).await;
     enforcer.service.stopping();
     if let Some(path) = &enforcer.ready_file {
         // Gone already, if somebody cleaned up.
@@ -132,11 +145,7 @@ fn forget_ready(path: &Path) -> Result<(), Failure> {
 }
 
 /// Where the journal goes: standard output, a file, or nowhere.
-fn journal_target(
-    target: &Option<PathBuf>,
-    most: Size,
-    keep: u32,
-) -> Result<Option<Box<dyn Page>>, Failure> {
+fn journal_target(target: &Option<PathBuf>, most: Size, keep: u32) -> Result<Option<Box<dyn Page>>, Failure> {
     let Some(path) = target else { return Ok(None) };
     if path == Path::new("-") {
         return Ok(Some(Box::new(std::io::stdout())));

@@ -55,8 +55,7 @@ impl<H: Host> Enforcement<H> {
 
     /// What an interface of the plan in force is.
     pub(super) fn role(&self, interface: &str) -> Role {
-        let planned = self.plan.interfaces.iter().find(|planned| planned.name == interface);
-        planned.map(|planned| planned.role).unwrap_or_default()
+        self.planned(interface).map(|planned| planned.role).unwrap_or_default()
     }
 
     /// Whether an interface without a policy is left open. A machine must not be cut off because somebody renamed its
@@ -83,7 +82,7 @@ impl<H: Host> Enforcement<H> {
         for interface in leaving {
             let Some(ifindex) = self.policed.get(&interface).copied() else { continue };
             self.host.release(ifindex)?;
-            self.host.remove_interface(ifindex)?;
+            self.empty(ifindex)?;
             let owned: Vec<OwnedKey> = self.owned_by(&interface, ifindex);
             for key in owned {
                 self.host.disown(key)?;

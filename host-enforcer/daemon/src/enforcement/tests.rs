@@ -1,157 +1,12 @@
+mod connections;
 mod own;
+mod plain;
 
 use super::*;
 use bookend_abi::Address;
-use bookend_abi::table::{Limit, PolicyHead, TCP, VerdictKey, VerdictValue};
-use std::cell::RefCell;
-use std::rc::Rc;
-
-/// A host of plain maps that can be told to fail, and outlives its enforcer.
-#[derive(Clone, Default)]
-struct PlainHost(Rc<RefCell<State>>);
-
-#[derive(Default)]
-struct State {
-    tables: PlainTables,
-    /// Attached interfaces, and whether they still exist.
-    links: BTreeMap<u32, bool>,
-    renewed: Vec<u32>,
-    /// Steps until one fails.
-    patience: Option<usize>,
-    log: Vec<String>,
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("told to fail")]
-struct Told;
-
-impl PlainHost {
-    fn step(&self, what: String, change: impl FnOnce(&mut State)) -> Result<(), Told> {
-        let mut state = self.0.borrow_mut();
-        match &mut state.patience {
-            Some(0) => return Err(Told),
-            Some(steps) => *steps -= 1,
-            None => {}
-        }
-        state.log.push(what);
-        change(&mut state);
-        Ok(())
-    }
-
-    fn tables(&self) -> PlainTables {
-        self.0.borrow().tables.clone()
-    }
-}
-
-impl Host for PlainHost {
-    type Error = Told;
-
-    fn read(&mut self) -> Result<PlainTables, Told> {
-        Ok(self.tables())
-    }
-
-    fn attached(&mut self) -> Result<BTreeSet<u32>, Told> {
-        Ok(self.0.borrow().links.keys().copied().collect())
-    }
-
-    fn attach(&mut self, name: &str, ifindex: u32, manner: Manner) -> Result<(), Told> {
-        let own = if manner.own { "own " } else { "" };
-        self.step(format!("attach {own}{name}"), |state| {
-            state.links.insert(ifindex, true);
-        })
-    }
-
-    fn recall(&mut self, ifindex: u32, addresses: &[Address], _: u32) -> Result<(), Told> {
-        self.step(format!("recall {ifindex} {}", addresses.len()), |_| {})
-    }
-
-    fn renew(&mut self, ifindex: u32) -> Result<bool, Told> {
-        let mut state = self.0.borrow_mut();
-        state.renewed.push(ifindex);
-        Ok(state.links.get(&ifindex).copied().unwrap_or_default())
-    }
-
-    fn release(&mut self, ifindex: u32) -> Result<(), Told> {
-        self.step(format!("release {ifindex}"), |state| {
-            state.links.remove(&ifindex);
-        })
-    }
-
-    fn write_limit(&mut self, number: u32, limit: Limit) -> Result<(), Told> {
-        self.step(format!("limit {number}"), |state| {
-            state.tables.limits.insert(number, limit);
-        })
-    }
-
-    fn remove_limit(&mut self, number: u32) -> Result<(), Told> {
-        self.step(format!("remove limit {number}"), |state| {
-            state.tables.limits.remove(&number);
-        })
-    }
-
-    fn write_policy(&mut self, handle: u64, contents: &PolicyContents) -> Result<(), Told> {
-        for (key, value) in &contents.verdicts {
-            self.step("verdict".to_owned(), |state| {
-                state.tables.verdicts.insert(*key, *value);
-            })?;
-        }
-        self.step(format!("policy {handle}"), |state| {
-            state.tables.policies.insert(handle, contents.head);
-        })
-    }
-
-    fn remove_policy(&mut self, handle: u64, contents: &PolicyContents) -> Result<(), Told> {
-        self.step(format!("remove policy {handle}"), |state| {
-            state.tables.policies.remove(&handle);
-        })?;
-        for (key, _) in &contents.verdicts {
-            self.step("remove verdict".to_owned(), |state| {
-                state.tables.verdicts.remove(key);
-            })?;
-        }
-        Ok(())
-    }
-
-    fn write_interface(&mut self, ifindex: u32, interface: Interface) -> Result<(), Told> {
-        self.step(format!("interface {ifindex}"), |state| {
-            state.tables.police(Interface { ifindex, ..interface });
-        })
-    }
-
-    fn remove_interface(&mut self, ifindex: u32) -> Result<(), Told> {
-        self.step(format!("remove interface {ifindex}"), |state| {
-            state.tables.leave(ifindex);
-        })
-    }
-
-    fn own(&mut self, key: OwnedKey) -> Result<(), Told> {
-        self.step("own".to_owned(), |state| {
-            state.tables.owned.insert(key);
-        })
-    }
-
-    fn disown(&mut self, key: OwnedKey) -> Result<(), Told> {
-        self.step("disown".to_owned(), |state| {
-            state.tables.owned.remove(&key);
-        })
-    }
-
-    fn write_identity(&mut self, address: Address, identity: u64) -> Result<(), Told> {
-        self.step("identity".to_owned(), |state| {
-            state.tables.identities.insert(address, identity);
-        })
-    }
-
-    fn remove_identity(&mut self, address: Address) -> Result<(), Told> {
-        self.step("remove identity".to_owned(), |state| {
-            state.tables.identities.remove(&address);
-        })
-    }
-
-    fn write_config(&mut self, config: Config) -> Result<(), Told> {
-        self.step("config".to_owned(), |state| state.tables.config = config)
-    }
-}
+use bookend_abi::table::{PolicyHead, TCP, VerdictKey, VerdictValue};
+use bookend_plan::PolicyContents;
+use plain::{PlainHost, Told};
 
 const ADDRESS: Address = [7; 16];
 
@@ -180,16 +35,28 @@ fn plan(handle: u64) -> Plan {
     }
 }
 
-fn name_of(ifindex: u32) -> Option<String> {
-    (ifindex == 4).then(|| "veth0".to_owned())
+/// A list of interfaces.
+fn links(named: &[(&str, u32)]) -> Links {
+    let mut links = Links::default();
+    for (name, index) in named {
+        links.add(*index, Link { name: (*name).to_owned(), ethernet: true });
+    }
+    links
 }
 
-fn index_of(name: &str) -> Option<u32> {
-    (name == "veth0").then_some(4)
+/// `veth0` is there.
+fn there() -> Links {
+    links(&[("veth0", 4)])
 }
 
 fn adopt(host: &PlainHost) -> Enforcement<PlainHost> {
-    Enforcement::adopt(host.clone(), 0, false, name_of).unwrap()
+    Enforcement::adopt(host.clone(), Settings::default(), &there()).unwrap()
+}
+
+fn see(enforcement: &mut Enforcement<PlainHost>, links: &Links) -> Vec<Notice> {
+    let sight = enforcement.see(links, || true).unwrap();
+    assert!(sight.waiting.is_empty());
+    sight.notices
 }
 
 /// `veth0` policed under policy 100.
@@ -197,7 +64,7 @@ fn enforced() -> (PlainHost, Enforcement<PlainHost>) {
     let host = PlainHost::default();
     let mut enforcement = adopt(&host);
     enforcement.apply(plan(100)).unwrap();
-    enforcement.see(index_of, name_of).unwrap();
+    see(&mut enforcement, &there());
     (host, enforcement)
 }
 
@@ -207,7 +74,18 @@ fn an_interface_is_denied_everything_before_it_has_a_policy() {
     let log = host.0.borrow().log.clone();
     assert_eq!(
         log,
-        ["config", "verdict", "policy 100", "identity", "config", "attach veth0", "own", "interface 4"]
+        [
+            "config",
+            "verdict",
+            "policy 100",
+            "identities",
+            "config",
+            "attach veth0",
+            "own",
+            "cursor 1",
+            "interface 1",
+            "assign 4"
+        ]
     );
     assert_eq!(enforcement.policed().get("veth0"), Some(&4));
 }
@@ -217,17 +95,17 @@ fn an_interface_that_comes_later_is_policed_then() {
     let host = PlainHost::default();
     let mut enforcement = adopt(&host);
     enforcement.apply(plan(100)).unwrap();
-    assert_eq!(enforcement.see(|_| None, |_| None).unwrap(), []);
+    assert_eq!(see(&mut enforcement, &links(&[])), []);
     assert!(host.tables().interfaces.is_empty());
-    let notices = enforcement.see(index_of, name_of).unwrap();
+    let notices = see(&mut enforcement, &there());
     assert_eq!(notices, [Notice::Policed { interface: "veth0".to_owned(), ifindex: 4 }]);
-    assert_eq!(enforcement.see(index_of, name_of).unwrap(), []);
+    assert_eq!(see(&mut enforcement, &there()), []);
 }
 
 #[test]
 fn an_interface_that_is_made_again_under_its_name_is_policed_again() {
     let (host, mut enforcement) = enforced();
-    enforcement.see(|_| Some(9), |_| None).unwrap();
+    see(&mut enforcement, &links(&[("veth0", 9)]));
     let tables = host.tables();
     assert_eq!(tables.slots.keys().collect::<Vec<_>>(), [&9]);
     assert_eq!(tables.owned.iter().collect::<Vec<_>>(), [&OwnedKey { ifindex: 9, address: ADDRESS }]);
@@ -242,7 +120,7 @@ fn a_new_policy_is_written_before_the_switch_and_the_old_removed_after() {
     let log = host.0.borrow().log.clone();
     assert_eq!(
         log,
-        ["verdict", "policy 200", "interface 4", "remove policy 100", "remove verdict", "config"]
+        ["verdict", "policy 200", "interface 1", "remove policy 100", "remove verdict", "config"]
     );
 }
 
@@ -263,10 +141,10 @@ fn every_change_has_connections_judged_again() {
 fn a_workload_that_leaves_the_inventory_is_cut_off_not_opened() {
     let (host, mut enforcement) = enforced();
     enforcement.apply(Plan::default()).unwrap();
-    enforcement.see(index_of, name_of).unwrap();
+    see(&mut enforcement, &there());
     let state = host.0.borrow();
     assert!(state.links.contains_key(&4));
-    assert!(state.tables.interfaces.is_empty() && state.tables.owned.is_empty());
+    assert!(state.tables.slots.is_empty() && state.tables.owned.is_empty());
 }
 
 #[test]
@@ -292,7 +170,7 @@ fn a_restart_finds_everything_and_writes_nothing_twice() {
     assert_eq!(second.plan().policies, plan_before.policies);
     host.0.borrow_mut().log.clear();
     second.apply(plan_before).unwrap();
-    assert_eq!(second.see(index_of, name_of).unwrap(), []);
+    assert_eq!(see(&mut second, &there()), []);
     assert_eq!(host.0.borrow().log, Vec::<String>::new());
 }
 
@@ -304,7 +182,7 @@ fn a_restart_forgets_interfaces_that_went_meanwhile() {
     let second = adopt(&host);
     assert!(second.policed().is_empty());
     let tables = host.tables();
-    assert!(tables.interfaces.is_empty() && tables.owned.is_empty());
+    assert!(tables.slots.is_empty() && tables.owned.is_empty());
     assert!(host.0.borrow().links.is_empty());
 }
 
@@ -334,13 +212,66 @@ fn wherever_a_change_breaks_off_the_next_enforcer_completes_it() {
 #[test]
 fn an_interface_that_is_renamed_is_cut_off_not_opened() {
     let (host, mut enforcement) = enforced();
-    let away = |ifindex| (ifindex == 4).then(|| "away".to_owned());
-    enforcement.see(|name| (name == "away").then_some(4), away).unwrap();
-    assert!(host.tables().interfaces.is_empty());
+    see(&mut enforcement, &links(&[("away", 4)]));
+    assert!(host.tables().slots.is_empty());
     assert!(host.0.borrow().links.contains_key(&4));
     assert_eq!(enforcement.policed().get("away"), Some(&4));
     // Back under its name, it is policed as before.
-    enforcement.see(index_of, name_of).unwrap();
+    see(&mut enforcement, &there());
     assert_eq!(host.tables().policed(4).unwrap().egress, 100);
     assert_eq!(enforcement.policed().keys().collect::<Vec<_>>(), ["veth0"]);
+}
+
+#[test]
+fn an_interface_that_matches_is_denied_everything_before_anybody_knows_who_is_behind_it() {
+    let host = PlainHost::default();
+    let settings = Settings { interfaces: vec!["veth*".parse().unwrap()], ..Settings::default() };
+    let mut enforcement = Enforcement::adopt(host.clone(), settings, &links(&[])).unwrap();
+    let there = links(&[("eth0", 2), ("veth0", 4), ("veth7", 7)]);
+    let notices = see(&mut enforcement, &there);
+    let closed = |name: &str, ifindex| Notice::Closed { interface: name.to_owned(), ifindex };
+    assert_eq!(notices, [closed("veth0", 4), closed("veth7", 7)]);
+    assert_eq!(see(&mut enforcement, &there), []);
+    assert!(host.tables().slots.is_empty());
+    enforcement.apply(plan(100)).unwrap();
+    assert_eq!(host.tables().policed(4).unwrap().egress, 100);
+    assert!(host.tables().owned.contains(&OwnedKey { ifindex: 4, address: ADDRESS }));
+    assert_eq!(host.tables().slots.len(), 1);
+}
+
+#[test]
+fn what_there_is_no_time_for_waits_for_the_next_look() {
+    let host = PlainHost::default();
+    let settings = Settings { interfaces: vec!["veth*".parse().unwrap()], ..Settings::default() };
+    let mut enforcement = Enforcement::adopt(host, settings, &links(&[])).unwrap();
+    let there = links(&[("veth1", 1), ("veth2", 2), ("veth3", 3)]);
+    let mut time = 2;
+    let sight = enforcement
+        .see(&there, || {
+            time -= 1;
+            time >= 0
+        })
+        .unwrap();
+    assert_eq!(sight.notices.len(), 2);
+    assert_eq!(sight.waiting.into_iter().map(|waiting| waiting.ifindex).collect::<Vec<_>>(), [3]);
+    assert_eq!(see(&mut enforcement, &there).len(), 1);
+}
+
+#[test]
+fn more_interfaces_have_less_room_each_before_they_come() {
+    let (host, mut enforcement) = enforced();
+    let alone = host.tables().policed(4).unwrap().quota;
+    let mut many = plan(100);
+    for n in 1..64 {
+        let interface =
+            InterfacePlan { name: format!("veth{n}"), addresses: Vec::new(), ..many.interfaces[0].clone() };
+        many.interfaces.push(interface);
+    }
+    many.interfaces.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    let epoch = host.tables().policed(4).unwrap().epoch;
+    enforcement.apply(many).unwrap();
+    assert!(host.tables().policed(4).unwrap().quota < alone);
+    assert_eq!(host.tables().policed(4).unwrap().epoch, epoch, "nothing is judged again for it");
+    enforcement.apply(plan(100)).unwrap();
+    assert_eq!(host.tables().policed(4).unwrap().quota, alone);
 }

@@ -2,15 +2,17 @@
 
 use super::Enforcer;
 use crate::failure::{Failure, cannot};
-use crate::kernel::EventRing;
+use crate::kernel::{EventRing, PinWatch};
 use crate::readiness::readiness;
 use crate::source::Source;
 use std::pin::pin;
 use std::time::Duration;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 /// How often what failed is tried again.
 const TICK: Duration = Duration::from_secs(2);
+/// How long after the start connections are looked at first.
+const COLLECTING: Duration = Duration::from_secs(1);
 /// Events told before other things get their turn.
 const BATCH: usize = 256;
 
@@ -20,9 +22,12 @@ impl Enforcer {
         &mut self,
         source: &mut impl Source,
         events: EventRing,
+        pinned: PinWatch,
         stop: impl Future<Output = ()>,
     ) -> Result<(), Failure> {
         let mut events = readiness(events, "wait for events")?;
+        let mut pinned = readiness(pinned, "watch the pins")?;
+        let mut collect_at = Instant::now() + COLLECTING;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut stop = pin!(stop);
@@ -56,6 +61,20 @@ impl Enforcer {
                         self.see();
                     }
                 }
+                () = std::future::ready(()), if !self.waiting.is_empty() => {
+                    self.see();
+                    self.succeed();
+                    self.tell_ready()?;
+                }
+                () = tokio::time::sleep_until(collect_at) => {
+                    collect_at = Instant::now() + self.collect();
+                }
+                guard = pinned.readable_mut() => {
+                    let mut guard = guard.map_err(|e| cannot("watch the pins", &e))?;
+                    guard.get_inner_mut().drain();
+                    guard.clear_ready();
+                    self.restore_pins();
+                }
                 guard = self.guard.readable() => {
                     guard.map_err(|e| cannot("follow nftables", &e))?.clear_ready();
                     self.repair_guard();
@@ -65,6 +84,9 @@ impl Enforcer {
                         self.retry();
                     }
                     self.see();
+                    self.succeed();
+                    pinned.get_mut().renew();
+                    self.restore_pins();
                     self.tell_ready()?;
                     self.settle();
                     self.service.turned(&self.health.read().summary());

@@ -252,6 +252,7 @@ impl<'a> InterfaceLine<'a> {
     pub(super) fn new(time: String, notice: &'a Notice) -> Self {
         let (outcome, interface, ifindex, reason) = match notice {
             Notice::Policed { interface, ifindex } => ("policed", interface, Some(*ifindex), None),
+            Notice::Closed { interface, ifindex } => ("closed", interface, Some(*ifindex), None),
             Notice::Gone { interface, ifindex } => ("gone", interface, Some(*ifindex), None),
             Notice::Failed { interface, reason } => ("failed", interface, None, Some(reason.as_str())),
         };

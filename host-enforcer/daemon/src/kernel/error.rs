@@ -34,11 +34,10 @@ pub enum KernelError {
         /// What is missing.
         what: &'static str,
     },
-    /// Tables of another version are pinned.
+    /// Only tables of another version are pinned.
     #[error(
-        "the tables pinned in `{}` are of version {found} and this enforcer speaks version {expected}; they keep \
-         enforcing as they are. To replace them, with traffic open for a moment, run `bookend-enforcer detach \
-         --pin-dir {}` first", pins.display(), pins.display()
+        "the tables pinned in `{}` are of version {found} and this enforcer speaks version {expected}; they keep enforcing as \
+         they are, and `bookend-enforcer run` of this version takes over from them", pins.display()
     )]
     Version {
         /// The version found.
@@ -67,24 +66,6 @@ pub enum KernelError {
         /// What the kernel said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// An interface has packets that the programs do not understand.
-    #[error(
-        "cannot police the interface `{interface}`: its packets have no Ethernet header, as those of tunnels, so everything \
-         there is denied; name the host side of a veth, or a tap, in the inventory"
-    )]
-    NotEthernet {
-        /// The interface.
-        interface: String,
-    },
-    /// An interface of the machine itself has packets that the programs do not understand.
-    #[error(
-        "cannot police the interface `{interface}`: its packets have no Ethernet header, as those of tunnels and WireGuard, so \
-         it is left as it is; name the Ethernet interface that carries the tunnel, and take this one out of the `Host`"
-    )]
-    NotEthernetLeft {
-        /// The interface.
-        interface: String,
-    },
     /// The connections that the machine has open cannot be listed.
     #[error("cannot list the open connections of this machine: {source}; is `/proc` mounted?")]
     Sockets {
@@ -98,6 +79,20 @@ pub enum KernelError {
         table: &'static str,
         /// What the kernel said.
         source: aya::maps::MapError,
+    },
+    /// Many entries of a table cannot be read or written at once.
+    #[error("cannot use the table `{table}`: {source}")]
+    Batch {
+        /// The table.
+        table: &'static str,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+    /// An interface is not there any more.
+    #[error("cannot police the interface `{interface}`: it is gone")]
+    Gone {
+        /// The interface.
+        interface: String,
     },
     /// A map is not what it should be.
     #[error("cannot open a table: {}", causes(.0))]

@@ -1,15 +1,19 @@
 //! Programs on interfaces: tcx links, first in order, pinned.
 
-use super::KernelError;
+use super::{KernelError, syscall};
 use aya::Ebpf;
 use aya::programs::links::{FdLink, PinnedLink};
-use aya::programs::tc::{SchedClassifierLink, TcAttachOptions};
-use aya::programs::{LinkOrder, ProgramError, SchedClassifier, TcAttachType};
+use aya::programs::tc::SchedClassifierLink;
+use aya::programs::{ProgramError, SchedClassifier, TcAttachType};
 use std::collections::BTreeSet;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 /// `ENOLINK`: the link is attached to nothing, because its interface was removed.
 const NO_LINK: i32 = rustix::io::Errno::NOLINK.raw_os_error();
+
+/// `ENODEV`: there is no such interface (any more).
+const NO_DEVICE: i32 = rustix::io::Errno::NODEV.raw_os_error();
 
 /// Which of the two programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +35,14 @@ impl Direction {
         match (self, own) {
             (Self::FromWorkload, false) | (Self::ToWorkload, true) => TcAttachType::Ingress,
             (Self::ToWorkload, false) | (Self::FromWorkload, true) => TcAttachType::Egress,
+        }
+    }
+
+    /// `BPF_TCX_INGRESS` or `BPF_TCX_EGRESS` (linux/bpf.h, `enum bpf_attach_type`), which is the same.
+    fn number(self, own: bool) -> u32 {
+        match self.hook(own) {
+            TcAttachType::Egress => 47,
+            _ => 46,
         }
     }
 
@@ -91,22 +103,44 @@ pub(super) fn attach(
     direction: Direction,
     own: bool,
 ) -> Result<(), KernelError> {
-    let failed = |source: Box<dyn std::error::Error + Send + Sync>| KernelError::Attach {
-        interface: interface.to_owned(),
-        source,
+    let failed = |source: std::io::Error| match source.raw_os_error() {
+        Some(NO_DEVICE) => KernelError::Gone { interface: interface.to_owned() },
+        _ => KernelError::Attach { interface: interface.to_owned(), source: source.into() },
     };
-    if renew(ebpf, pins, ifindex, direction)? {
+    // What is attached to an interface that has moved to another network namespace polices it there, and not its
+    // successor here.
+    if renew(ebpf, pins, ifindex, direction)? && is_at(ebpf, interface, direction, own)? {
         return Ok(());
     }
     unpin(pins, ifindex, direction)?;
     let program = program(ebpf, direction)?;
-    let order = TcAttachOptions::TcxOrder(LinkOrder::first());
-    let id =
-        program.attach_with_options(interface, direction.hook(own), order).map_err(|e| failed(e.into()))?;
-    let link = program.take_link(id).map_err(|e| failed(e.into()))?;
-    let link: FdLink = link.try_into().map_err(|e: aya::programs::links::LinkError| failed(e.into()))?;
-    link.pin(path(pins, ifindex, direction)).map_err(|e| failed(e.into()))?;
-    Ok(())
+    let program = program
+        .fd()
+        .map_err(|e| KernelError::Attach { interface: interface.to_owned(), source: e.into() })?;
+    // By index: the name may be another interface's by now.
+    let link = syscall::attach_first(program.as_fd(), ifindex, direction.number(own)).map_err(failed)?;
+    syscall::pin(&link, &path(pins, ifindex, direction)).map_err(failed)
+}
+
+/// Whether this build's program is attached to the interface that has this name here.
+fn is_at(ebpf: &mut Ebpf, interface: &str, direction: Direction, own: bool) -> Result<bool, KernelError> {
+    let failed =
+        |source: ProgramError| KernelError::Attach { interface: interface.to_owned(), source: source.into() };
+    let ours = program(ebpf, direction)?.info().map_err(failed)?.id();
+    let (_, attached) = SchedClassifier::query_tcx(interface, direction.hook(own)).map_err(failed)?;
+    Ok(attached.iter().any(|program| program.id() == ours))
+}
+
+/// Whether a link is there and attached to something.
+pub(super) fn is_alive(pins: &Path, ifindex: u32, direction: Direction) -> Result<bool, KernelError> {
+    let path = path(pins, ifindex, direction);
+    if !path.exists() {
+        return Ok(false);
+    }
+    match syscall::interface_of(&path) {
+        Ok(interface) => Ok(interface != 0),
+        Err(source) => Err(KernelError::Attach { interface: ifindex.to_string(), source: source.into() }),
+    }
 }
 
 /// Puts this build's program in the place of what a pinned link runs, in one atomic step; false if there is no link,

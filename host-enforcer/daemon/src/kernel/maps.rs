@@ -1,8 +1,8 @@
 //! The tables as aya's maps.
 
 use super::KernelError;
-use crate::clock;
-use crate::sockets::Connection;
+use super::hash::Hash;
+use crate::host::{Batch, Place};
 use aya::Ebpf;
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuHashMap};
@@ -13,7 +13,7 @@ use bookend_abi::table::{
 };
 use bookend_abi::{Address, Reason};
 use bookend_plan::PolicyContents;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A type of the shared tables, as aya wants to see it.
@@ -27,13 +27,12 @@ unsafe impl<T: bytemuck::Pod> aya::Pod for Wire<T> {}
 /// The data of a key of `blocks`: the policy, then the address.
 pub(super) type BlockData = [u8; 24];
 
-type Hash<K, V> = HashMap<MapData, Wire<K>, Wire<V>>;
 /// Counters by rule.
 type Counted = PerCpuHashMap<MapData, u64, Wire<Counter>>;
 
 pub(super) struct Maps {
     config: Array<MapData, Wire<Config>>,
-    slots: HashMap<MapData, u32, u32>,
+    slots: Hash<u32, u32>,
     interfaces: Array<MapData, Wire<Interface>>,
     slot_states: Array<MapData, Wire<SlotState>>,
     owned: Hash<OwnedKey, u32>,
@@ -47,6 +46,8 @@ pub(super) struct Maps {
     counters: PerCpuArray<MapData, Wire<Counter>>,
     rules: Counted,
     audits: Counted,
+    /// What passed on connections that ended without the programs; nothing is kept of it where nothing is pinned.
+    ended: Option<Hash<u64, Counter>>,
 }
 
 impl Maps {
@@ -55,28 +56,47 @@ impl Maps {
         Self::from_maps(|name| ebpf.take_map(name).ok_or(KernelError::Object { what: name }))
     }
 
-    /// The maps pinned below `pins`.
-    pub(super) fn open(pins: &Path) -> Result<Self, KernelError> {
-        Self::from_maps(|name| Ok(Map::from_map_data(MapData::from_pin(pins.join(name))?)?))
+    /// The maps pinned in the directory `tables`.
+    pub(super) fn open(tables: &Path) -> Result<Self, KernelError> {
+        Self::from_maps(|name| Ok(Map::from_map_data(MapData::from_pin(tables.join(name))?)?))?
+            .with_ended(tables)
+    }
+
+    /// The same, with the table of what ended without the programs, which is pinned in the directory `tables` too.
+    pub(super) fn with_ended(mut self, tables: &Path) -> Result<Self, KernelError> {
+        /// `BPF_F_NO_PREALLOC`.
+        const AS_NEEDED: u32 = 1;
+        let path = tables.join(ENDED);
+        if !path.exists() {
+            let map = HashMap::<MapData, u64, Wire<Counter>>::create(capacity::RULES, AS_NEEDED);
+            let pinned = map.map_err(table(ENDED))?.pin(&path);
+            pinned.map_err(|error| KernelError::Pins {
+                path: path.clone(),
+                source: std::io::Error::other(error),
+            })?;
+        }
+        self.ended = Some(Hash::new(Map::from_map_data(MapData::from_pin(path)?)?, ENDED)?);
+        Ok(self)
     }
 
     fn from_maps(mut map: impl FnMut(&'static str) -> Result<Map, KernelError>) -> Result<Self, KernelError> {
         Ok(Self {
             config: map("config")?.try_into()?,
-            slots: map("slots")?.try_into()?,
+            slots: Hash::new(map("slots")?, "slots")?,
             interfaces: map("interfaces")?.try_into()?,
             slot_states: map("slot_states")?.try_into()?,
-            owned: map("owned")?.try_into()?,
-            identities: map("identities")?.try_into()?,
+            owned: Hash::new(map("owned")?, "owned")?,
+            identities: Hash::new(map("identities")?, "identities")?,
             blocks: map("blocks")?.try_into()?,
-            policies: map("policies")?.try_into()?,
-            verdicts: map("verdicts")?.try_into()?,
-            limits: map("limits")?.try_into()?,
-            flows: map("flows")?.try_into()?,
-            ring: map("ring")?.try_into()?,
+            policies: Hash::new(map("policies")?, "policies")?,
+            verdicts: Hash::new(map("verdicts")?, "verdicts")?,
+            limits: Hash::new(map("limits")?, "limits")?,
+            flows: Hash::new(map("flows")?, "flows")?,
+            ring: Hash::new(map("ring")?, "ring")?,
             counters: map("counters")?.try_into()?,
             rules: map("rules")?.try_into()?,
             audits: map("audits")?.try_into()?,
+            ended: None,
         })
     }
 
@@ -90,37 +110,29 @@ impl Maps {
 
     /// Everything but connections and counters.
     pub(super) fn read(&self) -> Result<PlainTables, KernelError> {
-        let mut tables = PlainTables { config: self.config()?, ..PlainTables::default() };
-        for entry in self.slots.iter() {
-            let (ifindex, slot) = entry.map_err(table("slots"))?;
-            tables.slots.insert(ifindex, slot);
+        let mut tables = PlainTables {
+            config: self.config()?,
+            slots: self.slots.all()?.into_iter().collect(),
+            owned: self.owned.all()?.into_iter().map(|(key, _)| key).collect(),
+            identities: self.identities.all()?.into_iter().collect(),
+            policies: self.policies.all()?.into_iter().collect(),
+            verdicts: self.verdicts.all()?.into_iter().collect(),
+            limits: self.limits.all()?.into_iter().collect(),
+            ..PlainTables::default()
+        };
+        for slot in NO_SLOT + 1..capacity::SLOTS {
             let interface = self.interfaces.get(&slot, 0).map_err(table("interfaces"))?.0;
-            if interface.ifindex == ifindex {
+            if interface != Interface::default() {
                 tables.interfaces.insert(slot, interface);
             }
-        }
-        for entry in self.limits.iter() {
-            let (key, value) = entry.map_err(table("limits"))?;
-            tables.limits.insert(key.0, value.0);
-        }
-        for key in self.owned.keys() {
-            tables.owned.insert(key.map_err(table("owned"))?.0);
-        }
-        for entry in self.identities.iter() {
-            let (key, value) = entry.map_err(table("identities"))?;
-            tables.identities.insert(key.0, value.0);
+            let state = self.slot_states.get(&slot, 0).map_err(table("slot_states"))?.0;
+            if state != SlotState::default() {
+                tables.slot_states.insert(slot, state);
+            }
         }
         for entry in self.blocks.iter() {
             let (key, value) = entry.map_err(table("blocks"))?;
             tables.blocks.insert(block_key(&key), value);
-        }
-        for entry in self.policies.iter() {
-            let (key, value) = entry.map_err(table("policies"))?;
-            tables.policies.insert(key.0, value.0);
-        }
-        for entry in self.verdicts.iter() {
-            let (key, value) = entry.map_err(table("verdicts"))?;
-            tables.verdicts.insert(key.0, value.0);
         }
         Ok(tables)
     }
@@ -134,22 +146,32 @@ impl Maps {
         Ok(counters)
     }
 
+    /// By rule: what the programs counted, and what passed on connections whose end they did not see.
     pub(super) fn rules(&self) -> Result<BTreeMap<u64, Counter>, KernelError> {
-        by_rule(&self.rules).map_err(table("rules"))
+        let mut rules = by_rule(&self.rules).map_err(table("rules"))?;
+        for (rule, passed) in self.ended.iter().map(Hash::all).collect::<Result<Vec<_>, _>>()?.concat() {
+            let counter = rules.entry(rule).or_default();
+            *counter = plus(*counter, passed);
+        }
+        Ok(rules)
     }
 
     pub(super) fn audits(&self) -> Result<BTreeMap<u64, Counter>, KernelError> {
         by_rule(&self.audits).map_err(table("audits"))
     }
 
+    pub(super) fn count_ended(&mut self, rule: u64, passed: Counter) -> Result<(), KernelError> {
+        let Some(ended) = &mut self.ended else { return Ok(()) };
+        let counted = ended.get(rule)?.unwrap_or_default();
+        ended.insert(rule, plus(counted, passed))
+    }
+
     pub(super) fn write_policy(&mut self, handle: u64, contents: &PolicyContents) -> Result<(), KernelError> {
         for (key, block) in &contents.blocks {
             self.blocks.insert(&trie_key(key), block, 0).map_err(table("blocks"))?;
         }
-        for (key, value) in &contents.verdicts {
-            self.verdicts.insert(Wire(*key), Wire(*value), 0).map_err(table("verdicts"))?;
-        }
-        self.policies.insert(Wire(handle), Wire(contents.head), 0).map_err(table("policies"))
+        self.verdicts.insert_all(&contents.verdicts)?;
+        self.policies.insert(handle, contents.head)
     }
 
     pub(super) fn remove_policy(
@@ -157,146 +179,108 @@ impl Maps {
         handle: u64,
         contents: &PolicyContents,
     ) -> Result<(), KernelError> {
-        gone(self.policies.remove(&Wire(handle))).map_err(table("policies"))?;
-        for (key, _) in &contents.verdicts {
-            gone(self.verdicts.remove(&Wire(*key))).map_err(table("verdicts"))?;
-        }
+        self.policies.remove(handle)?;
+        let verdicts: Vec<_> = contents.verdicts.iter().map(|(key, _)| *key).collect();
+        self.verdicts.remove_all(&verdicts)?;
         for (key, _) in &contents.blocks {
             gone(self.blocks.remove(&trie_key(key))).map_err(table("blocks"))?;
         }
         Ok(())
     }
 
-    pub(super) fn write_interface(&mut self, ifindex: u32, interface: Interface) -> Result<(), KernelError> {
-        let slot = match self.slots.get(&ifindex, 0) {
-            Ok(slot) => slot,
-            Err(MapError::KeyNotFound) => self.free_slot()?,
-            Err(error) => return Err(table("slots")(error)),
-        };
-        self.interfaces
-            .set(slot, Wire(Interface { ifindex, ..interface }), 0)
-            .map_err(table("interfaces"))?;
-        self.slots.insert(ifindex, slot, 0).map_err(table("slots"))
+    pub(super) fn write_interface(&mut self, slot: u32, interface: Interface) -> Result<(), KernelError> {
+        self.interfaces.set(slot, Wire(interface), 0).map_err(table("interfaces"))
     }
 
-    pub(super) fn remove_interface(&mut self, ifindex: u32) -> Result<(), KernelError> {
-        match self.slots.get(&ifindex, 0) {
-            Ok(slot) => {
-                self.interfaces.set(slot, Wire(Interface::default()), 0).map_err(table("interfaces"))?;
-                gone(self.slots.remove(&ifindex)).map_err(table("slots"))
-            }
-            Err(MapError::KeyNotFound) => Ok(()),
-            Err(error) => Err(table("slots")(error)),
-        }
+    pub(super) fn set_cursor(&mut self, slot: u32, cursor: u32) -> Result<(), KernelError> {
+        let state = SlotState { cursor, ..SlotState::default() };
+        self.slot_states.set(slot, Wire(state), 0).map_err(table("slot_states"))
     }
 
-    /// The lowest slot that no interface has, with nothing counted yet.
-    fn free_slot(&mut self) -> Result<u32, KernelError> {
-        let taken: BTreeSet<u32> = self
-            .slots
-            .iter()
-            .map(|entry| entry.map(|(_, slot)| slot))
-            .collect::<Result<_, _>>()
-            .map_err(table("slots"))?;
-        let full = || {
-            table("interfaces")(MapError::OutOfBounds {
-                index: capacity::SLOTS,
-                max_entries: capacity::SLOTS,
-            })
-        };
-        let slot = (NO_SLOT + 1..capacity::SLOTS).find(|slot| !taken.contains(slot)).ok_or_else(full)?;
-        self.slot_states.set(slot, Wire(SlotState::default()), 0).map_err(table("slot_states"))?;
-        Ok(slot)
+    /// The slot of an interface.
+    pub(super) fn slot(&self, ifindex: u32) -> Result<Option<u32>, KernelError> {
+        self.slots.get(ifindex)
+    }
+
+    pub(super) fn assign(&mut self, ifindex: u32, slot: u32) -> Result<(), KernelError> {
+        self.slots.insert(ifindex, slot)
+    }
+
+    pub(super) fn unassign(&mut self, ifindex: u32) -> Result<(), KernelError> {
+        self.slots.remove(ifindex)
     }
 
     pub(super) fn own(&mut self, key: OwnedKey) -> Result<(), KernelError> {
-        self.owned.insert(Wire(key), Wire(1), 0).map_err(table("owned"))
+        self.owned.insert(key, 1)
     }
 
     pub(super) fn disown(&mut self, key: OwnedKey) -> Result<(), KernelError> {
-        gone(self.owned.remove(&Wire(key))).map_err(table("owned"))
+        self.owned.remove(key)
     }
 
-    pub(super) fn write_identity(&mut self, address: Address, identity: u64) -> Result<(), KernelError> {
-        self.identities.insert(Wire(address), Wire(identity), 0).map_err(table("identities"))
+    pub(super) fn write_identities(&mut self, identities: &[(Address, u64)]) -> Result<(), KernelError> {
+        self.identities.insert_all(identities)
     }
 
     pub(super) fn remove_identity(&mut self, address: Address) -> Result<(), KernelError> {
-        gone(self.identities.remove(&Wire(address))).map_err(table("identities"))
+        self.identities.remove(address)
     }
 
-    pub(super) fn write_limit(&mut self, number: u32, limit: Limit) -> Result<(), KernelError> {
-        self.limits.insert(Wire(number), Wire(limit), 0).map_err(table("limits"))
+    pub(super) fn write_limit(&mut self, limit: u32, value: Limit) -> Result<(), KernelError> {
+        self.limits.insert(limit, value)
     }
 
-    pub(super) fn remove_limit(&mut self, number: u32) -> Result<(), KernelError> {
-        gone(self.limits.remove(&Wire(number))).map_err(table("limits"))
+    pub(super) fn remove_limit(&mut self, limit: u32) -> Result<(), KernelError> {
+        self.limits.remove(limit)
+    }
+
+    pub(super) fn flows(&self, from: Option<&Place>) -> Result<Batch<FlowKey, FlowValue>, KernelError> {
+        self.flows.some(from)
+    }
+
+    pub(super) fn seed_flow(&mut self, key: FlowKey, value: FlowValue) -> Result<bool, KernelError> {
+        self.flows.insert_new(key, value)
+    }
+
+    pub(super) fn take_flow(&mut self, key: FlowKey) -> Result<Option<FlowValue>, KernelError> {
+        self.flows.take(key)
+    }
+
+    pub(super) fn ring(&self, from: Option<&Place>) -> Result<Batch<RingKey, FlowKey>, KernelError> {
+        self.ring.some(from)
+    }
+
+    pub(super) fn write_position(&mut self, key: RingKey, flow: FlowKey) -> Result<(), KernelError> {
+        self.ring.insert(key, flow)
+    }
+
+    pub(super) fn remove_position(&mut self, key: RingKey) -> Result<(), KernelError> {
+        self.ring.remove(key)
     }
 
     fn clear(&mut self) -> Result<(), KernelError> {
         let old = self.read()?;
-        for ifindex in old.slots.keys() {
-            self.remove_interface(*ifindex)?;
+        for (ifindex, slot) in &old.slots {
+            self.unassign(*ifindex)?;
+            self.write_interface(*slot, Interface::default())?;
         }
-        for limit in old.limits.keys() {
-            self.remove_limit(*limit)?;
-        }
-        for key in old.owned {
-            self.disown(key)?;
-        }
-        for address in old.identities.keys() {
-            self.remove_identity(*address)?;
-        }
-        for handle in old.policies.keys() {
-            gone(self.policies.remove(&Wire(*handle))).map_err(table("policies"))?;
-        }
-        for key in old.verdicts.keys() {
-            gone(self.verdicts.remove(&Wire(*key))).map_err(table("verdicts"))?;
-        }
+        self.limits.remove_all(&old.limits.into_keys().collect::<Vec<_>>())?;
+        self.owned.remove_all(&old.owned.into_iter().collect::<Vec<_>>())?;
+        self.identities.remove_all(&old.identities.into_keys().collect::<Vec<_>>())?;
+        self.policies.remove_all(&old.policies.into_keys().collect::<Vec<_>>())?;
+        self.verdicts.remove_all(&old.verdicts.into_keys().collect::<Vec<_>>())?;
         for key in old.blocks.keys() {
             gone(self.blocks.remove(&trie_key(key))).map_err(table("blocks"))?;
         }
         Ok(())
     }
 
-    /// Remembers connections at an interface that has an entry and no programs yet, as not judged under `epoch`. Beyond its
-    /// quota none are.
-    pub(super) fn remember(
-        &mut self,
-        ifindex: u32,
-        connections: impl Iterator<Item = Connection>,
-        epoch: u32,
-    ) -> Result<(), KernelError> {
-        let slot = self.slots.get(&ifindex, 0).map_err(table("slots"))?;
-        let quota = self.interfaces.get(&slot, 0).map_err(table("interfaces"))?.0.quota;
-        let mut state = self.slot_states.get(&slot, 0).map_err(table("slot_states"))?.0;
-        let now = clock::monotonic();
-        for connection in connections.take(usize::try_from(quota).unwrap_or(usize::MAX)) {
-            let key = connection.key(ifindex);
-            if self.flows.get(&Wire(key), 0).is_ok() {
-                continue;
-            }
-            let position = state.cursor & quota.wrapping_sub(1);
-            let stale = epoch.wrapping_sub(1);
-            let value = FlowValue { slot, position, interface_epoch: stale, epoch: stale, ..connection.value(now) };
-            self.ring.insert(Wire(RingKey { slot, position }), Wire(key), 0).map_err(table("ring"))?;
-            self.flows.insert(Wire(key), Wire(value), 0).map_err(table("flows"))?;
-            state.cursor = state.cursor.wrapping_add(1);
-        }
-        self.slot_states.set(slot, Wire(state), 0).map_err(table("slot_states"))
-    }
-
     /// Forgets all connections.
     pub(super) fn forget(&mut self) -> Result<(), KernelError> {
-        let flows = self.flows.keys().collect::<Result<Vec<_>, _>>().map_err(table("flows"))?;
-        for key in flows {
-            gone(self.flows.remove(&key)).map_err(table("flows"))?;
-        }
-        let positions = self.ring.keys().collect::<Result<Vec<_>, _>>().map_err(table("ring"))?;
-        for key in positions {
-            gone(self.ring.remove(&key)).map_err(table("ring"))?;
-        }
-        Ok(())
+        let flows: Vec<_> = self.flows.all()?.into_iter().map(|(key, _)| key).collect();
+        self.flows.remove_all(&flows)?;
+        let positions: Vec<_> = self.ring.all()?.into_iter().map(|(key, _)| key).collect();
+        self.ring.remove_all(&positions)
     }
 
     /// Makes the tables hold what `tables` does. Connections stay as they are.
@@ -315,9 +299,8 @@ impl Maps {
         for (handle, contents) in &contents {
             self.write_policy(*handle, contents)?;
         }
-        for (address, identity) in &tables.identities {
-            self.write_identity(*address, *identity)?;
-        }
+        let identities: Vec<_> = tables.identities.iter().map(|(key, value)| (*key, *value)).collect();
+        self.write_identities(&identities)?;
         for key in &tables.owned {
             self.own(*key)?;
         }
@@ -326,18 +309,32 @@ impl Maps {
         }
         // The slot is part of what a connection remembers, so it is not chosen here.
         for (ifindex, slot) in &tables.slots {
-            let interface = tables.interfaces.get(slot).copied().unwrap_or_default();
-            self.interfaces.set(*slot, Wire(interface), 0).map_err(table("interfaces"))?;
-            self.slots.insert(ifindex, slot, 0).map_err(table("slots"))?;
+            self.write_interface(*slot, tables.interfaces.get(slot).copied().unwrap_or_default())?;
+            self.assign(*ifindex, *slot)?;
         }
         self.write_config(tables.config)
     }
+}
+
+/// Name of the table of what passed on connections that ended without the programs. None of them uses it.
+const ENDED: &str = "ended";
+
+fn plus(one: Counter, other: Counter) -> Counter {
+    Counter { packets: one.packets.wrapping_add(other.packets), bytes: one.bytes.wrapping_add(other.bytes) }
 }
 
 /// The entry of a `config` map that is opened by itself.
 pub(super) fn open_config(map: MapData) -> Result<Config, KernelError> {
     let config: Array<MapData, Wire<Config>> = Map::from_map_data(map)?.try_into()?;
     config.get(&0, 0).map(|config| config.0).map_err(table("config"))
+}
+
+/// The connections in a `flows` map that is opened by itself.
+pub(super) fn open_flows(pin: &Path) -> Result<Vec<(FlowKey, FlowValue)>, KernelError> {
+    if !pin.exists() {
+        return Ok(Vec::new());
+    }
+    Hash::new(Map::from_map_data(MapData::from_pin(pin)?)?, "flows")?.all()
 }
 
 pub(super) fn table(table: &'static str) -> impl Fn(MapError) -> KernelError {
@@ -371,8 +368,5 @@ fn by_rule(counted: &Counted) -> Result<BTreeMap<u64, Counter>, MapError> {
 }
 
 fn sum(values: &aya::maps::PerCpuValues<Wire<Counter>>) -> Counter {
-    values.iter().fold(Counter::default(), |sum, value| Counter {
-        packets: sum.packets.wrapping_add(value.0.packets),
-        bytes: sum.bytes.wrapping_add(value.0.bytes),
-    })
+    values.iter().fold(Counter::default(), |sum, value| plus(sum, value.0))
 }

@@ -5,7 +5,7 @@ use aya::maps::RingBuf;
 use aya::programs::{ProgramFd, TestRun, TestRunOptions};
 use aya::{Ebpf, EbpfLoader};
 use bookend_abi::plain::PlainTables;
-use bookend_abi::table::{Counter, Interface, OwnedKey};
+use bookend_abi::table::{Counter, Interface, NO_SLOT, OwnedKey};
 use bookend_abi::{Address, Event, FROM_WORKLOAD, Reason};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -72,7 +72,10 @@ impl Trial {
         for address in addresses {
             self.maps.own(OwnedKey { ifindex: Self::IFINDEX, address: *address })?;
         }
-        self.maps.write_interface(Self::IFINDEX, interface)
+        let slot = self.maps.slot(Self::IFINDEX)?.unwrap_or(NO_SLOT + 1);
+        self.maps.set_cursor(slot, 0)?;
+        self.maps.write_interface(slot, Interface { ifindex: Self::IFINDEX, ..interface })?;
+        self.maps.assign(Self::IFINDEX, slot)
     }
 
     /// Takes an interface's `addresses` from it again.

@@ -9,6 +9,10 @@ fn own_plan(handle: u64) -> Plan {
     plan
 }
 
+fn dry_settings() -> Settings {
+    Settings { dry: true, ..Settings::default() }
+}
+
 fn log(host: &PlainHost) -> Vec<String> {
     std::mem::take(&mut host.0.borrow_mut().log)
 }
@@ -23,8 +27,8 @@ fn an_interface_of_the_machine_has_its_policy_before_its_programs() {
     let mut enforcement = adopt(&host);
     enforcement.apply(own_plan(3)).unwrap();
     log(&host);
-    let notices = enforcement.see(index_of, name_of).unwrap();
-    assert_eq!(log(&host), ["own", "interface 4", "recall 4 1", "attach own veth0"]);
+    let notices = see(&mut enforcement, &there());
+    assert_eq!(log(&host), ["own", "cursor 1", "interface 1", "assign 4", "recall 4 1", "attach own veth0"]);
     assert!(matches!(notices.as_slice(), [Notice::Policed { .. }]));
     assert_eq!(flags(&host), Some(Interface::HOST));
     assert_eq!(enforcement.own(), BTreeSet::from([4]));
@@ -35,12 +39,12 @@ fn an_interface_of_the_machine_that_cannot_be_policed_is_left_as_it_was() {
     let host = PlainHost::default();
     let mut enforcement = adopt(&host);
     enforcement.apply(own_plan(3)).unwrap();
-    // Its address, its entry and its connections; then the programs.
-    host.0.borrow_mut().patience = Some(3);
-    let seen = enforcement.see(index_of, name_of);
+    // Its address, its entry in three steps and its connections; then the programs.
+    host.0.borrow_mut().patience = Some(5);
+    let seen = enforcement.see(&there(), || true);
     host.0.borrow_mut().patience = None;
-    assert!(seen.is_err() || matches!(seen.as_deref(), Ok([Notice::Failed { .. }])));
-    enforcement.recover(name_of).unwrap();
+    assert!(seen.map_or(true, |sight| matches!(sight.notices.as_slice(), [Notice::Failed { .. }])));
+    enforcement.recover(&there()).unwrap();
     assert_eq!(flags(&host), None);
     assert!(host.0.borrow().links.is_empty());
 }
@@ -50,11 +54,11 @@ fn an_interface_of_the_machine_is_released_before_its_entry_goes() {
     let host = PlainHost::default();
     let mut enforcement = adopt(&host);
     enforcement.apply(own_plan(3)).unwrap();
-    enforcement.see(index_of, name_of).unwrap();
+    see(&mut enforcement, &there());
     log(&host);
     enforcement.apply(Plan::default()).unwrap();
     let log = log(&host);
-    assert_eq!(log[..3], ["release 4", "remove interface 4", "disown"], "{log:?}");
+    assert_eq!(log[..4], ["release 4", "interface 1", "unassign 4", "disown"], "{log:?}");
     assert_eq!(flags(&host), None);
     assert!(enforcement.policed().is_empty());
 }
@@ -64,7 +68,7 @@ fn an_interface_of_a_workload_stays_closed_when_its_entry_goes() {
     let host = PlainHost::default();
     let mut enforcement = adopt(&host);
     enforcement.apply(plan(3)).unwrap();
-    enforcement.see(index_of, name_of).unwrap();
+    see(&mut enforcement, &there());
     enforcement.apply(Plan::default()).unwrap();
     assert!(host.0.borrow().links.contains_key(&4));
 }
@@ -74,13 +78,13 @@ fn an_interface_that_becomes_the_machines_own_is_attached_anew() {
     let host = PlainHost::default();
     let mut enforcement = adopt(&host);
     enforcement.apply(plan(3)).unwrap();
-    enforcement.see(index_of, name_of).unwrap();
+    see(&mut enforcement, &there());
     log(&host);
     enforcement.apply(own_plan(3)).unwrap();
-    enforcement.see(index_of, name_of).unwrap();
+    see(&mut enforcement, &there());
     let log = log(&host);
     let place = |what: &str| log.iter().position(|step| step == what).unwrap();
-    assert!(place("release 4") < place("interface 4") && place("interface 4") < place("attach own veth0"));
+    assert!(place("release 4") < place("assign 4") && place("assign 4") < place("attach own veth0"));
 }
 
 #[test]
@@ -88,8 +92,8 @@ fn a_renamed_interface_of_the_machine_is_released_and_not_closed() {
     let host = PlainHost::default();
     let mut enforcement = adopt(&host);
     enforcement.apply(own_plan(3)).unwrap();
-    enforcement.see(index_of, name_of).unwrap();
-    enforcement.see(|_| None, |_| Some("ens3".to_owned())).unwrap();
+    see(&mut enforcement, &there());
+    see(&mut enforcement, &links(&[("ens3", 4)]));
     assert!(host.0.borrow().links.is_empty());
     assert_eq!(flags(&host), None);
 }
@@ -99,7 +103,7 @@ fn the_next_enforcer_knows_which_interfaces_are_the_machines_own() {
     let host = PlainHost::default();
     let mut first = adopt(&host);
     first.apply(own_plan(3)).unwrap();
-    first.see(index_of, name_of).unwrap();
+    see(&mut first, &there());
     drop(first);
     let mut second = adopt(&host);
     assert_eq!(second.own(), BTreeSet::from([4]));
@@ -110,9 +114,9 @@ fn the_next_enforcer_knows_which_interfaces_are_the_machines_own() {
 #[test]
 fn a_dry_run_observes_at_every_interface_and_ends_at_once() {
     let host = PlainHost::default();
-    let mut dry = Enforcement::adopt(host.clone(), 0, true, name_of).unwrap();
+    let mut dry = Enforcement::adopt(host.clone(), dry_settings(), &there()).unwrap();
     dry.apply(plan(3)).unwrap();
-    dry.see(index_of, name_of).unwrap();
+    see(&mut dry, &there());
     dry.observe(true).unwrap();
     assert_eq!((flags(&host), dry.is_dry()), (Some(Interface::OBSERVE), true));
     let epoch = host.tables().policed(4).unwrap().epoch;
@@ -134,10 +138,10 @@ fn a_dry_run_that_follows_enforcement_opens_at_once() {
     let host = PlainHost::default();
     let mut first = adopt(&host);
     first.apply(plan(3)).unwrap();
-    first.see(index_of, name_of).unwrap();
+    see(&mut first, &there());
     first.observe(false).unwrap();
     drop(first);
-    let mut dry = Enforcement::adopt(host.clone(), 0, true, name_of).unwrap();
+    let mut dry = Enforcement::adopt(host.clone(), dry_settings(), &there()).unwrap();
     dry.apply(plan(3)).unwrap();
     dry.observe(true).unwrap();
     assert_eq!(flags(&host), Some(Interface::OBSERVE));
@@ -146,9 +150,9 @@ fn a_dry_run_that_follows_enforcement_opens_at_once() {
 #[test]
 fn a_dry_run_closes_nothing_that_has_no_policy_any_more() {
     let host = PlainHost::default();
-    let mut dry = Enforcement::adopt(host.clone(), 0, true, name_of).unwrap();
+    let mut dry = Enforcement::adopt(host.clone(), dry_settings(), &there()).unwrap();
     dry.apply(plan(3)).unwrap();
-    dry.see(index_of, name_of).unwrap();
+    see(&mut dry, &there());
     dry.observe(true).unwrap();
     dry.apply(Plan::default()).unwrap();
     assert!(host.0.borrow().links.is_empty());
