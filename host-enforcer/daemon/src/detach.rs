@@ -17,6 +17,8 @@ pub fn detach(options: &PinOptions) -> Result<(), Failure> {
         let _lock = requirement::lock(&options.pin_dir)?;
         // First: without the programs nothing has the mark that it demands.
         Guard::new(&options.pin_dir).remove().map_err(|error| Failure::new(error.to_string()))?;
+        // The kernel would let go of a link a moment after its pin is gone, and whoever asked may go on at once.
+        Kernel::end_links(&options.pin_dir)?;
         Kernel::remove_pins(&options.pin_dir)?;
     } else {
         // Left behind if somebody removed the pins by hand. Where `nft` is missing there was none.
