@@ -60,7 +60,9 @@ impl Link {
     /// Sends one frame, Ethernet header first.
     pub(crate) fn send(&self, frame: &[u8]) {
         let sent = send(&self.0, frame, SendFlags::empty());
-        assert_eq!(sent, Ok(frame.len()), "a frame of {} bytes", frame.len());
+        // What is dropped on its way out is told to who sent it (packet(7)); that is for the other end to see.
+        let told = matches!(sent, Err(Errno::NOBUFS));
+        assert!(told || sent == Ok(frame.len()), "a frame of {} bytes: {sent:?}", frame.len());
     }
 
     /// One frame that arrived or was sent, if there is one in time.
