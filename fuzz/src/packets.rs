@@ -3,13 +3,15 @@
 //! An input is a sequence of frames at one interface. Each starts with two bytes: the lowest bit of the first says the
 //! direction, its other bits how many seconds have passed, and the second how many bytes the frame has.
 
+mod reader;
+
 use bookend_abi::flow::NEIGHBOR;
 use bookend_abi::packet::Kind;
 use bookend_abi::plain::PlainTables;
 use bookend_abi::table::{
     ALLOW, DENY, ICMP, ICMPV6, Interface, OwnedKey, PolicyHead, SCTP, TCP, UDP, VerdictKey, VerdictValue,
 };
-use bookend_abi::{Address, Arrival, FROM_WORKLOAD, Outcome, Packet, TO_WORKLOAD, address, decide, parse};
+use bookend_abi::{Address, Arrival, FROM_WORKLOAD, Outcome, Packet, TO_WORKLOAD, address, parse};
 
 const IFINDEX: u32 = 7;
 const FRIEND: u64 = 22;
@@ -21,7 +23,8 @@ pub const OWN: [&str; 2] = ["10.0.0.1", "fd00::1"];
 pub const FRIENDS: [&str; 2] = ["10.0.0.2", "fd00::2"];
 
 /// * Of a frame that is understood no byte may be missing, and bytes behind the packet make no difference.
-/// * Its addresses are those in its header, and it is no fragment.
+/// * Its addresses are those in its header, and it is a fragment if the header says so.
+/// * Another reader reads the same ends, protocol, ports and flags.
 /// * From a workload pass only its own addresses, to it only packets for them (S18).
 /// * Where nothing is known, only what opens passes, and only what policy allows (S16).
 /// * What is dropped is reported and leaves no connection behind.
@@ -49,7 +52,7 @@ fn understood(frame: &[u8], packet: &Packet) {
     let number = |offset: usize| usize::from(u16::from_be_bytes([frame[offset], frame[offset + 1]]));
     let (whole, source, destination): (usize, Address, Address) = match number(12) {
         0x0800 => {
-            assert_eq!(number(20) & 0x3fff, 0, "a fragment");
+            assert_eq!(number(20) & 0x3fff != 0, packet.fragmented, "a fragment");
             let at = |offset| address::mapped(*frame[offset..].first_chunk().expect("a header"));
             (14 + number(16), at(26), at(30))
         }
@@ -69,16 +72,22 @@ fn understood(frame: &[u8], packet: &Packet) {
         assert!(is(&frame[..end]).is_err(), "understood without byte {end} of {whole}");
     }
     assert_eq!(is(&frame[..whole]), Ok(*packet));
+    reader::agrees(frame, packet);
     assert_eq!(is(&[frame, b"\xff\0\xff"].concat()), Ok(*packet), "bytes behind the packet");
 }
 
 fn judged(tables: &mut PlainTables, direction: u8, packet: &Packet, now: u64) {
     let before = tables.flows.clone();
     let arrival = Arrival { time: now, ifindex: IFINDEX, length: 0, direction };
-    let Outcome { verdict, reason, report, .. } = decide(tables, &arrival, packet);
+    let Outcome { verdict, reason, report, .. } = tables.decide(&arrival, packet);
     if verdict != ALLOW {
         assert!(verdict == DENY && report, "what is dropped is reported");
         assert!(tables.flows.keys().all(|key| before.contains_key(key)), "a connection was left behind");
+        return;
+    }
+    // A fragment behind the first: that had passed, for it is remembered nowhere else.
+    if packet.kind == Kind::Fragment {
+        assert!(!tables.fragments.is_empty(), "{reason:?} before the first fragment");
         return;
     }
     let link = matches!(packet.kind, Kind::Arp | Kind::Neighbor);
@@ -96,7 +105,7 @@ fn judged(tables: &mut PlainTables, direction: u8, packet: &Packet, now: u64) {
             assert!(friend.contains(&other), "{reason:?} with a stranger");
         }
     }
-    let again = decide(tables, &arrival, packet);
+    let again = tables.decide(&arrival, packet);
     assert_eq!(again.verdict, ALLOW, "{reason:?}, but not a second time: {:?}", again.reason);
 }
 
