@@ -160,10 +160,10 @@ impl<H: Host> Enforcement<H> {
         }
         self.plan = plan;
         for (interface, ifindex) in &passed {
-            if self.slots.of(*ifindex).is_none() {
-                if let Some(planned) = self.planned(interface).cloned() {
-                    self.write_whole(&planned, *ifindex)?;
-                }
+            if self.slots.of(*ifindex).is_none()
+                && let Some(planned) = self.planned(interface).cloned()
+            {
+                self.write_whole(&planned, *ifindex)?;
             }
         }
         self.write_quotas(quota)?;
