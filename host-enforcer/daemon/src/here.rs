@@ -31,7 +31,7 @@ impl Here {
     pub fn find<'i>(
         &self,
         inventory: &'i Inventory,
-    ) -> Result<(Option<HostName<'i>>, Option<Complaint>), Complaint> {
+    ) -> Result<(Option<HostName<'i>>, Option<Complaint>), Vec<Complaint>> {
         let names = || inventory.hosts().map(|host| (host.identity.namespace.as_str(), host.name.as_str()));
         let Some(named) = &self.host else {
             // A machine may be called by its whole name or by the first part of it.
@@ -43,7 +43,7 @@ impl Here {
                 [one] => Ok((Some(*one), None)),
                 [] if names().next().is_none() => Ok((None, None)),
                 [] => Ok((None, Some(self.none(&self.hostname, names().count())))),
-                [first, ..] => Err(self.several(first)),
+                [first, ..] => Err(vec![self.several(first)]),
             };
         };
         let wanted = |(namespace, name): &HostName<'i>| match named.split_once('/') {
@@ -54,7 +54,7 @@ impl Here {
         match found.as_slice() {
             [one] => Ok((Some(*one), None)),
             [] => Ok((None, Some(self.none(named, names().count())))),
-            [first, ..] => Err(self.several(first)),
+            [first, ..] => Err(vec![self.several(first)]),
         }
     }
 
@@ -105,7 +105,7 @@ mod tests {
             Ok((name, warning)) => {
                 (name.map(|(namespace, name)| format!("{namespace}/{name}")), warning.map(|w| w.message))
             }
-            Err(complaint) => (None, Some(complaint.message)),
+            Err(complaints) => (None, complaints.into_iter().next().map(|complaint| complaint.message)),
         }
     }
 

@@ -143,7 +143,7 @@ impl Planning {
              `bookend-enforcer detach`",
             )]);
         }
-        let (host, unmeant) = here.find(&compiled.inventory).map_err(|complaint| vec![complaint])?;
+        let (host, unmeant) = here.find(&compiled.inventory)?;
         let inventory = compiled.inventory.seen_from(host);
         let plan = self
             .planner
