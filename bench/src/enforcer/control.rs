@@ -82,7 +82,7 @@ pub(super) fn start(run: &Run, number: usize, estate: Estate, times: usize) -> a
         found.push(daemon.start);
         // What it frees after the start it has freed by then.
         std::thread::sleep(SILENCE);
-        memory = Memory::of(daemon.pid(), &daemon.pins())?;
+        memory = Memory::of(daemon.pid(), &daemon.tables())?;
     }
     Ok(Start { estate, start: Latency::of(found).context("never started")?, memory })
 }
@@ -183,7 +183,7 @@ struct Epoch(Array<MapData, [u8; size_of::<Config>()]>);
 
 impl Epoch {
     fn open(daemon: &Daemon) -> anyhow::Result<Self> {
-        let map = Map::from_map_data(MapData::from_pin(daemon.pins().join("config"))?)?;
+        let map = Map::from_map_data(MapData::from_pin(daemon.tables().join("config"))?)?;
         Ok(Self(map.try_into()?))
     }
 

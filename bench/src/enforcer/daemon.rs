@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use bookend_abi::table::ABI_VERSION;
 use bookend_testenv::namespace::Namespace;
 use bookend_testenv::process::{Launch, Process};
 use bookend_testenv::requirement;
@@ -72,8 +73,8 @@ impl Daemon {
     }
 
     /// Where its tables are pinned.
-    pub(super) fn pins(&self) -> PathBuf {
-        self.run.pins()
+    pub(super) fn tables(&self) -> PathBuf {
+        self.run.pins().join(format!("v{ABI_VERSION}"))
     }
 
     /// Replaces the files with policies as an editor does, by renaming; in the order of [`Estate::policies`].

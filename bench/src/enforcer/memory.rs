@@ -20,7 +20,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Of the process `pid`, and of the tables pinned below `pins`.
+    /// Of the process `pid`, and of the tables pinned in `pins`.
     ///
     /// # Errors
     /// If the process is gone, or a table cannot be opened.
