@@ -25,7 +25,7 @@ use wanted::Wanted;
 
 /// How long the kernel looks for packets without being asked again, and how often it is asked.
 const EXPIRES: Duration = Duration::from_secs(10);
-const RENEWED: Duration = Duration::from_secs(3);
+const RENEWED: Duration = Duration::from_secs(1);
 
 /// Prints packets until a signal comes, or as many as were asked for.
 ///
