@@ -9,6 +9,7 @@ mod json;
 mod model;
 mod pages;
 mod render;
+mod services;
 mod simulate;
 mod test;
 
