@@ -203,6 +203,10 @@ fn sequence(raw: Vec<RawStep>, world: &Arc<World>, inventory: &str) -> anyhow::R
                 now = Arc::new(World::compile(&[inventory, &policy])?);
                 steps.push(Step::Change(Arc::clone(&now)));
             }
+            RawStep::DryRun(dry_run) => {
+                now = Arc::new(World { dry_run, ..World::clone(&now) });
+                steps.push(Step::Change(Arc::clone(&now)));
+            }
             RawStep::Frame(frame) => {
                 let context = || format!("frame `{}`", frame.frame);
                 let notation = Notation::parse(&frame.frame, &now).with_context(context)?;

@@ -19,6 +19,8 @@ pub struct World {
     pub inventory: Inventory,
     /// What a filter gets.
     pub configuration: Configuration,
+    /// Whether enforcers drop nothing (S79).
+    pub dry_run: bool,
 }
 
 /// The IP version of a connection.
@@ -57,7 +59,7 @@ impl World {
         let configuration = compiled.configuration();
         let documents = texts.iter().map(|text| (*text).to_owned()).collect();
         let inventory = with_interfaces(compiled.inventory);
-        Ok(Self { documents, program: compiled.program, inventory, configuration })
+        Ok(Self { documents, program: compiled.program, inventory, configuration, dry_run: false })
     }
 
     /// The workload `name` of the namespace `default`, or `namespace/name`.

@@ -155,11 +155,17 @@ impl Vehicle for Kernel {
         let mut host = self.host.clone().context("no world was entered")?;
         self.trial.replace(&PlainTables::default())?;
         let mut judged = Vec::new();
-        let mut waited = false;
+        let (mut waited, mut dry) = (false, false);
         for step in &sequence.steps {
             match step {
                 Step::Wait(_) => waited = true,
-                Step::Change(world) => host.change(world)?,
+                Step::Change(world) => {
+                    dry |= world.dry_run;
+                    host.change(world)?;
+                }
+                Step::Frame { .. } if dry => {
+                    judged.push(Judged::NotApplicable("a program in a dry run tells no verdict"));
+                }
                 Step::Frame { .. } if waited => {
                     judged.push(Judged::NotApplicable("the kernel's clock cannot be put forward"));
                 }

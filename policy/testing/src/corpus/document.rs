@@ -120,6 +120,8 @@ pub(super) enum RawStep {
     /// Seconds.
     Wait(f64),
     Policy(String),
+    /// Whether the enforcer is in a dry run from here on (S79).
+    DryRun(bool),
 }
 
 /// A frame, which interfaces it crosses where they are not those of its addresses, and what becomes of it.
@@ -140,17 +142,41 @@ struct AnyStep {
     expect: Option<String>,
     wait: Option<f64>,
     policy: Option<String>,
+    #[serde(rename = "dryRun")]
+    dry_run: Option<bool>,
 }
 
 impl<'de> Deserialize<'de> for RawStep {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match AnyStep::deserialize(deserializer)? {
-            AnyStep { frame: Some(frame), out, into, expect: Some(expect), wait: None, policy: None } => {
-                Ok(Self::Frame(RawFrame { frame, out, into, expect }))
-            }
-            AnyStep { frame: None, out: None, into: None, expect: None, wait: Some(wait), policy: None } => {
-                Ok(Self::Wait(wait))
-            }
+        let step = AnyStep::deserialize(deserializer)?;
+        if let AnyStep {
+            frame: None,
+            out: None,
+            into: None,
+            expect: None,
+            wait: None,
+            policy: None,
+            dry_run: Some(dry_run),
+        } = step
+        {
+            return Ok(Self::DryRun(dry_run));
+        }
+        if step.dry_run.is_some() {
+            return Err(D::Error::custom("`dryRun` is a step by itself"));
+        }
+        match step {
+            AnyStep {
+                frame: Some(frame), out, into, expect: Some(expect), wait: None, policy: None, ..
+            } => Ok(Self::Frame(RawFrame { frame, out, into, expect })),
+            AnyStep {
+                frame: None,
+                out: None,
+                into: None,
+                expect: None,
+                wait: Some(wait),
+                policy: None,
+                ..
+            } => Ok(Self::Wait(wait)),
             AnyStep {
                 frame: None,
                 out: None,
@@ -158,8 +184,11 @@ impl<'de> Deserialize<'de> for RawStep {
                 expect: None,
                 wait: None,
                 policy: Some(policy),
+                ..
             } => Ok(Self::Policy(policy)),
-            _ => Err(D::Error::custom("a step is a `frame` with `expect`, a `wait` or a `policy`")),
+            _ => {
+                Err(D::Error::custom("a step is a `frame` with `expect`, a `wait`, a `policy` or a `dryRun`"))
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use bookend_abi::plain::PlainTables;
-use bookend_abi::table::{ALLOW, NO_RULE};
+use bookend_abi::table::{ALLOW, Interface, NO_RULE};
 use bookend_abi::{FROM_WORKLOAD, Outcome, Reason, TO_WORKLOAD};
 use bookend_engine::{Protocol, Verdict};
 use bookend_plan::Plan;
@@ -39,7 +39,10 @@ impl Host {
         let plan = Plan::build(&world.program, &world.inventory, &[])?;
         let names = plan.interfaces.iter().map(|interface| interface.name.clone());
         let numbers: BTreeMap<String, u32> = names.zip(1..).collect();
-        let tables = plan.tables(|name| numbers.get(name).copied());
+        let mut tables = plan.tables(|name| numbers.get(name).copied());
+        if world.dry_run {
+            tables.interfaces.values_mut().for_each(|interface| interface.flags |= Interface::OBSERVE);
+        }
         Ok(Self { world: Arc::clone(world), plan, tables, numbers, now: SECOND })
     }
 
@@ -49,7 +52,8 @@ impl Host {
         for interface in next.tables.interfaces.values_mut() {
             // Every write of an interface is a new epoch.
             let before = self.tables.policed(interface.ifindex).copied().unwrap_or_default();
-            let same = (before.egress, before.ingress) == (interface.egress, interface.ingress);
+            let entry = |of: &Interface| (of.egress, of.ingress, of.flags);
+            let same = entry(&before) == entry(interface);
             interface.epoch = before.epoch + u32::from(!same);
         }
         next.tables.flows = std::mem::take(&mut self.tables.flows);
