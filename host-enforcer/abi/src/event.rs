@@ -19,6 +19,8 @@ pub const OBSERVED: u8 = 1;
 pub const EVICTED: u8 = 2;
 /// In [`Event::flags`] of a connection that ended: it was silent for too long.
 pub const EXPIRED: u8 = 4;
+/// In [`Event::flags`] of a connection that ended: another policy came that denies it.
+pub const FORBIDDEN: u8 = 8;
 
 /// One verdict, or the end of a connection. What is denied is reported, as much of it as an interface may tell in a
 /// second; allowed new connections by [sample](crate::table::Config::sample) or where an audit has something to say.
@@ -66,7 +68,7 @@ pub struct Event {
     pub audit_verdict: u8,
     /// [`VERDICT`] or [`CLOSED`].
     pub kind: u8,
-    /// [`OBSERVED`], [`EVICTED`], [`EXPIRED`].
+    /// [`OBSERVED`], [`EVICTED`], [`EXPIRED`], [`FORBIDDEN`].
     pub flags: u8,
     /// Of a connection that ended: the state it was in, one of those in [`crate::flow`].
     pub state: u8,

@@ -31,6 +31,16 @@ pub const FIN_TO_WORKLOAD: u8 = 2;
 /// In [`FlowValue::flags`](crate::table::FlowValue::flags): an event told of its opening, so one tells of its end.
 pub const REPORTED: u8 = 4;
 
+/// In [`FlowValue::flags`](crate::table::FlowValue::flags): the last the workload said was RST (SCTP: ABORT).
+pub const RESET_FROM_WORKLOAD: u8 = 8;
+/// In [`FlowValue::flags`](crate::table::FlowValue::flags): the last the peer said was RST (SCTP: ABORT).
+pub const RESET_TO_WORKLOAD: u8 = 16;
+/// In [`FlowValue::flags`](crate::table::FlowValue::flags): an event told of its end already.
+pub const TOLD: u8 = 32;
+/// In [`FlowValue::flags`](crate::table::FlowValue::flags): it would have been denied, were its interface not
+/// [observed](crate::table::Interface::OBSERVE).
+pub const OBSERVED: u8 = 64;
+
 const SECOND: u64 = 1_000_000_000;
 
 /// `last_seen` is written only when it is off by more than this (nanoseconds), so that a busy connection does not
@@ -38,15 +48,17 @@ const SECOND: u64 = 1_000_000_000;
 pub const PRECISION: u64 = SECOND / 10;
 
 /// How long a connection in `state` may be silent, in nanoseconds; 0 for an unknown state, which is thus expired.
-/// The numbers are those of the field: Calico's, whose users have had time to complain.
+/// The numbers are those of the field: Calico's, whose users have had time to complain, and for datagrams those of
+/// `nf_conntrack`.
 #[inline(always)]
 #[must_use]
 pub const fn timeout(state: u8) -> u64 {
     match state {
-        SYN => 20 * SECOND,
+        SYN | ACCEPTED => 20 * SECOND,
         ESTABLISHED => 3_600 * SECOND,
         CLOSING => 30 * SECOND,
-        DATAGRAM => 60 * SECOND,
+        DATAGRAM => 30 * SECOND,
+        ANSWERED => 120 * SECOND,
         ECHO => 5 * SECOND,
         // Refreshed by every answer; a workload that is cut short asks again by multicast.
         NEIGHBOR => 600 * SECOND,

@@ -20,13 +20,17 @@ pub mod guard;
 pub mod packet;
 #[cfg(any(test, feature = "alloc"))]
 pub mod plain;
+pub mod quick;
+pub mod rate;
 pub mod reason;
 pub mod table;
+pub mod tables;
 
 pub use address::Address;
 pub use arrival::Arrival;
-pub use decide::{Outcome, Tables, decide, report};
+pub use decide::{Outcome, Stages, Work, conclude, decide};
 pub use event::{Event, FROM_WORKLOAD, TO_WORKLOAD};
 pub use frame::Frame;
 pub use packet::{Packet, parse};
 pub use reason::Reason;
+pub use tables::Tables;

@@ -43,6 +43,8 @@ pub enum Kind {
     /// packet's destination), `subject_protocol` its protocol, the ports are its ports, and `detail` has the bits
     /// [`QUOTES_REPLY`] and [`QUOTES_TIMESTAMP`].
     IcmpError,
+    /// A fragment behind the first. `fragment_offset` is not 0.
+    Fragment,
 }
 
 /// In [`Packet::detail`] of an [error](Kind::IcmpError): it is about an echo reply or a timestamp reply.
@@ -101,6 +103,16 @@ pub struct Packet {
     pub detail: u8,
     /// What it is.
     pub kind: Kind,
+    /// VLAN tags before it.
+    pub tags: u8,
+    /// Whether it is a fragment: the first, or a [later one](Kind::Fragment).
+    pub fragmented: bool,
+    /// Of a fragment: the identification.
+    pub fragment_id: u32,
+    /// Of a fragment: where in the payload of its packet it begins, in bytes.
+    pub fragment_offset: u32,
+    /// Of a fragment: where in the payload of its packet it ends, in bytes.
+    pub fragment_end: u32,
 }
 
 impl Packet {
@@ -129,6 +141,10 @@ impl Packet {
 
 /// Bytes of an Ethernet header without VLAN tags.
 const ETHERNET: u32 = 14;
+/// VLAN tags that are read over.
+const MOST_TAGS: u8 = 2;
+/// Bytes of the longest IP packet.
+const LONGEST: u32 = 65_535;
 
 /// Fills `packet` from `frame`. On refusal the addresses read so far stay in `packet`, for the report.
 ///
@@ -136,14 +152,69 @@ const ETHERNET: u32 = 14;
 /// The [`Reason`] to drop the frame.
 #[inline(always)]
 pub fn parse<F: Frame + ?Sized>(frame: &F, packet: &mut Packet) -> Result<(), Reason> {
-    let Some([high, low]) = frame.load::<2>(ETHERNET - 2) else {
+    let Some([mut high, mut low]) = frame.load::<2>(ETHERNET - 2) else {
         return Err(Reason::TRUNCATED);
     };
+    packet.tags = frame.tags_beside();
+    let mut start = ETHERNET;
+    // 802.1Q, 802.1ad.
+    while matches!([high, low], [0x81, 0x00] | [0x88, 0xa8]) {
+        if packet.tags >= MOST_TAGS {
+            return Err(Reason::VLAN);
+        }
+        packet.tags += 1;
+        start += 4;
+        [high, low] = frame.load::<2>(start - 2).ok_or(Reason::TRUNCATED)?;
+    }
+    // What is not known is one value: the verifier follows what comes once, not for each number of tags.
+    let start = core::hint::black_box(start);
     match u16::from_be_bytes([high, low]) {
-        0x0800 => ipv4::parse(frame, packet),
-        0x86dd => ipv6::parse(frame, packet),
-        0x0806 => arp::parse(frame, packet),
+        0x0800 => ipv4::parse(frame, start, packet),
+        0x86dd => ipv6::parse(frame, start, packet),
+        0x0806 => arp::parse(frame, start, packet),
         _ => Err(Reason::UNKNOWN_ETHERTYPE),
+    }
+}
+
+/// A fragment of `length` bytes at `offset` of its packet's payload, behind `before` bytes of headers. What overlaps or
+/// reaches too far has no other use than to be read differently by two readers.
+#[inline(always)]
+fn fragment(
+    packet: &mut Packet,
+    id: u32,
+    offset: u32,
+    length: u32,
+    before: u32,
+    more: bool,
+) -> Result<(), Reason> {
+    packet.fragmented = true;
+    packet.fragment_id = id;
+    packet.fragment_offset = offset;
+    packet.fragment_end = offset + length;
+    if length == 0 || (more && length & 7 != 0) {
+        return Err(Reason::MALFORMED);
+    }
+    if before + offset + length > LONGEST {
+        return Err(Reason::FRAGMENT_OVERLAP);
+    }
+    if offset > 0 {
+        packet.kind = Kind::Fragment;
+    }
+    Ok(())
+}
+
+/// The first fragment of a packet, whose transport header must be whole (RFC 1858, 3; RFC 7112, 5). Errors and neighbor
+/// discovery never come in fragments (RFC 6980).
+#[inline(always)]
+fn first_fragment(parsed: Result<(), Reason>, packet: &Packet) -> Result<(), Reason> {
+    if !packet.fragmented {
+        return parsed;
+    }
+    match (parsed, packet.kind) {
+        (Err(Reason::TRUNCATED), _) => Err(Reason::FRAGMENT_TINY),
+        (Ok(()), Kind::IcmpError) => Err(Reason::ICMP_FORBIDDEN),
+        (Ok(()), Kind::Neighbor) => Err(Reason::ND_FORBIDDEN),
+        (parsed, _) => parsed,
     }
 }
 
@@ -152,6 +223,8 @@ pub fn parse<F: Frame + ?Sized>(frame: &F, packet: &mut Packet) -> Result<(), Re
 struct Payload {
     start: u32,
     end: u32,
+    /// Whether it is all of the packet's payload: a first fragment is not.
+    whole: bool,
 }
 
 impl Payload {

@@ -1,7 +1,7 @@
 //! Why a packet passed or was dropped. Exhaustive: every outcome has one of these.
 
 /// A reason, as events and counters carry it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct Reason(pub u8);
 

@@ -1,13 +1,13 @@
 //! Everything that speaks `aya_ebpf`: two classifiers, on the host side of a workload's veth.
 
+mod atomic;
 mod maps;
 mod skb;
+mod stages;
 
-use aya_ebpf::{bindings::__sk_buff, helpers::bpf_ktime_get_ns};
-use bookend_abi::{
-    Arrival, FROM_WORKLOAD, Frame, Outcome, Packet, Reason, TO_WORKLOAD, decide, parse, report, table::ALLOW,
-};
-use maps::{KernelTables, NOT_REFUSED, Scratch};
+use aya_ebpf::bindings::__sk_buff;
+use bookend_abi::table::Interface;
+use bookend_abi::{FROM_WORKLOAD, TO_WORKLOAD};
 use skb::SocketBuffer;
 
 /// tcx: let the programs after this one judge as well.
@@ -32,49 +32,29 @@ extern "C" fn to_workload(skb: *mut __sk_buff) -> i32 {
 #[inline(always)]
 fn judge(skb: *mut __sk_buff, direction: u8) -> i32 {
     let frame = SocketBuffer::new(skb);
-    let length = frame.length();
-    // SAFETY: the helper takes nothing and cannot fail.
-    let time = unsafe { bpf_ktime_get_ns() };
-    let arrival = Arrival { time, ifindex: frame.ifindex(), length, direction };
-    let Some(scratch) = maps::scratch() else {
-        return TC_ACT_SHOT;
-    };
-    scratch.packet = Packet::default();
-    // The tag may have been taken off the frame and put beside it.
-    let parsed =
-        if frame.is_tagged() { Err(Reason::UNKNOWN_ETHERTYPE) } else { parse(&frame, &mut scratch.packet) };
-    scratch.refused = match parsed {
-        Ok(()) => NOT_REFUSED,
-        Err(reason) => reason.0,
-    };
-
-    let scratch = forget(scratch);
-    scratch.outcome = if scratch.refused == NOT_REFUSED {
-        decide(&mut KernelTables, &arrival, &scratch.packet)
-    } else {
-        Outcome::deny(Reason(scratch.refused))
-    };
-
-    let scratch = forget(scratch);
-    maps::count(&scratch.outcome, length);
-    if scratch.outcome.report {
-        maps::emit(report(&arrival, &scratch.packet, &scratch.outcome));
+    let flags = stages::bookend_quick(skb, u32::from(direction));
+    if flags != stages::NONE {
+        return let_pass(&frame, direction, flags);
     }
-    if scratch.outcome.verdict != ALLOW {
-        return TC_ACT_SHOT;
+    stages::bookend_parse(skb, u32::from(direction));
+    match stages::bookend_prepare() {
+        stages::CONNECTION => stages::bookend_connection(),
+        stages::OTHERS => stages::bookend_others(),
+        _ => 0,
+    };
+    match stages::bookend_conclude() {
+        stages::NONE => TC_ACT_SHOT,
+        flags => let_pass(&frame, direction, flags),
     }
-    if direction == FROM_WORKLOAD {
+}
+
+/// To the program behind this one; with the mark for the guard, which stands only where workloads send.
+#[inline(always)]
+fn let_pass(frame: &SocketBuffer, direction: u8, interface: u32) -> i32 {
+    if direction == FROM_WORKLOAD && interface & Interface::HOST == 0 {
         frame.mark_judged();
     }
     TCX_NEXT
-}
-
-/// Makes compiler and verifier forget what they know about the contents of `scratch`. Each stage is then verified
-/// once for all packets, not once for every path through the stage before it: without this the programs are beyond
-/// the verifier's limit of a million steps.
-#[inline(always)]
-fn forget(scratch: &mut Scratch) -> &mut Scratch {
-    core::hint::black_box(scratch)
 }
 
 /// Never reached: an object in which it could be reached does not pass the verifier.

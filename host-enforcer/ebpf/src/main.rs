@@ -5,7 +5,14 @@
 //!
 //! This crate must not know: anything `bookend_abi` could know instead.
 
-#![cfg_attr(target_arch = "bpf", no_std, no_main)]
+#![cfg_attr(target_arch = "bpf", no_std, no_main, feature(core_intrinsics))]
+#![cfg_attr(
+    target_arch = "bpf",
+    expect(
+        internal_features,
+        reason = "the compiler is pinned, and only intrinsics give atomic instructions of BPF"
+    )
+)]
 
 #[cfg(target_arch = "bpf")]
 mod kernel;

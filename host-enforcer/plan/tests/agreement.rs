@@ -6,7 +6,7 @@ mod world;
 use bookend_abi::packet::{Kind, Packet, SYN};
 use bookend_abi::plain::PlainTables;
 use bookend_abi::table::{ALLOW, NO_RULE};
-use bookend_abi::{Arrival, FROM_WORKLOAD, TO_WORKLOAD, address, craft, decide, parse};
+use bookend_abi::{Arrival, FROM_WORKLOAD, TO_WORKLOAD, address, craft, parse};
 use bookend_engine::{
     Connection, Decision, End, Endpoint, Exchange, Inventory, NoTrace, Program, Protocol, Verdict,
     WorkloadIdentity, decide_end, rehearse_end,
@@ -112,7 +112,7 @@ fn check<'i>(
         tables.flows.clear();
         tables.ring.clear();
         let ifindex = indexes[interface.name.as_str()];
-        let outcome = decide(tables, &Arrival { ifindex, direction, ..Arrival::default() }, &packet);
+        let outcome = tables.decide(&Arrival { ifindex, direction, ..Arrival::default() }, &packet);
         let found_audit =
             (outcome.audit_rule != NO_RULE).then(|| told(plan, outcome.audit_verdict, outcome.audit_rule));
         prop_assert_eq!(

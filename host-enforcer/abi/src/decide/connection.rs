@@ -1,105 +1,230 @@
 //! Connections: what opens one, what belongs to one, and how long one lives.
 
-use super::{Outcome, Tables, anti_spoof, ends, policy};
-use crate::event::FROM_WORKLOAD;
-use crate::packet::{self, Kind, Packet};
-use crate::table::{ALLOW, DENY, FlowKey, FlowValue, ICMP, ICMPV6, Interface, NO_RULE, OwnedKey};
-use crate::{Reason, flow};
+mod state;
+
+pub(super) use state::is_live;
+
+use super::policy::Question;
+use super::{NO_ROOM, Outcome, Stages, Work, ends, local_end, make_room};
+use crate::event::{EXPIRED, FORBIDDEN, FROM_WORKLOAD, TO_WORKLOAD};
+use crate::packet::{Kind, Packet};
+use crate::table::{
+    ALLOW, DENY, FAILSAFE_RULE, FlowKey, FlowValue, ICMP, ICMPV6, Interface, NO_LIMIT, NO_RULE,
+};
+use crate::{Arrival, Reason, Tables, address, flow};
+use state::{advance, first_state};
 
 /// A packet of a connection, or one that would open it.
 #[inline(always)]
-pub(super) fn packet<T: Tables>(
-    tables: &mut T,
-    direction: u8,
-    ifindex: u32,
-    interface: &Interface,
-    packet: &Packet,
-    now: u64,
-) -> Outcome {
-    let config = tables.config();
-    let key = flow_key(direction, ifindex, packet);
-    // A message is remembered nowhere: it has no reply that could be told from another message.
-    let slot = if packet.kind == Kind::Message { None } else { tables.flow(&key) };
-    let mut known = FlowValue::default();
+pub(super) fn packet<T: Stages>(tables: &mut T, work: &mut Work) {
+    let (direction, now) = (work.arrival.direction, work.arrival.time);
+    work.key = flow_key(direction, work.arrival.ifindex, &work.packet);
+    // A message is remembered nowhere: it has no reply that could be told from another message. Nor is what comes for
+    // many: nobody replies from there.
+    let remembered = work.packet.kind != Kind::Message && !address::is_for_many(&work.key.local);
+    let mut place = if remembered { tables.flow(&work.key) } else { None };
     let mut live = false;
-    if let Some(slot) = &slot {
-        known = tables.read_flow(slot);
-        live = is_live(&known, now);
-        let current = known.interface_epoch == interface.epoch && known.epoch == config.epoch;
-        if live && current && !packet.is_syn() {
-            if advance(&mut known, direction, packet, now) {
-                tables.refresh_flow(slot, &known);
-            }
-            let mut outcome = Outcome::pass(Reason::ESTABLISHED);
-            outcome.rule = known.rule;
-            outcome.policy = known.policy;
-            return outcome;
+    if let Some(place) = &place {
+        work.known = tables.read_flow(place);
+        live = is_live(&work.known, now);
+        if live && work.scene.allowed(&work.known) && !work.packet.is_syn() {
+            return belongs(tables, work, place);
         }
     }
 
-    // The fast path needs no such check: flows are keyed by the interface and its address, and losing an address
-    // changes the epoch.
-    let (local, remote, local_port, remote_port) = ends(direction, packet);
-    if !tables.owns(&OwnedKey { ifindex, address: *local }) {
-        return Outcome::deny(anti_spoof(direction));
+    // What belongs to a connection needs no such check: flows are keyed by the interface and its address, and losing an
+    // address changes the epoch.
+    if let Err(outcome) = local_end(tables, work) {
+        work.outcome = outcome;
+        return;
     }
 
     // What is judged is the opening of the connection: this packet's, or the one remembered.
     let mut initiator = direction;
-    if live && !packet.is_syn() {
-        initiator = known.initiator;
-    } else if !packet.opens() {
-        if slot.is_none() {
-            return Outcome::deny(Reason::NO_CONNECTION);
+    let opens = !live || work.packet.is_syn();
+    let mut picked_up = false;
+    if !opens {
+        initiator = work.known.initiator;
+    } else if !work.packet.opens() {
+        // A host's own connections are older than its policy: those that must never be cut are found by the failsafe.
+        picked_up = work.packet.kind == Kind::Tcp && work.scene.has(Interface::HOST);
+        if !picked_up {
+            return unknown(tables, work, &place);
         }
-        tables.remove_flow(&key);
-        return Outcome::deny(Reason::FLOW_EXPIRED);
+        initiator = TO_WORKLOAD;
     }
+    ask(tables, work, initiator);
+    if picked_up {
+        if !is_saved(&work.ruling) {
+            initiator = FROM_WORKLOAD;
+            ask(tables, work, initiator);
+        }
+        if !is_saved(&work.ruling) {
+            return unknown(tables, work, &place);
+        }
+    }
+    work.outcome = work.ruling;
 
-    let (handle, port) = if initiator == FROM_WORKLOAD {
-        (interface.egress, remote_port)
-    } else {
-        (interface.ingress, local_port)
-    };
-    let port = if matches!(packet.class, ICMP | ICMPV6) { packet.opening } else { port };
-    // What the verifier knows of the packet by now, above all its kind, must not multiply what it follows from here.
-    let packet = core::hint::black_box(packet);
-    let mut outcome = policy::judge(tables, handle, remote, packet, port);
-    let sampled = config.samples(now);
-    if outcome.verdict != ALLOW {
+    let denied = work.outcome.verdict != ALLOW;
+    let against = live && work.known.initiator != initiator;
+    if denied {
         // A SYN against the direction of a live connection is another connection, and not this one's business.
-        if live && known.initiator == initiator {
-            tables.remove_flow(&key);
+        if let (true, Some(forbidden)) = (live && !against, &place) {
+            leave(tables, work, forbidden, FORBIDDEN);
+            tables.remove_flow(&work.key);
+            place = None;
         }
-        return outcome;
+        // A dry run remembers what it would have denied, so as to tell it once, and let the answers pass.
+        if !work.scene.has(Interface::OBSERVE) || !remembered {
+            return;
+        }
+        live = false;
     }
-    // Nor may it change who opened this one: a peer that may open connections here could otherwise have the one it
-    // was sent judged as its own, and so keep it after a change that denies it.
-    if packet.kind == Kind::Message || (live && known.initiator != initiator) {
-        outcome.report = sampled || outcome.audit_rule != NO_RULE;
-        return outcome;
-    }
-
-    let renewed = live && !(packet.is_syn() && known.state == flow::CLOSING);
+    let sampled = denied || work.scene.config.samples(now) || work.outcome.audit_rule != NO_RULE;
+    let renewed = live && !(work.packet.is_syn() && work.known.state == flow::CLOSING);
     // An audit speaks of what is opened, and once of what was open when its policy came.
-    if renewed && known.policy == outcome.policy {
-        outcome.audit_rule = NO_RULE;
-        outcome.audit_verdict = DENY;
+    if renewed && !against && work.known.policy == work.outcome.policy {
+        work.outcome.audit_rule = NO_RULE;
+        work.outcome.audit_verdict = DENY;
     }
-    if !renewed {
-        known = FlowValue { initiator, state: first_state(packet.kind), ..FlowValue::default() };
+    let told = if renewed && !against { work.outcome.audit_rule != NO_RULE } else { sampled };
+    if let (false, false, Some(place)) = (renewed, against, &place) {
+        // Another connection in the place of one that has ended.
+        leave(tables, work, place, if live { 0 } else { EXPIRED });
     }
-    known.rule = outcome.rule;
-    known.policy = outcome.policy;
-    known.interface_epoch = interface.epoch;
-    known.epoch = config.epoch;
-    known.last_seen = now;
-    let _ = advance(&mut known, direction, packet, now);
-    if !tables.insert_flow(&key, &known) {
-        return Outcome::deny(Reason::FLOW_TABLE);
+    // It keeps its position, if it has one here.
+    let has_position = place.is_some() && work.known.slot == work.scene.slot;
+    if !renewed && !against {
+        let state = if picked_up { flow::ESTABLISHED } else { first_state(work.packet.kind) };
+        let position = work.known.position;
+        work.known = FlowValue { initiator, state, position, opened: now, ..FlowValue::default() };
     }
-    outcome.report = (!renewed && sampled) || outcome.audit_rule != NO_RULE;
-    outcome
+    if !denied && opens && work.outcome.limit != NO_LIMIT {
+        let established = work.known.initiator;
+        work.known.initiator = initiator;
+        let admitted = tables.admit(work, work.outcome.limit, true);
+        work.known.initiator = established;
+        if !admitted {
+            return refuse(work, Reason::RATE_LIMITED);
+        }
+    }
+    // Nor may a packet change who opened a connection: a peer that may open connections here could otherwise have the
+    // one it was sent judged as its own, and so keep it after a change that denies it.
+    if !remembered || against {
+        work.outcome.report = told && tell(tables, work, denied);
+        return;
+    }
+    if !has_position {
+        let position = make_room(tables, work);
+        if position == NO_ROOM {
+            return refuse(work, Reason::FLOW_QUOTA);
+        }
+        work.known.position = position;
+    }
+    work.known.rule = work.outcome.rule;
+    work.known.policy = work.outcome.policy;
+    work.known.limit = work.outcome.limit;
+    work.known.slot = work.scene.slot;
+    work.known.interface_epoch = work.scene.interface.epoch;
+    work.known.epoch = work.scene.config.epoch;
+    work.known.last_seen = now;
+    work.known.bytes += u64::from(work.arrival.length);
+    work.known.packets += 1;
+    let _ = advance(&mut work.known, direction, &work.packet, now);
+    work.outcome.report = told && tell(tables, work, denied);
+    if denied {
+        work.known.flags |= flow::OBSERVED;
+    } else if work.outcome.report {
+        work.known.flags |= flow::REPORTED;
+    }
+    if !tables.insert_flow(&work.key, &work.known) {
+        refuse(work, Reason::FLOW_TABLE);
+    }
+}
+
+/// Asks the policy whether `initiator` may open the connection.
+#[inline(always)]
+fn ask<T: Stages>(tables: &mut T, work: &mut Work, initiator: u8) {
+    let (handle, port) = if initiator == FROM_WORKLOAD {
+        (work.scene.interface.egress, work.key.remote_port)
+    } else {
+        (work.scene.interface.ingress, work.key.local_port)
+    };
+    let class = work.packet.class;
+    let port = if matches!(class, ICMP | ICMPV6) { work.packet.opening } else { port };
+    work.question = Question { handle, remote: work.key.remote, class, port };
+    tables.rule(work);
+}
+
+/// Whether the failsafe says so.
+#[inline(always)]
+const fn is_saved(ruling: &Outcome) -> bool {
+    ruling.verdict == ALLOW && ruling.rule == FAILSAFE_RULE
+}
+
+/// A rule allows it, and something else does not.
+#[inline(always)]
+const fn refuse(work: &mut Work, reason: Reason) {
+    work.outcome.verdict = DENY;
+    work.outcome.reason = reason;
+    work.outcome.report = true;
+}
+
+/// The connection of `work` ends.
+#[inline(always)]
+fn leave<T: Stages>(tables: &mut T, work: &mut Work, place: &T::Place, cause: u8) {
+    work.leaving_key = work.key;
+    work.leaving = work.known;
+    (work.leaving.bytes, work.leaving.packets) = tables.clear_flow(place);
+    tables.close(work, cause);
+}
+
+/// Whether the interface may tell of one more connection. What is denied is asked for when it is told.
+#[inline(always)]
+fn tell<T: Tables>(tables: &mut T, work: &Work, denied: bool) -> bool {
+    if denied || tables.take_event(work.scene.slot, false, work.arrival.time) {
+        return true;
+    }
+    tables.count(Reason::EVENT_SUPPRESSED, 1, 0);
+    false
+}
+
+/// A packet of a connection that lives, and that was allowed under what is in force now.
+#[inline(always)]
+fn belongs<T: Stages>(tables: &mut T, work: &mut Work, place: &T::Place) {
+    let Arrival { time: now, direction, length, .. } = work.arrival;
+    work.outcome = Outcome::pass(Reason::ESTABLISHED);
+    work.outcome.rule = work.known.rule;
+    work.outcome.policy = work.known.policy;
+    let limit = work.known.limit;
+    if limit != NO_LIMIT && !tables.admit(work, limit, false) {
+        return refuse(work, Reason::RATE_LIMITED);
+    }
+    let closing = work.known.state == flow::CLOSING;
+    tables.add_to_flow(place, length);
+    let changed = advance(&mut work.known, direction, &work.packet, now);
+    if work.known.state == flow::CLOSING && !closing {
+        leave(tables, work, place, 0);
+        // Told; unless it turns out that it has not ended.
+        if work.known.flags & flow::REPORTED != 0 {
+            work.known.flags = work.known.flags & !flow::REPORTED | flow::TOLD;
+        }
+    }
+    if changed {
+        tables.refresh_flow(place, &work.known);
+    }
+}
+
+/// A packet that opens nothing, of a connection that is not known, or not any more.
+#[inline(always)]
+fn unknown<T: Stages>(tables: &mut T, work: &mut Work, place: &Option<T::Place>) {
+    let Some(place) = place else {
+        work.outcome = Outcome::deny(Reason::NO_CONNECTION);
+        return;
+    };
+    leave(tables, work, place, EXPIRED);
+    tables.remove_flow(&work.key);
+    work.outcome = Outcome::deny(Reason::FLOW_EXPIRED);
 }
 
 #[inline(always)]
@@ -119,67 +244,5 @@ fn flow_key(direction: u8, ifindex: u32, packet: &Packet) -> FlowKey {
         remote: *remote,
         local_port,
         remote_port,
-    }
-}
-
-#[inline(always)]
-const fn first_state(kind: Kind) -> u8 {
-    match kind {
-        Kind::Tcp | Kind::Sctp => flow::SYN,
-        Kind::EchoRequest | Kind::EchoReply | Kind::TimestampRequest | Kind::TimestampReply => flow::ECHO,
-        _ => flow::DATAGRAM,
-    }
-}
-
-#[inline(always)]
-pub(super) const fn is_live(known: &FlowValue, now: u64) -> bool {
-    now.saturating_sub(known.last_seen) <= flow::timeout(known.state)
-}
-
-/// Whether the flow was allowed under what is in force now. An error about one that was not waits for the next
-/// packet of the connection to have it judged.
-#[inline(always)]
-pub(super) fn is_current<T: Tables>(known: &FlowValue, tables: &T, ifindex: u32) -> bool {
-    tables.interface(ifindex).is_some_and(|interface| known.interface_epoch == interface.epoch)
-        && known.epoch == tables.config().epoch
-}
-
-/// Takes note of a passing packet; whether the flow needs to be written.
-#[inline(always)]
-fn advance(known: &mut FlowValue, direction: u8, packet: &Packet, now: u64) -> bool {
-    let (state, flags) = (known.state, known.flags);
-    if matches!(packet.kind, Kind::Tcp | Kind::Sctp) {
-        if finishes(packet) {
-            known.flags |=
-                if direction == FROM_WORKLOAD { flow::FIN_FROM_WORKLOAD } else { flow::FIN_TO_WORKLOAD };
-        }
-        if resets(packet) || known.flags == flow::FIN_FROM_WORKLOAD | flow::FIN_TO_WORKLOAD {
-            known.state = flow::CLOSING;
-        } else if known.state == flow::SYN && direction != known.initiator {
-            known.state = flow::ESTABLISHED;
-        }
-    }
-    let stale = now.saturating_sub(known.last_seen) > flow::PRECISION;
-    if stale {
-        known.last_seen = now;
-    }
-    stale || known.state != state || known.flags != flags
-}
-
-/// Whether the sender of a segment or chunk has nothing more to send.
-#[inline(always)]
-const fn finishes(packet: &Packet) -> bool {
-    match packet.kind {
-        Kind::Tcp => packet.detail & packet::FIN != 0,
-        _ => matches!(packet.detail, packet::SHUTDOWN | packet::SHUTDOWN_ACK),
-    }
-}
-
-/// Whether a segment or chunk ends the connection at once.
-#[inline(always)]
-const fn resets(packet: &Packet) -> bool {
-    match packet.kind {
-        Kind::Tcp => packet.detail & packet::RST != 0,
-        _ => matches!(packet.detail, packet::ABORT | packet::SHUTDOWN_COMPLETE),
     }
 }

@@ -1,11 +1,11 @@
 //! What a workload and its link say to each other: ARP, neighbor discovery, multicast listener discovery.
 
 use super::connection::is_live;
-use super::{Outcome, Tables};
-use crate::event::TO_WORKLOAD;
-use crate::packet::Packet;
-use crate::table::{FlowKey, FlowValue, ICMPV6, OwnedKey};
-use crate::{Address, Reason, address, flow};
+use super::{NO_ROOM, Outcome, Stages, Work, make_room};
+use crate::event::{FROM_WORKLOAD, TO_WORKLOAD};
+use crate::packet::{Kind, Packet};
+use crate::table::{FlowKey, FlowValue, ICMPV6, Interface, OwnedKey, UDP};
+use crate::{Address, Arrival, Reason, Tables, address, flow};
 
 const LISTENER_QUERY: u8 = 130;
 const LISTENER_REPORT: u8 = 131;
@@ -19,8 +19,9 @@ const LISTENER_REPORT_2: u8 = 143;
 /// A workload speaks ARP in its own name only. A probe from `0.0.0.0` (RFC 5227) claims its target: whoever is asked
 /// takes it for a rival.
 #[inline(always)]
-pub(super) fn arp<T: Tables>(tables: &T, direction: u8, ifindex: u32, packet: &Packet) -> Outcome {
+pub(super) fn arp<T: Tables>(tables: &T, work: &Work) -> Outcome {
     const REQUEST: u8 = 1;
+    let (Arrival { direction, ifindex, .. }, packet) = (work.arrival, &work.packet);
     let probe = packet.detail == REQUEST && packet.source == address::mapped([0; 4]);
     let claimed = if probe { packet.destination } else { packet.source };
     if direction == TO_WORKLOAD || tables.owns(&OwnedKey { ifindex, address: claimed }) {
@@ -33,17 +34,15 @@ pub(super) fn arp<T: Tables>(tables: &T, direction: u8, ifindex: u32, packet: &P
 /// A workload may ask for neighbors and routers, answer for itself and say which multicast it listens to (switches
 /// deliver solicitations by that); it is never a router.
 #[inline(always)]
-pub(super) fn neighbor<T: Tables>(
-    tables: &mut T,
-    direction: u8,
-    ifindex: u32,
-    packet: &Packet,
-    now: u64,
-) -> Outcome {
+pub(super) fn neighbor<T: Stages>(tables: &mut T, work: &mut Work) -> Outcome {
+    let Arrival { direction, ifindex, time: now, .. } = work.arrival;
+    let (packet, scene) = (&work.packet, &work.scene);
     let permitted = if direction == TO_WORKLOAD {
-        hears(tables, ifindex, packet, now)
+        hears(tables, work)
     } else {
-        says(tables, ifindex, packet, now)
+        // A host that routes for others may say so.
+        (packet.detail == ROUTER_ADVERTISEMENT && scene.has(Interface::FORWARDS))
+            || says(tables, ifindex, packet, now)
     };
     if permitted { Outcome::pass(Reason::ND) } else { Outcome::deny(Reason::ND_FORBIDDEN) }
 }
@@ -78,7 +77,9 @@ fn says<T: Tables>(tables: &T, ifindex: u32, packet: &Packet, now: u64) -> bool 
 
 /// What the workload may receive. Who told it of an address on its link is remembered.
 #[inline(always)]
-fn hears<T: Tables>(tables: &mut T, ifindex: u32, packet: &Packet, now: u64) -> bool {
+fn hears<T: Stages>(tables: &mut T, work: &mut Work) -> bool {
+    let (packet, ifindex) = (&work.packet, work.arrival.ifindex);
+    let routes = work.scene.has(Interface::FORWARDS);
     let on_link = address::is_link_multicast(&packet.destination);
     match packet.detail {
         SOLICITATION | ADVERTISEMENT | ROUTER_ADVERTISEMENT => {
@@ -87,14 +88,55 @@ fn hears<T: Tables>(tables: &mut T, ifindex: u32, packet: &Packet, now: u64) -> 
             }
             let spoken_for = if packet.detail == ADVERTISEMENT { &packet.subject } else { &packet.source };
             if packet.detail != ROUTER_ADVERTISEMENT && !needs_no_proof(spoken_for) {
-                let neighbor = FlowValue { last_seen: now, state: flow::NEIGHBOR, ..FlowValue::default() };
-                // If there is no room the workload finds its neighbor again by multicast.
-                let _ = tables.insert_flow(&on_link_key(ifindex, spoken_for), &neighbor);
+                work.key = on_link_key(ifindex, spoken_for);
+                remember(tables, work);
             }
             true
         }
+        ROUTER_SOLICITATION => routes && on_link,
         // The host's own reports go out here as well.
         LISTENER_QUERY | LISTENER_REPORT | LISTENER_DONE | LISTENER_REPORT_2 => on_link,
+        _ => false,
+    }
+}
+
+/// Remembers that somebody is on the link, among the connections of the interface. If there is no room the workload finds
+/// its neighbor again by multicast.
+#[inline(always)]
+fn remember<T: Stages>(tables: &mut T, work: &mut Work) {
+    let (last_seen, slot) = (work.arrival.time, work.scene.slot);
+    if let Some(place) = tables.flow(&work.key) {
+        let known = tables.read_flow(&place);
+        if known.slot == slot {
+            tables.refresh_flow(&place, &FlowValue { last_seen, ..known });
+            return;
+        }
+    }
+    let position = make_room(tables, work);
+    if position != NO_ROOM {
+        let state = flow::NEIGHBOR;
+        work.known = FlowValue { last_seen, slot, position, state, ..FlowValue::default() };
+        let _ = tables.insert_flow(&work.key, &work.known);
+    }
+}
+
+/// Whether the packet asks for an address by DHCP (RFC 2131, 4.1) or DHCPv6 (RFC 8415, 7), or answers. Whoever asks has
+/// no address yet, and it goes no further than the link.
+#[inline(always)]
+pub(super) fn is_dhcp(direction: u8, packet: &Packet) -> bool {
+    if packet.kind != Kind::Datagram || packet.protocol != UDP || packet.fragmented {
+        return false;
+    }
+    let (source, destination) = (&packet.source, &packet.destination);
+    match (direction, packet.source_port, packet.destination_port) {
+        (FROM_WORKLOAD, 68, 67) => {
+            *source == address::mapped([0; 4]) && *destination == address::mapped([255; 4])
+        }
+        (TO_WORKLOAD, 67, 68) => address::is_mapped(source),
+        (FROM_WORKLOAD, 546, 547) => {
+            address::is_link_local(source) && address::is_link_multicast(destination)
+        }
+        (TO_WORKLOAD, 547, 546) => address::is_link_local(source) && address::is_link_local(destination),
         _ => false,
     }
 }

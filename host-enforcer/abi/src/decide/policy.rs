@@ -1,25 +1,33 @@
 //! One policy, one peer, one port: the verdict.
 
-use super::{Outcome, Tables};
-use crate::packet::Packet;
+use super::Outcome;
 use crate::table::{
-    ALLOW, BlockKey, DENY, ICMP, ICMPV6, NO_BLOCK, NO_POLICY, PolicyHead, SCTP, TCP, UDP, VerdictKey,
+    ALLOW, BlockKey, DENY, ICMP, ICMPV6, NO_BLOCK, NO_POLICY, OUTSIDE, PolicyHead, SCTP, SERVICE, TCP, UDP,
+    VerdictKey, VerdictValue,
 };
-use crate::{Address, Reason};
+use crate::{Address, Reason, Tables};
 
-/// What the policy `handle` says about a connection over the protocol of `packet` with `remote`, to the responder's `port`;
-/// for ICMP and ICMPv6 type and code of the message that opens it.
+/// What is asked of a policy.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Question {
+    /// The policy.
+    pub(super) handle: u64,
+    /// The peer.
+    pub(super) remote: Address,
+    /// The protocol, as [`Packet::class`](crate::Packet::class) says it.
+    pub(super) class: u8,
+    /// The responder's port; for ICMP and ICMPv6 type and code of the message that opens the connection.
+    pub(super) port: u16,
+}
+
+/// What a policy says about a connection.
 ///
 /// Port ranges are stored as power-of-two prefixes. The longest prefix that has a verdict decides, so the cost is one
 /// lookup per prefix length in use, whatever the number of rules.
 #[inline(always)]
-pub(super) fn judge<T: Tables>(
-    tables: &T,
-    handle: u64,
-    remote: &Address,
-    packet: &Packet,
-    port: u16,
-) -> Outcome {
+pub(super) fn judge<T: Tables>(tables: &T, question: &Question) -> Outcome {
+    let Question { handle, remote, class, port } = question;
+    let (handle, port) = (*handle, *port);
     // No policy is a policy nobody can write.
     if handle == NO_POLICY {
         return Outcome::deny(Reason::UNKNOWN_POLICY);
@@ -33,7 +41,7 @@ pub(super) fn judge<T: Tables>(
     } else {
         NO_BLOCK
     };
-    let prefixes = match packet.class {
+    let prefixes = match *class {
         TCP => head.tcp_prefixes,
         UDP => head.udp_prefixes,
         SCTP => head.sctp_prefixes,
@@ -42,7 +50,7 @@ pub(super) fn judge<T: Tables>(
         _ => 1,
     };
     // Read again, so that the verifier does not know which protocol it is and follows the loop once for all.
-    let protocol = core::hint::black_box(packet).class;
+    let protocol = *core::hint::black_box(class);
     let mut outcome = Outcome {
         rule: head.default_rule,
         policy: handle,
@@ -51,8 +59,18 @@ pub(super) fn judge<T: Tables>(
         verdict: if head.flags & PolicyHead::DEFAULT_ALLOW != 0 { ALLOW } else { DENY },
         audit_verdict: if head.flags & PolicyHead::DEFAULT_AUDIT_ALLOW != 0 { ALLOW } else { DENY },
         reason: if head.flags & PolicyHead::DEFAULT_ALLOW != 0 { Reason::DEFAULT } else { Reason::ISOLATION },
-        report: true,
+        ..Outcome::deny(Reason::ISOLATION)
     };
+    // The address of a Service has verdicts only where they differ from a stranger's.
+    let service = identity & SERVICE != 0;
+    if service {
+        let key = VerdictKey { policy: handle, identity, block, port, protocol, prefix_length: 16 };
+        if let Some(found) = tables.verdict(&key) {
+            rule(&mut outcome, &found);
+            return outcome;
+        }
+    }
+    let identity = if service { OUTSIDE } else { identity };
     // From one port to every port. Counted by hand: an inclusive range costs the verifier a state per step.
     let mut shift = 0_u32;
     while shift <= 16 {
@@ -67,15 +85,21 @@ pub(super) fn judge<T: Tables>(
                 prefix_length: prefix_length as u8,
             };
             if let Some(found) = tables.verdict(&key) {
-                outcome.rule = found.rule;
-                outcome.audit_rule = found.audit_rule;
-                outcome.verdict = if found.verdict == ALLOW { ALLOW } else { DENY };
-                outcome.audit_verdict = if found.audit_verdict == ALLOW { ALLOW } else { DENY };
-                outcome.reason = Reason::RULE;
+                rule(&mut outcome, &found);
                 break;
             }
         }
         shift += 1;
     }
     outcome
+}
+
+#[inline(always)]
+const fn rule(outcome: &mut Outcome, found: &VerdictValue) {
+    outcome.rule = found.rule;
+    outcome.audit_rule = found.audit_rule;
+    outcome.verdict = if found.verdict == ALLOW { ALLOW } else { DENY };
+    outcome.audit_verdict = if found.audit_verdict == ALLOW { ALLOW } else { DENY };
+    outcome.limit = found.limit;
+    outcome.reason = Reason::RULE;
 }

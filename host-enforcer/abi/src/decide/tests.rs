@@ -6,9 +6,12 @@ mod neighbor;
 
 use super::*;
 use crate::event::TO_WORKLOAD;
+use crate::flow;
 use crate::packet::{ACK, FIN, RST, SYN};
 use crate::plain::PlainTables;
-use crate::table::{ICMP, ICMPV6, OTHER_PROTOCOL, SCTP, TCP, UDP};
+use crate::table::{
+    BlockKey, ICMP, ICMPV6, OTHER_PROTOCOL, PolicyHead, SCTP, TCP, UDP, VerdictKey, VerdictValue,
+};
 use crate::{address, craft};
 use std::net::IpAddr;
 

@@ -116,11 +116,63 @@ fn contradictory_ipv4_headers_are_refused() {
 }
 
 #[test]
-fn every_fragment_is_refused() {
-    let plain = frame(A4, B4, TCP, &craft::tcp(1, 2, SYN));
-    refused(&patched(plain.clone(), 20, &[0x20, 0]), Reason::FRAGMENT);
-    refused(&patched(plain, 20, &[0, 1]), Reason::FRAGMENT);
-    refused(&extended(&[(44, &[0, 0, 1, 0, 0, 0, 1])], TCP, &craft::tcp(1, 2, SYN)), Reason::FRAGMENT);
+fn fragments_are_told_by_where_they_lie() {
+    let body = [craft::tcp(40000, 9080, SYN), vec![0; 4]].concat();
+    let first = parsed(&patched(frame(A4, B4, TCP, &body), 20, &[0x20, 0])).unwrap();
+    assert!(first.fragmented && first.is_syn() && (first.fragment_offset, first.fragment_end) == (0, 24));
+    let later = parsed(&patched(frame(A4, B4, TCP, &body), 20, &[0, 3])).unwrap();
+    assert_eq!((later.kind, later.fragment_offset, later.fragment_end), (Kind::Fragment, 24, 48));
+    let first = parsed(&extended(&[(44, &[0, 0, 1, 0, 0, 0, 9])], TCP, &body)).unwrap();
+    assert_eq!((first.fragmented, first.fragment_id, first.destination_port), (true, 9, 9080));
+    let later = parsed(&extended(&[(44, &[0, 0, 24, 0, 0, 0, 9])], TCP, &body)).unwrap();
+    assert_eq!((later.kind, later.fragment_offset, later.fragment_end), (Kind::Fragment, 24, 48));
+    // With neither an offset nor more to come it is none (RFC 6946).
+    let atomic = parsed(&extended(&[(44, &[0, 0, 0, 0, 0, 0, 9])], TCP, &body)).unwrap();
+    assert_eq!((atomic.fragmented, atomic.kind, atomic.destination_port), (false, Kind::Tcp, 9080));
+}
+
+#[test]
+fn fragments_that_only_deceive_are_refused() {
+    let body = [craft::tcp(1, 2, SYN), vec![0; 4]].concat();
+    let v4 = |body: &[u8], field: [u8; 2]| patched(frame(A4, B4, TCP, body), 20, &field);
+    // Without the whole transport header, or without the options it announces.
+    refused(&v4(&body[..16], [0x20, 0]), Reason::FRAGMENT_TINY);
+    refused(&v4(&patched(body.clone(), 12, &[0x70]), [0x20, 0]), Reason::FRAGMENT_TINY);
+    refused(&extended(&[(44, &[0, 0, 1, 0, 0, 0, 9])], TCP, &body[..16]), Reason::FRAGMENT_TINY);
+    refused(
+        &extended(&[(44, &[0, 0, 1, 0, 0, 0, 9]), (60, &[9, 0, 0, 0, 0, 0, 0])], TCP, &[]),
+        Reason::FRAGMENT_TINY,
+    );
+    // Of a length that leaves a gap, or of none.
+    refused(&v4(&body[..20], [0x20, 0]), Reason::MALFORMED);
+    refused(&v4(&[], [0, 8]), Reason::MALFORMED);
+    // Beyond the longest packet.
+    refused(&v4(&body, [0x1f, 0xff]), Reason::FRAGMENT_OVERLAP);
+    // Twice a fragment.
+    refused(
+        &extended(&[(44, &[0, 0, 1, 0, 0, 0, 9]), (44, &[0, 0, 1, 0, 0, 0, 9])], TCP, &body),
+        Reason::MALFORMED,
+    );
+    // What never comes in fragments.
+    let quoted = craft::packet(ip(B4), ip(A4), TCP, &craft::tcp(1, 2, SYN));
+    let error = frame(A4, B4, ICMP, &[craft::icmp(3, [0; 4], &quoted), vec![0; 4]].concat());
+    assert!(parsed(&patched(error, 20, &[0x20, 0])).is_err());
+    refused(
+        &extended(&[(44, &[0, 0, 1, 0, 0, 0, 9])], ICMPV6, &craft::icmp(135, [0; 4], &[0; 16])),
+        Reason::ND_FORBIDDEN,
+    );
+}
+
+#[test]
+fn up_to_two_vlan_tags_are_read_over() {
+    let plain = frame(A4, B4, TCP, &craft::tcp(40000, 9080, SYN));
+    let tagged = |tags: &[[u8; 4]]| [&plain[..12], tags.as_flattened(), &plain[12..]].concat();
+    let (inner, outer) = ([0x81, 0, 0, 7], [0x88, 0xa8, 0, 9]);
+    for (tags, count) in [(&[][..], 0), (&[inner], 1), (&[outer, inner], 2)] {
+        let packet = parsed(&tagged(tags)).unwrap();
+        assert_eq!((packet.tags, packet.destination_port), (count, 9080));
+    }
+    refused(&tagged(&[outer, inner, inner]), Reason::VLAN);
 }
 
 #[test]

@@ -17,8 +17,11 @@ pub(super) fn parse_tcp<F: Frame + ?Sized>(
     packet.detail = flags;
     packet.kind = Kind::Tcp;
     let header_length = u32::from(data_offset >> 4) * 4;
-    if header_length < 20 || header_length > payload.length() {
+    if header_length < 20 {
         return Err(Reason::MALFORMED);
+    }
+    if header_length > payload.length() {
+        return Err(if payload.whole { Reason::MALFORMED } else { Reason::TRUNCATED });
     }
     if flags & SYN != 0 && flags & (FIN | RST) != 0 {
         return Err(Reason::MALFORMED);
@@ -37,7 +40,7 @@ pub(super) fn parse_udp<F: Frame + ?Sized>(
     packet.destination_port = u16::from_be_bytes([d0, d1]);
     packet.kind = Kind::Datagram;
     let length = u32::from(u16::from_be_bytes([l0, l1]));
-    if length < 8 || length > payload.length() {
+    if length < 8 || (payload.whole && length > payload.length()) {
         return Err(Reason::MALFORMED);
     }
     Ok(())
@@ -61,7 +64,7 @@ pub(super) fn parse_sctp<F: Frame + ?Sized>(
     packet.kind = Kind::Sctp;
     let length = u32::from(u16::from_be_bytes([l0, l1]));
     let room = payload.length() - SCTP_HEADER;
-    if length < 4 || length > room {
+    if length < 4 || (payload.whole && length > room) {
         return Err(Reason::MALFORMED);
     }
     // INIT comes alone and without a verification tag, and nothing else does (RFC 9260, 3.1, 6.10, 8.5.1). So no INIT

@@ -10,7 +10,7 @@ use bytemuck::{Pod, Zeroable};
 /// Key of `flows`: a connection as seen from the workload behind one interface. The interface is part of the key, so
 /// that no workload can lend its connections to another.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable)]
 pub struct FlowKey {
     /// Index of the host side of the workload's interface.
     pub ifindex: u32,

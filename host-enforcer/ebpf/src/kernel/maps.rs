@@ -1,14 +1,16 @@
 //! The maps, and the tables over them. The names are those the daemon looks for and pins.
 
-use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
+use super::atomic;
+use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, BPF_NOEXIST};
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::lpm_trie::Key;
 use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, LruPerCpuHashMap, PerCpuArray, RingBuf};
 use bookend_abi::table::{
-    BlockKey, BucketKey, Config, Counter, FlowKey, FlowValue, FragmentKey, FragmentValue, Interface, Limit, NO_BLOCK, NO_RULE, OUTSIDE, OwnedKey,
-    PolicyHead, RingKey, SlotState, TraceFilter, VerdictKey, VerdictValue, capacity,
+    BlockKey, BucketKey, Config, Counter, FlowKey, FlowValue, FragmentKey, FragmentValue, Interface, Limit,
+    NO_BLOCK, NO_SLOT, OUTSIDE, OwnedKey, PolicyHead, Rate, RingKey, SlotState, TraceFilter, VerdictKey,
+    VerdictValue, capacity,
 };
-use bookend_abi::{Address, Event, Outcome, Packet, Reason, Tables};
+use bookend_abi::{Address, Event, Reason, Tables, Work, rate};
 
 #[map(name = "config")]
 static CONFIG: Array<Config> = Array::with_max_entries(1, 0);
@@ -57,8 +59,7 @@ static EVENTS: RingBuf = RingBuf::with_byte_size(capacity::EVENTS, 0);
 /// What one run of a program works on. It lies in a map because the verifier follows every value on the stack, and
 /// nothing in a map.
 pub(super) struct Scratch {
-    pub(super) packet: Packet,
-    pub(super) outcome: Outcome,
+    pub(super) work: Work,
     /// The reason [`bookend_abi::parse`] refused the frame for, or [`NOT_REFUSED`].
     pub(super) refused: u8,
 }
@@ -81,7 +82,7 @@ pub(super) fn scratch() -> Option<&'static mut Scratch> {
 pub(super) struct KernelTables;
 
 impl Tables for KernelTables {
-    type Slot = *mut FlowValue;
+    type Place = *mut FlowValue;
 
     #[inline(always)]
     fn config(&self) -> Config {
@@ -89,10 +90,16 @@ impl Tables for KernelTables {
     }
 
     #[inline(always)]
-    fn interface(&self, ifindex: u32) -> Option<Interface> {
+    fn slot(&self, ifindex: u32) -> u32 {
         // SAFETY: a `u32`, copied at once.
-        let slot = unsafe { SLOTS.get(ifindex) }.copied()?;
-        INTERFACES.get(slot).copied().filter(|interface| interface.ifindex == ifindex)
+        unsafe { SLOTS.get(ifindex) }.copied().unwrap_or(NO_SLOT)
+    }
+
+    #[inline(always)]
+    fn interface(&self, slot: u32) -> Interface {
+        // A write at the same time may tear the copy, as the daemon knows: it writes an interface with new epochs, so
+        // what is read half-way is judged again with the next packet.
+        INTERFACES.get(slot).copied().unwrap_or_default()
     }
 
     #[inline(always)]
@@ -134,10 +141,10 @@ impl Tables for KernelTables {
     }
 
     #[inline(always)]
-    fn read_flow(&self, slot: &*mut FlowValue) -> FlowValue {
+    fn read_flow(&self, place: &*mut FlowValue) -> FlowValue {
         // SAFETY: the kernel keeps the memory of an element until the program ends. It may hold another flow by
         // then; every flow in the table was allowed on some interface, and the next packet finds its own again.
-        let flow = unsafe { &**slot };
+        let flow = unsafe { &**place };
         // Field by field: the copy of the whole would be a call, and a loop over bytes.
         FlowValue {
             rule: flow.rule,
@@ -159,12 +166,31 @@ impl Tables for KernelTables {
     }
 
     #[inline(always)]
-    fn refresh_flow(&mut self, slot: &*mut FlowValue, flow: &FlowValue) {
+    fn refresh_flow(&mut self, place: &*mut FlowValue, flow: &FlowValue) {
         // SAFETY: as in `read_flow`; these three fields decide only how long the flow lives.
         unsafe {
-            (**slot).last_seen = flow.last_seen;
-            (**slot).state = flow.state;
-            (**slot).flags = flow.flags;
+            (**place).last_seen = flow.last_seen;
+            (**place).state = flow.state;
+            (**place).flags = flow.flags;
+        }
+    }
+
+    #[inline(always)]
+    fn add_to_flow(&mut self, place: &*mut FlowValue, bytes: u32) {
+        // SAFETY: as in `read_flow`; these two only count.
+        unsafe {
+            atomic::add(&raw mut (**place).bytes, u64::from(bytes));
+            atomic::add(&raw mut (**place).packets, 1);
+        }
+    }
+
+    #[inline(always)]
+    fn clear_flow(&mut self, place: &*mut FlowValue) -> (u64, u64) {
+        // SAFETY: as in `add_to_flow`.
+        unsafe {
+            let bytes = atomic::swap(&raw mut (**place).bytes, 0);
+            let packets = atomic::swap(&raw mut (**place).packets, 0);
+            (bytes, packets)
         }
     }
 
@@ -178,53 +204,144 @@ impl Tables for KernelTables {
         // Fails only if it is gone already.
         let _ = FLOWS.remove(key);
     }
-}
 
-/// Counts a packet of `length` bytes under its reason, its rule and what an audit says of it.
-#[inline(always)]
-pub(super) fn count(outcome: &Outcome, length: u32) {
-    count_reason(outcome.reason, length);
-    count_rule(&RULES, outcome.rule, length);
-    count_rule(&AUDITS, outcome.audit_rule, length);
-}
-
-#[inline(always)]
-fn count_rule(counters: &LruPerCpuHashMap<u64, Counter>, rule: u64, length: u32) {
-    if rule == NO_RULE {
-        return;
+    #[inline(always)]
+    fn next_position(&mut self, slot: u32) -> u32 {
+        // SAFETY: elements of an array stay where they are.
+        SLOT_STATES
+            .get_ptr_mut(slot)
+            .map_or(0, |state| unsafe { atomic::add_u32(&raw mut (*state).cursor, 1) })
     }
-    if let Some(counter) = counters.get_ptr_mut(rule) {
-        add(counter, length);
-    } else {
-        // If there is no room the rule goes uncounted; the verdict stands.
-        let _ = counters.insert(rule, Counter { packets: 1, bytes: u64::from(length) }, 0);
-    }
-}
 
-/// Puts `event` into the ring; counts it as lost if the ring is full.
-#[inline(always)]
-pub(super) fn emit(event: Event) {
-    match EVENTS.reserve::<Event>(0) {
-        Some(mut entry) => {
-            entry.write(event);
+    #[inline(always)]
+    fn standing(&self, key: &RingKey) -> Option<FlowKey> {
+        // SAFETY: copied at once. Torn by somebody who writes it at the same time, it is nobody's key.
+        unsafe { RING.get(key) }.copied()
+    }
+
+    #[inline(always)]
+    fn stand(&mut self, key: &RingKey, flow: &FlowKey) -> bool {
+        RING.insert(key, flow, 0).is_ok()
+    }
+
+    #[inline(always)]
+    fn limit(&self, limit: u32) -> Option<Limit> {
+        // SAFETY: never rewritten: its number is a hash of the contents.
+        unsafe { LIMITS.get(limit) }.copied()
+    }
+
+    #[inline(always)]
+    fn take(&mut self, key: &BucketKey, rate: &Rate, now: u64) -> bool {
+        if let Some(bucket) = BUCKETS.get_ptr_mut(key) {
+            return take_from(bucket, rate, now);
+        }
+        match rate::conform(0, rate, now) {
+            Some(next) if BUCKETS.insert(key, next, u64::from(BPF_NOEXIST)).is_ok() => true,
+            // Somebody else was first.
+            Some(_) => BUCKETS.get_ptr_mut(key).is_some_and(|bucket| take_from(bucket, rate, now)),
+            None => false,
+        }
+    }
+
+    #[inline(always)]
+    fn take_event(&mut self, slot: u32, denial: bool, now: u64) -> bool {
+        let Some(state) = SLOT_STATES.get_ptr_mut(slot) else { return false };
+        // SAFETY: elements of an array stay where they are.
+        unsafe {
+            if denial {
+                take_from(&raw mut (*state).denials, &rate::DENIALS, now)
+            } else {
+                take_from(&raw mut (*state).connections, &rate::CONNECTIONS, now)
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn fragment(&self, key: &FragmentKey) -> Option<FragmentValue> {
+        // SAFETY: copied at once; torn, it is of another epoch or ends elsewhere in the same packet.
+        unsafe { FRAGMENTS.get(key) }.copied()
+    }
+
+    #[inline(always)]
+    fn remember_fragment(&mut self, key: &FragmentKey, value: &FragmentValue) -> bool {
+        FRAGMENTS.insert(key, value, 0).is_ok()
+    }
+
+    #[inline(always)]
+    fn count(&mut self, reason: Reason, packets: u64, bytes: u64) {
+        if let Some(counter) = COUNTERS.get_ptr_mut(u32::from(reason.0)) {
+            add(counter, packets, bytes);
+        }
+    }
+
+    #[inline(always)]
+    fn count_rule(&mut self, rule: u64, packets: u64, bytes: u64) {
+        count_rule(&RULES, rule, packets, bytes);
+    }
+
+    #[inline(always)]
+    fn count_audit(&mut self, rule: u64, packets: u64, bytes: u64) {
+        count_rule(&AUDITS, rule, packets, bytes);
+    }
+
+    #[inline(always)]
+    fn emit(&mut self, event: &Event) {
+        match EVENTS.reserve::<Event>(0) {
+            Some(mut entry) => {
+                entry.write(*event);
+                entry.submit(0);
+            }
+            None => self.count(Reason::EVENT_LOST, 1, 0),
+        }
+    }
+
+    #[inline(always)]
+    fn trace(&self) -> TraceFilter {
+        TRACE.get(0).copied().unwrap_or_default()
+    }
+
+    #[inline(always)]
+    fn emit_traced(&mut self, event: &Event) {
+        if let Some(mut entry) = TRACED.reserve::<Event>(0) {
+            entry.write(*event);
             entry.submit(0);
         }
-        None => count_reason(Reason::EVENT_LOST, 0),
+    }
+}
+
+/// Takes one out of a bucket that others take from at the same time.
+#[inline(always)]
+fn take_from(bucket: *mut u64, rate: &Rate, now: u64) -> bool {
+    // SAFETY: as in `read_flow`: it lies in a map, at worst for somebody else by now.
+    let mut theoretical = unsafe { bucket.read_volatile() };
+    let mut attempt = 0;
+    while attempt < rate::ATTEMPTS {
+        let Some(next) = rate::conform(theoretical, rate, now) else { return false };
+        // SAFETY: as above.
+        match unsafe { atomic::compare_exchange(bucket, theoretical, next) } {
+            Ok(()) => return true,
+            Err(found) => theoretical = found,
+        }
+        attempt += 1;
+    }
+    false
+}
+
+#[inline(always)]
+fn count_rule(counters: &LruPerCpuHashMap<u64, Counter>, rule: u64, packets: u64, bytes: u64) {
+    if let Some(counter) = counters.get_ptr_mut(rule) {
+        add(counter, packets, bytes);
+    } else {
+        // If there is no room the rule goes uncounted; the verdict stands.
+        let _ = counters.insert(rule, Counter { packets, bytes }, 0);
     }
 }
 
 #[inline(always)]
-fn count_reason(reason: Reason, length: u32) {
-    if let Some(counter) = COUNTERS.get_ptr_mut(u32::from(reason.0)) {
-        add(counter, length);
-    }
-}
-
-#[inline(always)]
-fn add(counter: *mut Counter, length: u32) {
+fn add(counter: *mut Counter, packets: u64, bytes: u64) {
     // SAFETY: the element belongs to this CPU, and the program is not preempted by itself.
     unsafe {
-        (*counter).packets += 1;
-        (*counter).bytes += u64::from(length);
+        (*counter).packets += packets;
+        (*counter).bytes += bytes;
     }
 }

@@ -26,13 +26,6 @@ impl SocketBuffer {
         unsafe { (*self.skb).ifindex }
     }
 
-    /// Whether a VLAN tag lies beside the frame, where the kernel puts it on reception.
-    #[inline(always)]
-    pub(super) fn is_tagged(&self) -> bool {
-        // SAFETY: as in `ifindex`.
-        unsafe { (*self.skb).vlan_present != 0 }
-    }
-
     /// Tells the guard behind tcx that this packet was judged.
     #[inline(always)]
     pub(super) fn mark_judged(&self) {
@@ -46,6 +39,24 @@ impl Frame for SocketBuffer {
     fn length(&self) -> u32 {
         // SAFETY: as in `ifindex`.
         unsafe { (*self.skb).len }
+    }
+
+    #[inline(always)]
+    fn tags_beside(&self) -> u8 {
+        // SAFETY: as in `ifindex`.
+        unsafe { u8::from((*self.skb).vlan_present != 0) }
+    }
+
+    /// What is not in the linear part is left to `load`, which finds it wherever it lies.
+    #[inline(always)]
+    fn head<const N: usize>(&self) -> Option<&[u8; N]> {
+        // SAFETY: as in `ifindex`.
+        let (start, end) = unsafe { ((*self.skb).data as usize, (*self.skb).data_end as usize) };
+        if start + N > end {
+            return None;
+        }
+        // SAFETY: `N` bytes from `start` lie before `end`, which the verifier checks, and nobody writes them now.
+        Some(unsafe { &*(start as *const [u8; N]) })
     }
 
     #[inline(always)]

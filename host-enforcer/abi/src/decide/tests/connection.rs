@@ -145,12 +145,17 @@ fn a_repeated_syn_does_not_shorten_the_life_of_a_connection() {
 }
 
 #[test]
-fn udp_replies_pass_until_the_exchange_has_been_silent_for_a_minute() {
+fn udp_replies_pass_for_half_a_minute_and_for_two_once_there_was_one() {
     let mut world = World::new();
     passes(world.receive(FRIEND, UDP, &craft::udp(5000, 53, b"?")), Reason::RULE, 3);
-    world.now += 59 * SECOND;
+    world.now += 31 * SECOND;
+    drops(world.send(FRIEND, UDP, &craft::udp(53, 5000, b"!")), Reason::ISOLATION);
+    passes(world.receive(FRIEND, UDP, &craft::udp(5000, 53, b"?")), Reason::RULE, 3);
+    world.now += 29 * SECOND;
     passes(world.send(FRIEND, UDP, &craft::udp(53, 5000, b"!")), Reason::ESTABLISHED, 3);
-    world.now += 61 * SECOND;
+    world.now += 119 * SECOND;
+    passes(world.send(FRIEND, UDP, &craft::udp(53, 5000, b"!")), Reason::ESTABLISHED, 3);
+    world.now += 121 * SECOND;
     drops(world.send(FRIEND, UDP, &craft::udp(53, 5000, b"!")), Reason::ISOLATION);
 }
 
