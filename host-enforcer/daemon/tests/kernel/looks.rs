@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::process::Child;
+use std::time::{Duration, Instant};
 
 fn rows(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -118,39 +119,48 @@ fn traces(child: &mut Child) -> BufReader<std::process::ChildStderr> {
     said
 }
 
+/// What a tracer shows by the time it has seen enough; ends one that never does.
+fn shown(mut tracer: Child) -> String {
+    let end = Instant::now() + Duration::from_secs(20);
+    while tracer.try_wait().unwrap().is_none() {
+        if Instant::now() > end {
+            tracer.kill().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let mut text = String::new();
+    tracer.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+    assert!(tracer.wait().unwrap().success(), "it has shown only {text}");
+    text
+}
+
 #[test]
 fn a_flow_is_traced_packet_by_packet_with_reason_and_rule() {
     let Some(mut world) = World::new() else { return };
     world.enforce();
     let flow = ["--from", "default/web", "--to", "10.77.2.2", "--port", "5432", "--interface", "h-web"];
-    let mut tracer = world.begin("trace", &[&flow[..], &["-o", "json"]].concat());
+    let mut tracer = world.begin("trace", &[&flow[..], &["-o", "json", "--count", "2"]].concat());
     traces(&mut tracer);
     // One at a time.
-    let (code, _, said) = world.ask("trace", &flow);
+    let (code, _, said) = world.ask("trace", &[&flow[..], &["--count", "1"]].concat());
     assert!(code == Some(1) && said.contains("somebody else is tracing"), "{said}");
-    let mut lines = BufReader::new(tracer.stdout.take().unwrap()).lines();
-    let mut next = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
     assert!(never_connects(&world.web, &world.store, store4(), 80));
     let mut echo = Echo::new(&world.web, &world.store, store4(), 5432);
     assert!(echo.works());
-    let opening = next();
+    let packets = rows(&shown(tracer));
+    let (opening, answer) = (&packets[0], &packets[1]);
     assert_eq!(
         (&opening["verdict"], &opening["rule"]),
         (&"allow".into(), &"default/shop/web-asks-store".into())
     );
     assert_eq!((&opening["direction"], &opening["remotePort"]), (&"from-workload".into(), &5432.into()));
-    let answer = next();
     assert_eq!((&answer["direction"], &answer["reason"]), (&"to-workload".into(), &"established".into()));
     assert_eq!(answer["rule"], "default/shop/web-asks-store");
-    let ended = std::process::Command::new("kill").args(["-s", "INT", &tracer.id().to_string()]).status();
-    assert!(ended.unwrap().success() && tracer.wait().unwrap().success());
     // And now somebody else may; by packets, in words.
     let mut tracer = world.begin("trace", &["--interface", "h-web", "--port", "80", "--count", "1"]);
     traces(&mut tracer);
     assert!(never_connects(&world.web, &world.store, store4(), 80));
-    assert!(tracer.wait().unwrap().success());
-    let mut text = String::new();
-    tracer.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+    let text = shown(tracer);
     assert!(
         text.contains("h-web out tcp 10.77.1.2:") && text.contains("deny isolation default/shop/isolate[0]"),
         "{text}"
