@@ -17,6 +17,13 @@ use crate::spread::Spread;
 /// A sample is the best of so many slices: whatever else happens can only slow down.
 const SLICES: usize = 3;
 
+/// So many variants take their turns before the one without a policy takes its turn again: a machine that is busy changes its
+/// pace within seconds.
+const BETWEEN: usize = 4;
+
+/// Rates and times of the processor, of a variant and of the one without a policy beside it.
+type Beside = ((f64, f64), (f64, f64));
+
 /// By whom the policy is enforced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
@@ -161,36 +168,46 @@ pub(super) fn measure(
 ) -> anyhow::Result<Vec<Throughput>> {
     let turns: Vec<(usize, Load)> =
         Load::ALL.iter().flat_map(|load| (0..specimens.len()).map(|number| (number, *load))).collect();
-    // By turn: rates, and times of the processor.
-    let mut samples: Vec<Vec<(f64, f64)>> = vec![Vec::new(); turns.len()];
+    // By turn, what each round found, and what it found beside it without a policy.
+    let mut samples: Vec<Vec<Beside>> = vec![Vec::new(); turns.len()];
     for round in 0..rounds {
         let mut order: Vec<usize> = (0..turns.len()).collect();
         if round % 2 == 1 {
             order.reverse();
         }
-        for turn in order {
-            let Some(&(number, load)) = turns.get(turn) else { continue };
-            let (Some(specimen), Some(samples)) = (specimens.get_mut(number), samples.get_mut(turn)) else {
-                continue;
-            };
-            let name = specimen.variant.subject.name();
-            samples.push(
-                specimen
+        for group in order.chunks(BETWEEN) {
+            let mut without: Vec<(Load, (f64, f64))> = Vec::new();
+            for &turn in group {
+                let Some(&(number, load)) = turns.get(turn) else { continue };
+                let base = match without.iter().find(|(it, _)| *it == load) {
+                    Some((_, base)) => *base,
+                    None => {
+                        let nobody = specimens.first_mut().context("nothing is measured")?;
+                        let base = nobody.sample(load).context("without a policy")?;
+                        without.push((load, base));
+                        base
+                    }
+                };
+                let (Some(specimen), Some(samples)) = (specimens.get_mut(number), samples.get_mut(turn))
+                else {
+                    continue;
+                };
+                let Variant { subject, rules } = specimen.variant;
+                let found = specimen
                     .sample(load)
-                    .with_context(|| format!("under {name}, {} rules", specimen.variant.rules))?,
-            );
-            step();
+                    .with_context(|| format!("under {}, {rules} rules", subject.name()))?;
+                samples.push((found, base));
+                step();
+            }
         }
     }
     let all = turns.iter().zip(&samples).filter_map(|((number, load), own)| {
-        let base = turns.iter().position(|turn| turn.0 == 0 && turn.1 == *load)?;
-        let pairs = || own.iter().zip(samples.get(base).into_iter().flatten());
         Some(Throughput {
             variant: specimens.get(*number)?.variant,
             load: *load,
-            rate: Spread::of(own.iter().map(|(rate, _)| *rate))?,
-            share: Spread::of(pairs().map(|(with, without)| with.0 / without.0))?,
-            added: Spread::of(pairs().map(|(with, without)| with.1 - without.1))?,
+            rate: Spread::of(own.iter().map(|(with, _)| with.0))?,
+            share: Spread::of(own.iter().map(|(with, without)| with.0 / without.0))?,
+            added: Spread::of(own.iter().map(|(with, without)| with.1 - without.1))?,
         })
     });
     Ok(all.collect())
