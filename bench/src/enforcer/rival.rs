@@ -136,7 +136,7 @@ pub(super) fn allowed(plan: &Plan) -> anyhow::Result<Vec<(Ipv4Addr, u16)>> {
         .context("no interface in the plan")?;
     let policy = plan.policies.get(&own.ingress).context("no policy in the plan")?;
     let mut addresses: BTreeMap<u64, Vec<Ipv4Addr>> = BTreeMap::new();
-    for (address, identity) in &plan.identities {
+    for (address, identity) in plan.identities.iter() {
         if let IpAddr::V4(address) = to_ip(*address) {
             addresses.entry(*identity).or_default().push(address);
         }
