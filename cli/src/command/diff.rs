@@ -32,7 +32,7 @@ that may open something: no change of conditions is ever passed over.
 What is dialled to a Service is listed by itself: the kernel at the source judges it by whoever is behind the Service, so that it \
 also changes with the Service. A change of a Service that changes no verdict is not listed.
 
-What refused peers are told, and what a `Reporting` document says, changes no verdict; it is told all the same.",
+What refused peers are told, how much passes in a time, and what a `Reporting` document says, changes no verdict; it is told all the same.",
     after_long_help = "\
 Examples:
   What would this edit of the policy change?

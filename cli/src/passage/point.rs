@@ -1,7 +1,8 @@
 //! The points where a connection is judged, and what each says.
 
 use bookend_engine::{
-    Action, Cause, DEFAULT_TIER, Decision, End, Explanation, Isolation, Outcome, Rule, Step, Trace, Verdict,
+    Action, Cause, DEFAULT_TIER, Decision, End, Explanation, Isolation, Limits, Outcome, Rule, Step, Trace,
+    Verdict,
 };
 use serde::Serialize;
 
@@ -69,6 +70,9 @@ pub(crate) struct Judged {
     /// What the proxy answers, where it refuses a request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) answer: Option<Told>,
+    /// How much of what is allowed passes in a time: only the kernel counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) limits: Option<Limits>,
     /// What was tried; for the residual.
     #[serde(skip)]
     pub(crate) trace: Explanation,
@@ -149,6 +153,7 @@ impl Judged {
             near: Vec::new(),
             audit: None,
             answer: None,
+            limits: cause.limits().filter(|_| verdict == Verdict::Allow).cloned(),
             trace,
         }
     }

@@ -1,9 +1,9 @@
-//! What changes beside verdicts: what refused peers are told, and how filters work.
+//! What changes beside verdicts: what refused peers are told, how much passes in a time, and how filters work.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use bookend_engine::{Answer, Settings};
+use bookend_engine::{Answer, Limits, Settings};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -15,8 +15,20 @@ use crate::sources::{Documents, Place};
 pub(super) struct Beside<'s> {
     /// By the id of the rule.
     pub(super) answers: Vec<Answered<'s>>,
+    /// By the id of the rule.
+    pub(super) limits: Vec<Limited<'s>>,
     /// By name.
     pub(super) settings: Vec<Set>,
+}
+
+/// A rule that lets more or less pass in a time.
+#[derive(Debug, Serialize)]
+pub(super) struct Limited<'s> {
+    id: &'s str,
+    at: Option<Place>,
+    /// `None`: no limits, or no such rule.
+    before: Option<&'s Limits>,
+    after: Option<&'s Limits>,
 }
 
 /// A rule that answers otherwise.
@@ -56,6 +68,14 @@ impl<'s> Beside<'s> {
             before: old.get(id).copied().map(Words::new),
             after: new.get(id).copied().map(Words::new),
         });
+        let (old, new) = (limits(&sides.old), limits(&sides.new));
+        let ids: BTreeSet<&str> = old.keys().chain(new.keys()).copied().collect();
+        let limits = ids.into_iter().filter(|id| old.get(id) != new.get(id)).map(|id| Limited {
+            id,
+            at: sides.new.place(id).or_else(|| sides.old.place(id)),
+            before: old.get(id).copied(),
+            after: new.get(id).copied(),
+        });
         let (before, after) = (settings(&sides.old), settings(&sides.new));
         let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
         let value = |of: &BTreeMap<String, Value>, name| of.get(name).cloned().unwrap_or_default();
@@ -66,6 +86,7 @@ impl<'s> Beside<'s> {
         });
         Self {
             answers: answers.collect(),
+            limits: limits.collect(),
             settings: settings.filter(|set| set.before != set.after).collect(),
         }
     }
@@ -80,6 +101,15 @@ impl<'s> Beside<'s> {
                 None => "the usual answer".to_owned(),
             };
             let _ = writeln!(text, "= answer  of {id}{place}");
+            let _ = writeln!(text, "    before: {}\n    after:  {}\n", words(before), words(after));
+        }
+        for Limited { id, at, before, after } in &self.limits {
+            let place = at.as_ref().map(|at| format!(" ({at})")).unwrap_or_default();
+            let words = |limits: &Option<&Limits>| match limits {
+                Some(limits) => limits.to_string(),
+                None => "no limit".to_owned(),
+            };
+            let _ = writeln!(text, "= limits  of {id}{place}");
             let _ = writeln!(text, "    before: {}\n    after:  {}\n", words(before), words(after));
         }
         for Set { name, before, after } in &self.settings {
@@ -112,6 +142,12 @@ impl std::fmt::Display for Words<'_> {
 fn answers(documents: &Documents) -> BTreeMap<&str, &Answer> {
     let rules = documents.compiled.program.rules().iter();
     rules.filter_map(|rule| Some((rule.id.as_str(), rule.answer.as_deref()?))).collect()
+}
+
+/// The limits of all rules that have some, by id.
+fn limits(documents: &Documents) -> BTreeMap<&str, &Limits> {
+    let rules = documents.compiled.program.rules().iter();
+    rules.filter_map(|rule| Some((rule.id.as_str(), rule.limits.as_deref()?))).collect()
 }
 
 /// Every setting, by its name in a document.

@@ -5,7 +5,7 @@ use bookend_analysis::{
 };
 use serde::Serialize;
 
-use super::beside::{Answered, Beside, Set};
+use super::beside::{Answered, Beside, Limited, Set};
 use super::services::OneService;
 use super::{Sides, known_to_one};
 use crate::sources::{Documents, Place};
@@ -25,6 +25,8 @@ pub(super) struct Answer<'d> {
     only_new: Vec<String>,
     /// Rules that answer otherwise.
     answers: &'d [Answered<'d>],
+    /// Rules that let more or less pass in a time.
+    limits: &'d [Limited<'d>],
     /// Settings with another value.
     settings: &'d [Set],
 }
@@ -110,6 +112,7 @@ impl<'d> Answer<'d> {
             only_old: old.iter().map(ToString::to_string).collect(),
             only_new: new.iter().map(ToString::to_string).collect(),
             answers: &beside.answers,
+            limits: &beside.limits,
             settings: &beside.settings,
         }
     }

@@ -78,6 +78,7 @@ pub(crate) fn body(passage: &Passage, default_tier: &str) -> String {
     );
     text.push('\n');
     text.push_str(&table(&passage.points));
+    text.push_str(&limits(&passage.points));
     if let Some(told) = decisive(passage).and_then(|judged| judged.answer.as_ref()) {
         let _ = writeln!(text, "\nThe peer is answered {told}");
     }
@@ -153,6 +154,26 @@ fn served(text: &mut String, service: &Served) {
              of it is denied.\nAllow those that are denied as well, or let the Service select those alone who are allowed.\n",
         );
     }
+}
+
+/// What the kernel limits of what it allows, by the rule that does.
+fn limits(points: &[Point]) -> String {
+    let mut text = String::new();
+    for point in points.iter().filter(|point| point.layer == Layer::Kernel) {
+        let Answer::Judged(judged) = &point.answer else { continue };
+        if let Some(limits) = &judged.limits {
+            let _ = writeln!(
+                text,
+                "\nThe kernel at the {} drops what is beyond the limits of {}:",
+                point.end, judged.id
+            );
+            for (name, rate) in limits.named() {
+                let Some(rate) = rate else { continue };
+                let _ = writeln!(text, "  {name}: {rate}");
+            }
+        }
+    }
+    text
 }
 
 /// The answer of the point that decided.
