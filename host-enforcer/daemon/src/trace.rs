@@ -57,6 +57,8 @@ pub async fn trace(options: TraceOptions) -> Result<(), Failure> {
         format: options.output,
         left: options.count.unwrap_or(u64::MAX),
     };
+    // Whoever reads that it traces may send at once.
+    tracer.ask(TraceFilter { expires: expiry(), ..wanted.filter() })?;
     let told = format!("bookend-enforcer: {}; end with ctrl-C", wanted.told());
     let _ = writeln!(std::io::stderr(), "{told}");
     loop {
