@@ -1,14 +1,18 @@
 //! The programs on single packets, against the same decision over plain tables.
 
+mod dice;
+
 use bookend_abi::craft;
 use bookend_abi::packet::{ABORT, ACK, SHUTDOWN, SYN};
 use bookend_abi::plain::PlainTables;
 use bookend_abi::table::{
-    ALLOW, BlockKey, Config, DENY, ICMP, ICMPV6, Interface, OUTSIDE, OwnedKey, PolicyHead, SCTP, TCP, UDP,
-    VerdictKey, VerdictValue,
+    ALLOW, BlockKey, Config, Counter, DENY, ICMP, ICMPV6, Interface, Limit, OUTSIDE, OwnedKey, PolicyHead,
+    Rate, SCTP, TCP, UDP, VerdictKey, VerdictValue,
 };
 use bookend_abi::{Event, FROM_WORKLOAD, Outcome, Reason, TO_WORKLOAD, address};
 use bookend_enforcer::kernel::Trial;
+use dice::{Dice, apart};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 const OWN: &str = "10.0.0.1";
@@ -190,11 +194,36 @@ fn conversation() -> Vec<(u8, Vec<u8>)> {
     ]
 }
 
-/// The decision over plain tables, with its report.
-fn expected(tables: &mut PlainTables, direction: u8, frame: &[u8]) -> (Outcome, Event) {
-    let outcome = tables.judge(direction, Trial::IFINDEX, frame, 1);
-    let event = std::mem::take(&mut tables.events).pop().unwrap_or_default();
-    (outcome, Event { time: 0, ..event })
+/// The decision over plain tables, with what is told of it.
+fn expected(tables: &mut PlainTables, direction: u8, frame: &[u8]) -> (Outcome, Vec<Event>) {
+    // How much may be told goes by the clock, which is not the same.
+    tables.slot_states.values_mut().for_each(|state| (state.denials, state.connections) = (0, 0));
+    let outcome = tables.judge(direction, Trial::IFINDEX, frame, NOW);
+    (outcome, std::mem::take(&mut tables.events).into_iter().map(timeless).collect())
+}
+
+/// Any time: nothing expires while a test runs.
+const NOW: u64 = 1_000_000_000;
+
+fn timeless(event: Event) -> Event {
+    Event { time: 0, duration: 0, ..event }
+}
+
+/// Judges `frame` in the kernel and over `tables`: the same, unless the kernel does not take it for a packet.
+fn compare(trial: &mut Trial, tables: &mut PlainTables, direction: u8, frame: &[u8]) -> Option<Outcome> {
+    let result = trial.run(direction, frame, 1).ok()?;
+    let (outcome, told) = expected(tables, direction, frame);
+    if let Some(seen) = result.event.map(timeless) {
+        assert!(told.contains(&seen), "{seen:?} {told:?} {outcome:?} {frame:02x?}");
+    }
+    assert_eq!(result.allowed, outcome.passes(), "{outcome:?} {frame:02x?}");
+    Some(outcome)
+}
+
+/// What was counted by reason; suppressed events left out, for they go by the clock.
+fn counted(counters: &BTreeMap<Reason, Counter>) -> BTreeMap<Reason, Counter> {
+    let told = |reason: &Reason| *reason != Reason::EVENT_SUPPRESSED && *reason != Reason::EVENT_LOST;
+    counters.iter().filter(|(reason, c)| told(reason) && c.packets > 0).map(|(r, c)| (*r, *c)).collect()
 }
 
 #[test]
@@ -204,14 +233,10 @@ fn the_kernel_decides_as_the_shared_function_does() {
     let mut tables = tables();
     trial.replace(&tables).unwrap();
     let mut reasons = std::collections::BTreeSet::new();
-    for (step, (direction, frame)) in conversation().into_iter().enumerate() {
-        let (outcome, event) = expected(&mut tables, direction, &frame);
-        let result = trial.run(direction, &frame, 1).unwrap();
-        let seen = result.event.map(|event| Event { time: 0, ..event });
-        assert_eq!(seen, outcome.report.then_some(event), "step {step}: {outcome:?}");
-        assert_eq!(result.allowed, outcome.verdict == ALLOW, "step {step}: {outcome:?}");
-        reasons.insert(outcome.reason);
+    for (direction, frame) in conversation() {
+        reasons.extend(compare(&mut trial, &mut tables, direction, &frame).map(|outcome| outcome.reason));
     }
+    assert_eq!(counted(&trial.counters().unwrap()), counted(&tables.counters));
     // A corpus that covers too little would pass for the wrong reason.
     assert!(reasons.len() >= 17, "{:?}", reasons.iter().map(|reason| reason.name()).collect::<Vec<_>>());
 }
@@ -248,54 +273,33 @@ fn what_an_audit_says_is_counted_and_not_enforced() {
     assert_eq!(packets, [(78, 1), (79, 2)]);
 }
 
-/// A xorshift generator: the same frames with every run.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % sides as u64) as usize
-    }
-
-    /// `frame` with some of its headers damaged, or cut, or padded.
-    fn damage(&mut self, mut frame: Vec<u8>) -> Vec<u8> {
-        for _ in 0..self.roll(4) {
-            let (position, value) = (12 + self.roll(frame.len() - 12), self.roll(256) as u8);
-            frame[position] = if self.roll(2) == 0 { value } else { frame[position] ^ (1 << (value % 8)) };
-        }
-        match self.roll(8) {
-            0 => frame.truncate(34 + self.roll(frame.len() - 33)),
-            1 => frame.extend(vec![0; self.roll(40)]),
-            _ => {}
-        }
-        frame
-    }
-}
-
 #[test]
 fn kernel_and_shared_function_agree_on_damaged_frames() {
     let Some(object) = super::artifact::object() else { return };
     let mut trial = Trial::load(&object).unwrap();
     let (mut dice, mut compared) = (Dice(0x9e37_79b9_7f4a_7c15), 0);
-    for round in 0..60 {
-        let mut tables = tables();
+    let mut reasons = BTreeMap::new();
+    let corpus: Vec<_> = conversation().into_iter().chain(apart()).collect();
+    for round in 0..420 {
+        let mut tables = dice.policies();
         trial.replace(&tables).unwrap();
-        let corpus = conversation();
-        for _ in 0..200 {
+        let before = counted(&trial.counters().unwrap());
+        for _ in 0..300 {
             let (direction, frame) = corpus[dice.roll(corpus.len())].clone();
-            let frame = dice.damage(frame);
-            // What the kernel does not even take for a packet it cannot judge.
-            let Ok(result) = trial.run(direction, &frame, 1) else { continue };
-            let (outcome, event) = expected(&mut tables, direction, &frame);
-            let seen = result.event.map(|event| Event { time: 0, ..event });
-            assert_eq!(seen, outcome.report.then_some(event), "round {round}: {outcome:?} {frame:02x?}");
-            assert_eq!(result.allowed, outcome.verdict == ALLOW, "round {round}: {outcome:?} {frame:02x?}");
+            let frame = if dice.roll(3) == 0 { frame } else { dice.damage(frame) };
+            let Some(outcome) = compare(&mut trial, &mut tables, direction, &frame) else { continue };
+            *reasons.entry(outcome.reason).or_insert(0) += 1;
             compared += 1;
         }
+        let mut after = counted(&trial.counters().unwrap());
+        for (reason, counter) in before {
+            let total = after.get_mut(&reason).unwrap();
+            *total = Counter { packets: total.packets - counter.packets, bytes: total.bytes - counter.bytes };
+        }
+        assert_eq!(counted(&after), counted(&tables.counters), "round {round}");
     }
-    assert!(compared > 10_000, "{compared}");
+    assert!(compared > 100_000, "{compared}");
+    assert!(reasons.len() >= 24, "{reasons:?}");
 }
 
 /// Not a judgement, for machines differ; the numbers are printed for whoever asks with `--nocapture`.

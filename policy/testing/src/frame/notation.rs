@@ -15,7 +15,8 @@ use crate::world::Family;
 /// Ends are workloads or addresses, with a port where the kind has ports. Kinds are `tcp FLAGS`, `udp`, `sctp CHUNK`, `gre`,
 /// `echo-request ID`, `echo-reply ID`, `timestamp-request ID`, `timestamp-reply ID`, `icmp TYPE CODE`,
 /// `unreachable about (FROM > TO KIND)`, `arp-request`, `arp-reply`, `neighbor-solicitation` and
-/// `neighbor-advertisement`. A twist spoils the frame: `fragment`, `truncated`, `vlan` or `source-routed`.
+/// `neighbor-advertisement`. A twist changes the frame: `truncated`, `vlan`, `source-routed`, `first-fragment`,
+/// `tiny-fragment`, `later-fragment` (64 bytes into the packet) or `overlapping-fragment` (8 bytes into it).
 #[derive(Clone, Debug)]
 pub struct Notation {
     /// The frame.
@@ -35,7 +36,9 @@ impl Notation {
             None => (text, Family::Ipv4),
         };
         let mut words: Vec<&str> = text.split(' ').collect();
-        let twist = words.pop_if(|last| matches!(*last, "fragment" | "truncated" | "vlan" | "source-routed"));
+        let twist = words.pop_if(|last| {
+            matches!(*last, "truncated" | "vlan" | "source-routed") || last.ends_with("-fragment")
+        });
         let (datagram, reply) = match words.as_slice() {
             [from, ">", to, kind @ ("arp-request" | "arp-reply")] => {
                 (ends(from, to, family, world)?, Some(*kind == "arp-reply"))
@@ -195,8 +198,17 @@ fn spoil(frame: &mut Frame, twist: &str) -> anyhow::Result<()> {
         "vlan" => {
             bytes.splice(12..12, [0x81, 0x00, 0, 1]);
         }
-        // The flag "more fragments".
-        "fragment" if v4 => edit_header(bytes, 0x45, &[], 6, 0x20)?,
+        // The flag "more fragments", which demands a multiple of 8 bytes; or an offset in such units.
+        "first-fragment" if v4 => {
+            bytes.resize(ETHERNET + 20 + 64, 0);
+            edit_header(bytes, 0x45, &[], 6, 0x20)?;
+        }
+        "tiny-fragment" if v4 => {
+            bytes.truncate(ETHERNET + 20 + 8);
+            edit_header(bytes, 0x45, &[], 6, 0x20)?;
+        }
+        "later-fragment" if v4 => edit_header(bytes, 0x45, &[], 7, 8)?,
+        "overlapping-fragment" if v4 => edit_header(bytes, 0x45, &[], 7, 1)?,
         // An option of type 131, loose source routing (RFC 791, 3.1), and one byte of padding.
         "source-routed" if v4 => edit_header(bytes, 0x46, &[131, 3, 4, 0], 6, 0)?,
         _ => bail!("`{twist}` is for IPv4 packets"),
