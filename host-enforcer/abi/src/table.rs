@@ -318,7 +318,7 @@ impl Config {
     pub const fn samples(&self, now: u64) -> bool {
         // Multiplied by an odd number of many bits: a clock that ticks in steps would else meet the same remainders.
         let dice = (now.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32;
-        self.sample == 1 || (self.sample > 1 && dice % self.sample == 0)
+        self.sample != 0 && dice.is_multiple_of(self.sample)
     }
 }
 

@@ -83,6 +83,10 @@ pub(super) fn parse<F: Frame + ?Sized>(frame: &F, start: u32, packet: &mut Packe
         if next == ROUTING && segments_left != 0 {
             return Err(Reason::SOURCE_ROUTED);
         }
+        // It always holds a sequence number, behind the first 8 bytes (RFC 4302, 2.2).
+        if next == AUTHENTICATION && length == 0 {
+            return Err(Reason::MALFORMED);
+        }
         // In units of 8 bytes beyond the first 8; for the authentication header of 4 bytes beyond the first 8.
         payload.start += 8 + u32::from(length) * unit;
         if payload.start > payload.end {
