@@ -1,6 +1,7 @@
 mod association;
 mod audit;
 mod connection;
+mod law;
 mod message;
 mod neighbor;
 

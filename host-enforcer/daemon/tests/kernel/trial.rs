@@ -321,6 +321,8 @@ fn the_cost_of_a_packet_is_measured() {
         let syn = tcp(from, to, (40000, 9080), SYN);
         let ack = tcp(from, to, (40000, 9080), ACK);
         measure(&format!("{from}: SYN, exact port"), FROM_WORKLOAD, &syn);
+        let answer = tcp(to, from, (9080, 40000), SYN | ACK);
+        measure(&format!("{from}: SYN and ACK"), TO_WORKLOAD, &answer);
         measure(&format!("{from}: established"), FROM_WORKLOAD, &ack);
         measure(&format!("{from}: SYN, port range"), FROM_WORKLOAD, &tcp(from, to, (40001, 9000), SYN));
     }
