@@ -206,7 +206,11 @@ impl Pinned {
     /// # Errors
     /// If one cannot be read.
     pub fn tables(&self) -> Result<PlainTables, KernelError> {
-        self.maps.read()
+        let mut tables = self.maps.read()?;
+        let PlainTables { slots, interfaces, .. } = &mut tables;
+        // What is left of an interface that is gone is no interface.
+        interfaces.retain(|slot, entry| slots.get(&entry.ifindex) == Some(slot));
+        Ok(tables)
     }
 
     /// The interfaces that have both programs attached.

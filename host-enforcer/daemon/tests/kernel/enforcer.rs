@@ -170,7 +170,7 @@ fn an_interface_without_ethernet_is_denied_everything_and_complained_about() {
 fn a_step_that_failed_is_taken_again() {
     let Some(mut world) = World::new() else { return };
     world.enforce();
-    world.fill_interfaces();
+    world.fill_slots();
     world.plug_late();
     until("the step fails", || world.said().contains("a change was not completed"));
     until("it is taken again", || world.said().matches("policy in force").count() == 2);

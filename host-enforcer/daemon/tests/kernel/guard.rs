@@ -73,7 +73,8 @@ fn attack_is_over(web: &Namespace) {
 fn must_stop_the_attack(world: &mut World, host: &str) {
     let host: IpAddr = host.parse().unwrap();
     let receiver = world.host.inside(|| UdpSocket::bind((host, 54)).unwrap());
-    // The control: the guard's tables taken away, the programs are passed by.
+    // The control: the guard's tables taken away, which a running enforcer would put up again, the programs are passed by.
+    world.kill();
     let guard = nft(&world.host, "list tables");
     assert_eq!(tables(&world.host), 3, "{guard}");
     for table in guard.lines() {
@@ -83,7 +84,6 @@ fn must_stop_the_attack(world: &mut World, host: &str) {
     attack(&world.web, host);
     assert!(receiver.recv(&mut [0; 2048]).is_ok(), "control: the attack passes without the guard");
     attack_is_over(&world.web);
-    world.kill();
     world.enforce();
     receiver.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
     while receiver.recv(&mut [0; 2048]).is_ok() {}

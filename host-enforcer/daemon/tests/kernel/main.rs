@@ -20,6 +20,7 @@ mod namespace;
 mod privilege;
 mod process;
 mod services;
+mod succession;
 mod traffic;
 mod trial;
 mod world;

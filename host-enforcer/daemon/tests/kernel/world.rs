@@ -4,7 +4,7 @@ use crate::link::Link;
 use crate::namespace::Namespace;
 use crate::process::Enforcer;
 use aya::maps::{HashMap, Map, MapData};
-use bookend_abi::table::Interface;
+use bookend_abi::table::ABI_VERSION;
 use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
 use std::process::Command;
@@ -127,13 +127,14 @@ impl World {
         self.plug(&self.late, "late", LATE);
     }
 
-    /// Leaves no room in the table of interfaces, with entries of interfaces that do not exist.
-    pub(crate) fn fill_interfaces(&self) {
-        let map = Map::from_map_data(MapData::from_pin(self.pin("interfaces")).unwrap()).unwrap();
-        let mut map: HashMap<MapData, u32, [u8; size_of::<Interface>()]> = map.try_into().unwrap();
+    /// Leaves no room in the table of slots, with entries of interfaces that do not exist.
+    pub(crate) fn fill_slots(&self) {
+        let pin = self.pin(&format!("v{ABI_VERSION}/slots"));
+        let map = Map::from_map_data(MapData::from_pin(pin).unwrap()).unwrap();
+        let mut map: HashMap<MapData, u32, u32> = map.try_into().unwrap();
         let nobody = 1_000_000..;
         for ifindex in nobody {
-            if map.insert(ifindex, [0; _], 0).is_err() {
+            if map.insert(ifindex, 1, 0).is_err() {
                 return;
             }
         }
