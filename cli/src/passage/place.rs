@@ -99,7 +99,11 @@ fn settle(workload: &mut Workload, party: &Party<'_>, index: u32, free: &mut Fre
         }
         None => {
             let addresses = free.next();
-            workload.instances.push(Instance { addresses: addresses.clone(), interface, ..Instance::default() });
+            workload.instances.push(Instance {
+                addresses: addresses.clone(),
+                interface,
+                ..Instance::default()
+            });
             addresses
         }
     }

@@ -115,21 +115,17 @@ pub mod capacity {
 pub const NO_SLOT: u32 = 0;
 
 /// The least [quota](Interface::quota): what a busy workload needs to live.
-pub const LEAST_QUOTA: u32 = 256;
+pub const LEAST_QUOTA: u32 = 64;
 /// The greatest [quota](Interface::quota).
 pub const GREATEST_QUOTA: u32 = 65_536;
 
-/// Connections of all interfaces together, as long as there is room for [`LEAST_QUOTA`] of each: what bounds the memory
-/// they take.
-const FLOW_BUDGET: u32 = 262_144;
-
-/// The [quota](Interface::quota) of each of so many interfaces: its share, a power of two, of 262,144 connections among
+/// The [quota](Interface::quota) of each of so many interfaces: its share, a power of two, of [`capacity::FLOWS`] among
 /// as many interfaces as the next power of two. (So a few more or less change nothing.) At least [`LEAST_QUOTA`], at
 /// most [`GREATEST_QUOTA`]; all together never exceed [`capacity::FLOWS`].
 #[must_use]
 pub const fn quota(interfaces: u32) -> u32 {
     let interfaces = if interfaces > capacity::SLOTS { capacity::SLOTS } else { interfaces };
-    let share = FLOW_BUDGET / interfaces.next_power_of_two();
+    let share = capacity::FLOWS / interfaces.next_power_of_two();
     if share < LEAST_QUOTA {
         LEAST_QUOTA
     } else if share > GREATEST_QUOTA {

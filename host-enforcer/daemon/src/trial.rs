@@ -71,8 +71,9 @@ pub fn trial(options: &TrialOptions) -> Result<(), Failure> {
     std::io::stdin().lock().read_to_end(&mut text).map_err(|e| cannot("read standard input", &e))?;
     let question: Question = serde_json::from_slice(&text)
         .map_err(|e| Failure::invalid(format!("the question is refused: {e}")))?;
-    let plan = Plan::from_configuration(question.configuration.get().as_bytes(), question.services.get().as_bytes())
-        .map_err(|error| Failure::invalid(error.to_string()))?;
+    let plan =
+        Plan::from_configuration(question.configuration.get().as_bytes(), question.services.get().as_bytes())
+            .map_err(|error| Failure::invalid(error.to_string()))?;
     let answers = Host::new(&plan, Trial::load(&object)?)?.answers(&question.packets)?;
     let mut out = serde_json::to_vec(&answers).map_err(|e| cannot("write the answers", &e))?;
     out.push(b'\n');

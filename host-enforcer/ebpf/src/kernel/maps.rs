@@ -36,10 +36,11 @@ static VERDICTS: HashMap<VerdictKey, VerdictValue> =
 static LIMITS: HashMap<u32, Limit> = HashMap::with_max_entries(capacity::LIMITS, BPF_F_NO_PREALLOC);
 #[map(name = "buckets")]
 static BUCKETS: LruHashMap<BucketKey, u64> = LruHashMap::with_max_entries(capacity::BUCKETS, 0);
+// Made room for at once, 80 MB with `ring`: taking memory with every connection would cost it as much as all the rest.
 #[map(name = "flows")]
-static FLOWS: HashMap<FlowKey, FlowValue> = HashMap::with_max_entries(capacity::FLOWS, BPF_F_NO_PREALLOC);
+static FLOWS: HashMap<FlowKey, FlowValue> = HashMap::with_max_entries(capacity::FLOWS, 0);
 #[map(name = "ring")]
-static RING: HashMap<RingKey, FlowKey> = HashMap::with_max_entries(capacity::FLOWS, BPF_F_NO_PREALLOC);
+static RING: HashMap<RingKey, FlowKey> = HashMap::with_max_entries(capacity::FLOWS, 0);
 #[map(name = "fragments")]
 static FRAGMENTS: LruHashMap<FragmentKey, FragmentValue> =
     LruHashMap::with_max_entries(capacity::FRAGMENTS, 0);
