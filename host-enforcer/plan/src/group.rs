@@ -33,6 +33,9 @@ pub(crate) type Said = Vec<(usize, View)>;
 /// Numbers of the ports that a program names, by the position of the name; `None` where they are not known.
 type Named = Option<Vec<(usize, u16)>>;
 
+/// What a peer is beside what rules say of it: whether it has a proxy, and the numbers of its named ports.
+type Manner = (bool, Named);
+
 /// All remotes, as the rules about one workload tell them apart.
 ///
 /// What [`decide_end`](bookend_engine::decide_end) at the other end can see of a workload is how each rule's peers speak
@@ -75,8 +78,8 @@ impl<'r, 'a> Groups<'r, 'a> {
             }
         }
         let key = |identity: &WorkloadIdentity| (identity.proxied, resolved(&names, identity));
-        let kinds: Vec<(bool, Named)> = remotes.kinds.iter().map(|kind| key(kind.identity)).collect();
-        let mut groups: BTreeMap<(Said, Option<&(bool, Named)>), Vec<usize>> = BTreeMap::new();
+        let kinds: Vec<Manner> = remotes.kinds.iter().map(|kind| key(kind.identity)).collect();
+        let mut groups: BTreeMap<(Said, Option<&Manner>), Vec<usize>> = BTreeMap::new();
         for (remote, said) in said {
             let kind = remotes.kind_of.get(remote).and_then(|kind| kinds.get(*kind));
             groups.entry((said, kind)).or_default().push(remote);
@@ -99,7 +102,7 @@ impl<'r, 'a> Groups<'r, 'a> {
                 remotes.all.get(*one).map(|remote| remote.identity)
             })
             .collect();
-        let mut rest: BTreeMap<&(bool, Named), Rest<'r, 'a>> = BTreeMap::new();
+        let mut rest: BTreeMap<&Manner, Rest<'r, 'a>> = BTreeMap::new();
         for ((key, kind), quiet) in kinds.iter().zip(&remotes.kinds).zip(&quiet) {
             let Some(identity) = *quiet else { continue };
             rest.entry(key).or_insert_with(|| Rest { identity, kinds: Vec::new() }).kinds.push(kind);

@@ -1,5 +1,5 @@
 //! Limits of rules, as the tables have them.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 #[expect(dead_code, reason = "other tests say more")]
 mod shop;

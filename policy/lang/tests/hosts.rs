@@ -1,5 +1,5 @@
 //! `kind: Host`: what is read of it, what is refused, and the rules that nobody can take away.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "functions shared by tests fail as tests do")]
+#![expect(clippy::panic, reason = "functions shared by tests fail as tests do")]
 
 use bookend_engine::{Action, FAILSAFE, FAILSAFE_TIER, HOST_LABEL, Role};
 use bookend_lang::{Compiled, Refused, Source, compile};

@@ -32,6 +32,7 @@ fn asking(method: &str, path: &str, plaintext: bool) -> Traffic {
         message: None,
         payload: Payload::Request(request),
         plaintext,
+        dialled: None,
         called: "somebody".to_owned(),
     }
 }

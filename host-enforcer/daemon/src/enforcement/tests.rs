@@ -3,6 +3,7 @@ mod own;
 mod plain;
 
 use super::*;
+use crate::interfaces::Link;
 use bookend_abi::Address;
 use bookend_abi::table::{PolicyHead, TCP, VerdictKey, VerdictValue};
 use bookend_plan::PolicyContents;

@@ -98,11 +98,11 @@ impl Page {
 
     /// The text.
     pub(super) fn finish(self) -> String {
-        let mut registry = Registry::with_prefix(PREFIX);
-        registry.register_collector(Box::new(self));
+        let mut families = Registry::with_prefix(PREFIX);
+        families.register_collector(Box::new(self));
         let mut page = String::new();
         // Writing to a string does not fail.
-        let _ = text::encode(&mut page, &registry);
+        let _ = text::encode(&mut page, &families);
         page
     }
 }

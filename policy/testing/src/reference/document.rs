@@ -236,7 +236,7 @@ impl Documents {
         self.namespace(&namespace, None);
         let mut labels = spec.get("labels").and_then(Value::as_object).cloned().unwrap_or_default();
         labels.insert("bookend.dev/host".to_owned(), name.into());
-        let mut failsafe = json!({
+        let defaults = json!({
             "inbound": [
                 22, 179, 2379, 2380, 6443, { "port": 68, "protocol": "UDP" }, { "port": 546, "protocol": "UDP" },
             ],
@@ -246,7 +246,8 @@ impl Documents {
             ],
         });
         let written = spec.get("failsafe").and_then(Value::as_object).cloned().unwrap_or_default();
-        written.into_iter().for_each(|(direction, ports)| failsafe[direction] = ports);
+        let mut failsafe = defaults.as_object().cloned().unwrap_or_default();
+        failsafe.extend(written);
         let addresses = list(spec, "interfaces").iter().flat_map(|one| list(one, "addresses"));
         let addresses = addresses.map(|a| Ok(a.as_str().context("an address")?.parse()?));
         self.workloads.push(Workload {
@@ -257,7 +258,7 @@ impl Documents {
             jwt: false,
             ports: None,
             addresses: addresses.collect::<anyhow::Result<_>>()?,
-            failsafe: Some(failsafe),
+            failsafe: Some(Value::Object(failsafe)),
         });
         Ok(())
     }
