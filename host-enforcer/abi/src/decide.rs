@@ -324,6 +324,10 @@ fn local_end<T: Tables>(tables: &T, work: &Work) -> Result<(), Outcome> {
         if arrival.direction != FROM_WORKLOAD && crate::address::is_for_many(local) {
             return Ok(());
         }
+        // What goes no further than the link, or the machine, is the machine's own.
+        if crate::address::is_link_local(local) {
+            return Ok(());
+        }
         if scene.has(Interface::FORWARDS) && !tables.owns(&OwnedKey { ifindex, address: *remote }) {
             return Err(Outcome::pass(Reason::FORWARDED));
         }

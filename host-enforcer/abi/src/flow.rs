@@ -2,7 +2,8 @@
 
 /// First packet seen from the initiator, none from the responder (TCP, SCTP).
 pub const SYN: u8 = 0;
-/// Both ends have spoken, and the initiator again (TCP, SCTP).
+/// Both ends have spoken, the initiator again, and the responder after that (TCP, SCTP): only one that has the connection
+/// says anything but its greeting.
 pub const ESTABLISHED: u8 = 1;
 /// Reset or aborted, or both ends have sent FIN or what stands for it (TCP, SCTP).
 pub const CLOSING: u8 = 2;
@@ -13,10 +14,14 @@ pub const ECHO: u8 = 4;
 /// Not a connection: an address that has been heard of by neighbor discovery, and so is on the workload's link.
 pub const NEIGHBOR: u8 = 5;
 
-/// The responder has answered, the initiator not yet again (TCP, SCTP). Whoever sends in another's name gets no further.
+/// The responder has answered, the initiator not yet again (TCP, SCTP).
 pub const ACCEPTED: u8 = 6;
 /// As [`DATAGRAM`], and the other end has answered.
 pub const ANSWERED: u8 = 7;
+/// As [`ACCEPTED`], and the initiator has spoken again. Whoever sends in another's name gets no further.
+pub const COMPLETED: u8 = 8;
+/// As [`ANSWERED`], and the initiator has spoken again: not one question and its answer, but a conversation.
+pub const ASSURED: u8 = 9;
 
 /// In [`FlowKey::remote_port`](crate::table::FlowKey::remote_port): the entry is a [`NEIGHBOR`]. Not an initiator.
 pub const ON_LINK: u16 = 2;
@@ -55,10 +60,10 @@ pub const PRECISION: u64 = SECOND / 10;
 pub const fn timeout(state: u8) -> u64 {
     match state {
         SYN | ACCEPTED => 20 * SECOND,
-        ESTABLISHED => 3_600 * SECOND,
+        ESTABLISHED | COMPLETED => 3_600 * SECOND,
         CLOSING => 30 * SECOND,
         DATAGRAM => 30 * SECOND,
-        ANSWERED => 120 * SECOND,
+        ANSWERED | ASSURED => 120 * SECOND,
         ECHO => 5 * SECOND,
         // Refreshed by every answer; a workload that is cut short asks again by multicast.
         NEIGHBOR => 600 * SECOND,

@@ -63,6 +63,8 @@ pub const ACK: u8 = 0x10;
 
 /// SCTP chunk INIT, which opens an association.
 pub const INIT: u8 = 1;
+/// SCTP chunk INIT ACK, which answers it.
+pub const INIT_ACK: u8 = 2;
 /// SCTP chunk ABORT.
 pub const ABORT: u8 = 6;
 /// SCTP chunk SHUTDOWN.

@@ -34,8 +34,9 @@ fn settled<T: Tables>(tables: &mut T, arrival: &Arrival, key: &FlowKey) -> Optio
     let place = tables.flow(key)?;
     let known = tables.read_flow(&place);
     let is_settled = match known.state {
-        flow::ESTABLISHED | flow::ANSWERED => true,
-        flow::DATAGRAM => known.initiator == arrival.direction,
+        flow::ESTABLISHED | flow::ASSURED => true,
+        flow::DATAGRAM | flow::COMPLETED => known.initiator == arrival.direction,
+        flow::ANSWERED => known.initiator != arrival.direction,
         _ => false,
     };
     let silent = arrival.time.saturating_sub(known.last_seen);

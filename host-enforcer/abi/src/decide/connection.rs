@@ -26,7 +26,8 @@ pub(super) fn packet<T: Stages>(tables: &mut T, work: &mut Work) {
     let mut live = false;
     if let Some(place) = &place {
         work.known = tables.read_flow(place);
-        live = is_live(&work.known, now);
+        // One of whoever had this interface before is nobody's here.
+        live = work.known.slot == work.scene.slot && is_live(&work.known, now);
         if live && work.scene.allowed(&work.known) && !work.packet.is_syn() {
             return belongs(tables, work, place);
         }
@@ -91,18 +92,19 @@ pub(super) fn packet<T: Stages>(tables: &mut T, work: &mut Work) {
     if let (false, false, Some(place)) = (renewed, against, &place) {
         // Another connection in the place of one that has ended.
         leave(tables, work, place, if live { 0 } else { EXPIRED });
+        tables.remove_flow(&work.key);
     }
     // It keeps its position, if it has one here.
     let has_position = place.is_some() && work.known.slot == work.scene.slot;
     if !renewed && !against {
-        let state = if picked_up { flow::ESTABLISHED } else { first_state(work.packet.kind) };
-        let position = work.known.position;
+        let (state, position) = (first_state(work.packet.kind), work.known.position);
         work.known = FlowValue { initiator, state, position, opened: now, ..FlowValue::default() };
     }
     if !denied && opens && work.outcome.limit != NO_LIMIT {
         let established = work.known.initiator;
         work.known.initiator = initiator;
-        let admitted = tables.admit(work, work.outcome.limit, true);
+        // Said again, for want of an answer, it is one more packet and no other connection.
+        let admitted = tables.admit(work, work.outcome.limit, !renewed || against);
         work.known.initiator = established;
         if !admitted {
             return refuse(work, Reason::RATE_LIMITED);
@@ -116,6 +118,12 @@ pub(super) fn packet<T: Stages>(tables: &mut T, work: &mut Work) {
     }
     if !has_position {
         let position = make_room(tables, work);
+        // What the failsafe allows of TCP needs no memory: each packet of it is found by the failsafe again.
+        let spared =
+            work.packet.kind == Kind::Tcp && work.scene.has(Interface::HOST) && is_saved(&work.outcome);
+        if position == NO_ROOM && spared {
+            return;
+        }
         if position == NO_ROOM {
             return refuse(work, Reason::FLOW_QUOTA);
         }
@@ -197,6 +205,7 @@ fn belongs<T: Stages>(tables: &mut T, work: &mut Work, place: &T::Place) {
     work.outcome.rule = work.known.rule;
     work.outcome.policy = work.known.policy;
     let limit = work.known.limit;
+    work.outcome.limit = limit;
     if limit != NO_LIMIT && !tables.admit(work, limit, false) {
         return refuse(work, Reason::RATE_LIMITED);
     }

@@ -4,9 +4,9 @@
 //! in force stays, and only where they do not touch what was judged (RFC 1858, RFC 3128, RFC 5722). One that comes before
 //! the first is dropped: to keep it would be to let whoever sends none use up memory.
 
-use super::{Outcome, Work, local_end};
+use super::{Outcome, Stages, Work, ends, local_end};
 use crate::packet::Packet;
-use crate::table::{FragmentKey, FragmentValue};
+use crate::table::{FragmentKey, FragmentValue, NO_LIMIT};
 use crate::{Arrival, Reason, Tables, address};
 
 /// How long the fragments of a packet may take; Linux reassembles as long (`ipfrag_time`).
@@ -29,7 +29,7 @@ fn key(arrival: &Arrival, packet: &Packet) -> FragmentKey {
 /// Remembers a first fragment that was judged, if it passes.
 #[inline(always)]
 pub(super) fn first<T: Tables>(tables: &mut T, work: &mut Work) {
-    let Work { arrival, scene, packet, outcome, .. } = work;
+    let Work { arrival, scene, packet, outcome, known, .. } = work;
     outcome.interface = scene.interface.flags;
     if !outcome.passes() {
         return;
@@ -40,6 +40,8 @@ pub(super) fn first<T: Tables>(tables: &mut T, work: &mut Work) {
         end: packet.fragment_end,
         interface_epoch: scene.interface.epoch,
         epoch: scene.config.epoch,
+        limit: outcome.limit,
+        initiator: u32::from(known.initiator),
         reserved: 0,
     };
     if !tables.remember_fragment(&key(arrival, packet), &value) {
@@ -49,8 +51,8 @@ pub(super) fn first<T: Tables>(tables: &mut T, work: &mut Work) {
 
 /// A fragment behind the first.
 #[inline(always)]
-pub(super) fn later<T: Tables>(tables: &T, work: &Work) -> Outcome {
-    let Work { arrival, scene, packet, .. } = work;
+pub(super) fn later<T: Stages>(tables: &mut T, work: &mut Work) -> Outcome {
+    let Work { arrival, scene, packet, .. } = &*work;
     if let Err(outcome) = local_end(tables, work) {
         return outcome;
     }
@@ -66,5 +68,15 @@ pub(super) fn later<T: Tables>(tables: &T, work: &Work) -> Outcome {
     }
     let mut outcome = Outcome::pass(Reason::FRAGMENT);
     outcome.rule = known.rule;
+    if known.limit == NO_LIMIT {
+        return outcome;
+    }
+    let (local, remote, _, _) = ends(arrival.direction, packet);
+    (work.key.ifindex, work.key.local, work.key.remote) = (arrival.ifindex, *local, *remote);
+    work.known.initiator = known.initiator as u8;
+    if !tables.admit(work, known.limit, false) {
+        outcome = Outcome::deny(Reason::RATE_LIMITED);
+        outcome.rule = known.rule;
+    }
     outcome
 }

@@ -151,7 +151,10 @@ fn stays<T: Tables>(tables: &T, ifindex: u32, packet: &Packet, now: u64) -> bool
         return true;
     }
     match tables.flow(&on_link_key(ifindex, destination)) {
-        Some(slot) => is_live(&tables.read_flow(&slot), now),
+        Some(place) => {
+            let known = tables.read_flow(&place);
+            tables.interface(known.slot).ifindex == ifindex && is_live(&known, now)
+        }
         None => false,
     }
 }

@@ -9,7 +9,7 @@ use crate::table::{FlowValue, RingKey};
 use crate::{Tables, flow};
 
 /// Positions tried before a new connection is refused. Those that follow are tried by the next one.
-const POSITIONS: u32 = 4;
+const POSITIONS: u32 = 64;
 
 /// Makes room for the connection of `work`, and says where it stands; `None` if established ones that live are
 /// everywhere.
@@ -56,5 +56,5 @@ fn leaves<T: Tables>(tables: &mut T, work: &mut Work, ring: &RingKey) -> bool {
 /// Whether a connection need not make room: it lives, and both ends have shown that they want it.
 #[inline(always)]
 const fn stays(known: &FlowValue, now: u64) -> bool {
-    matches!(known.state, flow::ESTABLISHED | flow::ANSWERED) && is_live(known, now)
+    matches!(known.state, flow::ESTABLISHED | flow::ASSURED) && is_live(known, now)
 }

@@ -38,11 +38,15 @@ pub struct FragmentValue {
     pub interface_epoch: u32,
     /// [`Config::epoch`](super::Config::epoch) under which it passed.
     pub epoch: u32,
+    /// The limit of that rule, or [`NO_LIMIT`](super::NO_LIMIT): those behind the first count as packets of their own.
+    pub limit: u32,
+    /// Who opened the connection: [`FROM_WORKLOAD`](crate::FROM_WORKLOAD) or [`TO_WORKLOAD`](crate::TO_WORKLOAD).
+    pub initiator: u32,
     /// Zero.
     pub reserved: u32,
 }
 
 const _: () = {
     assert!(size_of::<FragmentKey>() == 48);
-    assert!(size_of::<FragmentValue>() == 32);
+    assert!(size_of::<FragmentValue>() == 40);
 };

@@ -168,10 +168,12 @@ pub(crate) fn state_name(state: u8) -> &'static str {
     match state {
         flow::SYN => "opening",
         flow::ACCEPTED => "accepted",
+        flow::COMPLETED => "completed",
         flow::ESTABLISHED => "established",
         flow::CLOSING => "closing",
         flow::DATAGRAM => "unanswered",
         flow::ANSWERED => "answered",
+        flow::ASSURED => "assured",
         flow::ECHO => "echo",
         flow::NEIGHBOR => "neighbor",
         _ => "unknown",

@@ -43,12 +43,14 @@ pub(super) fn advance(known: &mut FlowValue, direction: u8, packet: &Packet, now
         } else {
             known.flags &= !reset;
         }
-        known.state = next_state(known, answers);
+        known.state = next_state(known, answers, greets(packet));
         if state == flow::CLOSING && known.state != flow::CLOSING && flags & flow::TOLD != 0 {
             known.flags = known.flags & !flow::TOLD | flow::REPORTED;
         }
     } else if known.state == flow::DATAGRAM && answers {
         known.state = flow::ANSWERED;
+    } else if known.state == flow::ANSWERED && !answers {
+        known.state = flow::ASSURED;
     }
     let stale = now.saturating_sub(known.last_seen) > flow::PRECISION;
     if stale {
@@ -57,9 +59,9 @@ pub(super) fn advance(known: &mut FlowValue, direction: u8, packet: &Packet, now
     stale || known.state != state || known.flags != flags
 }
 
-/// The state of a TCP connection or SCTP association by its flags and who speaks.
+/// The state of a TCP connection or SCTP association by its flags, who speaks, and whether it is a greeting.
 #[inline(always)]
-const fn next_state(known: &FlowValue, answers: bool) -> u8 {
+const fn next_state(known: &FlowValue, answers: bool, greets: bool) -> u8 {
     const FINISHED: u8 = flow::FIN_FROM_WORKLOAD | flow::FIN_TO_WORKLOAD;
     const RESET: u8 = flow::RESET_FROM_WORKLOAD | flow::RESET_TO_WORKLOAD;
     if known.flags & RESET != 0 || known.flags & FINISHED == FINISHED {
@@ -67,10 +69,22 @@ const fn next_state(known: &FlowValue, answers: bool) -> u8 {
     }
     match known.state {
         flow::SYN if answers => flow::ACCEPTED,
-        flow::ACCEPTED if !answers => flow::ESTABLISHED,
-        // What seemed to reset it did not.
-        flow::CLOSING => flow::ESTABLISHED,
+        flow::ACCEPTED if !answers => flow::COMPLETED,
+        // A responder that has not heard of it greets again.
+        flow::COMPLETED if answers && !greets => flow::ESTABLISHED,
+        // What seemed to reset it did not; whether there is anything, the responder says.
+        flow::CLOSING if answers => flow::ESTABLISHED,
+        flow::CLOSING => flow::COMPLETED,
         other => other,
+    }
+}
+
+/// Whether a segment or chunk is the beginning of its sender's side.
+#[inline(always)]
+const fn greets(packet: &Packet) -> bool {
+    match packet.kind {
+        Kind::Tcp => packet.detail & packet::SYN != 0,
+        _ => matches!(packet.detail, packet::INIT | packet::INIT_ACK),
     }
 }
 

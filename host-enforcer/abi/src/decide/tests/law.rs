@@ -74,7 +74,7 @@ proptest! {
                 prop_assert_eq!(world.tables.ring.get(&ring), Some(key));
             }
             for (key, flow) in before {
-                let lives = matches!(flow.state, flow::ESTABLISHED | flow::ANSWERED)
+                let lives = matches!(flow.state, flow::ESTABLISHED | flow::ASSURED)
                     && world.now - flow.last_seen <= flow::timeout(flow.state);
                 prop_assert!(!lives || world.tables.flows.contains_key(&key), "{:?}", outcome.reason.name());
             }
