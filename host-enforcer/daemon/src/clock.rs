@@ -17,7 +17,7 @@ impl Default for Clock {
 impl Clock {
     /// Compares the two clocks once.
     pub fn new() -> Self {
-        Self { offset: nanoseconds(ClockId::Realtime) - nanoseconds(ClockId::Monotonic) }
+        Self { offset: nanoseconds(ClockId::Realtime) - kernel_time() }
     }
 
     /// `time`, in nanoseconds of the monotonic clock, as RFC 3339 in UTC with microseconds.
@@ -31,9 +31,25 @@ impl Clock {
     }
 }
 
-/// The present, in nanoseconds of the monotonic clock, as the kernel's programs see it.
+/// The present, in nanoseconds of the monotonic clock, as the kernel's programs see it: in no time namespace.
 pub fn monotonic() -> u64 {
-    u64::try_from(nanoseconds(ClockId::Monotonic)).unwrap_or_default()
+    u64::try_from(kernel_time()).unwrap_or_default()
+}
+
+fn kernel_time() -> i128 {
+    static SHIFT: std::sync::OnceLock<i128> = std::sync::OnceLock::new();
+    let shift = SHIFT.get_or_init(|| {
+        std::fs::read_to_string("/proc/self/timens_offsets").map_or(0, |offsets| shift(&offsets))
+    });
+    nanoseconds(ClockId::Monotonic) - shift
+}
+
+/// By how much the monotonic clock of a time namespace is ahead, in nanoseconds, by its `timens_offsets` (time_namespaces(7)).
+fn shift(offsets: &str) -> i128 {
+    let line = offsets.lines().find_map(|line| line.strip_prefix("monotonic")).unwrap_or_default();
+    let mut words = line.split_whitespace().map(|word| word.parse::<i128>().unwrap_or_default());
+    let (seconds, nanoseconds) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    seconds * 1_000_000_000 + nanoseconds
 }
 
 fn nanoseconds(clock: ClockId) -> i128 {
@@ -62,6 +78,16 @@ fn rfc3339(nanoseconds: i128) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_namespace_is_seen_through() {
+        assert_eq!(shift("monotonic           0         0\nboottime            0         0\n"), 0);
+        assert_eq!(
+            shift("monotonic       86400         5\nboottime            7         0\n"),
+            86_400_000_000_005
+        );
+        assert_eq!(shift(""), 0);
+    }
 
     #[test]
     fn dates_are_right_around_leap_days() {

@@ -8,8 +8,8 @@ use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuHashMap};
 use bookend_abi::plain::PlainTables;
 use bookend_abi::table::{
-    BlockKey, Config, Counter, FlowKey, FlowValue, Interface, Limit, NO_SLOT, OwnedKey, PolicyHead, RingKey,
-    SlotState, VerdictKey, VerdictValue, capacity,
+    BlockKey, BucketKey, Config, Counter, FlowKey, FlowValue, FragmentKey, FragmentValue, Interface, Limit,
+    NO_SLOT, OwnedKey, PolicyHead, RingKey, SlotState, VerdictKey, VerdictValue, capacity,
 };
 use bookend_abi::{Address, Reason};
 use bookend_plan::PolicyContents;
@@ -43,6 +43,8 @@ pub(super) struct Maps {
     limits: Hash<u32, Limit>,
     flows: Hash<FlowKey, FlowValue>,
     ring: Hash<RingKey, FlowKey>,
+    buckets: Hash<BucketKey, u64>,
+    fragments: Hash<FragmentKey, FragmentValue>,
     counters: PerCpuArray<MapData, Wire<Counter>>,
     rules: Counted,
     audits: Counted,
@@ -93,6 +95,8 @@ impl Maps {
             limits: Hash::new(map("limits")?, "limits")?,
             flows: Hash::new(map("flows")?, "flows")?,
             ring: Hash::new(map("ring")?, "ring")?,
+            buckets: Hash::new(map("buckets")?, "buckets")?,
+            fragments: Hash::new(map("fragments")?, "fragments")?,
             counters: map("counters")?.try_into()?,
             rules: map("rules")?.try_into()?,
             audits: map("audits")?.try_into()?,
@@ -275,12 +279,16 @@ impl Maps {
         Ok(())
     }
 
-    /// Forgets all connections.
+    /// Forgets all connections, packets in fragments, and what was taken of limits.
     pub(super) fn forget(&mut self) -> Result<(), KernelError> {
         let flows: Vec<_> = self.flows.all()?.into_iter().map(|(key, _)| key).collect();
         self.flows.remove_all(&flows)?;
         let positions: Vec<_> = self.ring.all()?.into_iter().map(|(key, _)| key).collect();
-        self.ring.remove_all(&positions)
+        self.ring.remove_all(&positions)?;
+        let fragments: Vec<_> = self.fragments.all()?.into_iter().map(|(key, _)| key).collect();
+        self.fragments.remove_all(&fragments)?;
+        let buckets: Vec<_> = self.buckets.all()?.into_iter().map(|(key, _)| key).collect();
+        self.buckets.remove_all(&buckets)
     }
 
     /// Makes the tables hold what `tables` does. Connections stay as they are.

@@ -25,7 +25,7 @@ fn batch(field: &Field, lines: &str) {
 
 #[test]
 fn a_thousand_interfaces_that_appear_at_once_are_all_policed_and_none_is_forgotten() {
-    let Some(mut field) = Field::new() else { return };
+    let Some(mut field) = Field::alone() else { return };
     let mut text = inventory(&WORKLOADS.map(|role| (role, role)));
     text.push_str("  - name: crowd\n    namespace: default\n    labels: { app: web }\n    instances:\n");
     for n in 0..CROWD {
@@ -69,14 +69,15 @@ fn a_thousand_interfaces_that_appear_at_once_are_all_policed_and_none_is_forgott
     drop(last);
     for n in [0, 1, CROWD / 2, CROWD - 1] {
         let link = member(n);
-        link.send(&frame(n, FORBIDDEN_TCP));
-        link.send(&frame(n, TCP_PORT));
         let mut seen = Vec::new();
+        // Again and again: a port of the switch is not awake as soon as its interface is up.
         until("what is allowed arrives", || {
+            link.send(&frame(n, FORBIDDEN_TCP));
+            link.send(&frame(n, TCP_PORT));
             seen.extend(arrived(&field, n));
             !seen.is_empty()
         });
-        assert_eq!(seen, [TCP_PORT], "from interface {n}");
+        assert!(seen.iter().all(|port| *port == TCP_PORT), "from interface {n}: {seen:?}");
     }
     // Nobody can be asked before there is an interface; a busy machine is late to hear of one.
     assert!(leaked < made + Duration::from_secs(3), "open for {leaked:?}");

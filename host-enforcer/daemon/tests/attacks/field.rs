@@ -10,6 +10,7 @@ use crate::process::Enforcer;
 use crate::traffic::until;
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Who is on the switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,17 +105,37 @@ pub(crate) fn inventory(workloads: &[(Role, Role)]) -> String {
     text
 }
 
+/// Who may have a field now.
+static TURN: RwLock<()> = RwLock::new(());
+
+/// That a test may.
+#[expect(dead_code, reason = "held, not read")]
+enum Turn {
+    Shared(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+}
+
 /// The switch and everybody on it.
 pub(crate) struct Field {
     pub(crate) enforcer: Enforcer,
     stations: Vec<Namespace>,
     links: Vec<(Role, Link)>,
     numbers: Cell<u16>,
+    _turn: Turn,
 }
 
 impl Field {
     /// A field without an enforcer; `None` where the kernel programs cannot be tested.
     pub(crate) fn new() -> Option<Self> {
+        Self::in_turn(Turn::Shared(TURN.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// As [`new`](Self::new), while no other test has a field: for what keeps the whole machine busy.
+    pub(crate) fn alone() -> Option<Self> {
+        Self::in_turn(Turn::Alone(TURN.write().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    fn in_turn(turn: Turn) -> Option<Self> {
         let enforcer = Enforcer::new()?;
         let host = &enforcer.host;
         host.inside(|| {
@@ -135,7 +156,7 @@ impl Field {
         enforcer.write("policy.yaml", POLICY);
         enforcer.write("inventory.yaml", &inventory(&WORKLOADS.map(|role| (role, role))));
         let links = Role::ALL.into_iter().zip(&stations).map(|(role, station)| (role, Link::new(station)));
-        Some(Self { links: links.collect(), numbers: Cell::new(0), stations, enforcer })
+        Some(Self { links: links.collect(), numbers: Cell::new(0), stations, enforcer, _turn: turn })
     }
 
     /// The first of so many numbers that no other attack has.

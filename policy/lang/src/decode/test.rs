@@ -174,7 +174,7 @@ pub fn split_port(text: &str) -> (&str, Option<&str>) {
 }
 
 /// The words that may stand before a name, to say of what kind it is.
-const KINDS_OF_NAMES: [&str; 4] = ["namespace", "network", "spiffe", "entity"];
+const KINDS_OF_NAMES: [&str; 5] = ["namespace", "network", "spiffe", "entity", "service"];
 
 fn port_of(
     node: Option<&Node>,
