@@ -83,7 +83,7 @@ fn slices_tell_who_is_behind_by_the_name_of_the_port() {
 }
 
 #[test]
-fn a_service_has_the_addresses_that_nodes_translate() {
+fn a_manifest_has_the_addresses_that_the_cluster_assigned_and_no_others() {
     let addresses = |spec: &str, status: &str| -> Vec<String> {
         let text = format!(
             "{{apiVersion: v1, kind: Service, metadata: {{name: s}}, spec: {{{spec}, selector: {{app: a}}}}, status: {{{status}}}}}"
@@ -101,11 +101,38 @@ fn a_service_has_the_addresses_that_nodes_translate() {
             ),
             balanced
         ),
-        ["10.96.0.1", "198.51.100.1", "203.0.113.1", "203.0.113.2", "fd00:96::1"]
+        ["10.96.0.1", "fd00:96::1"]
+    );
+    assert!(
+        addresses(&format!("clusterIP: None, externalIPs: [198.51.100.1], {ports}"), balanced).is_empty()
     );
     assert!(addresses(&format!("clusterIP: None, clusterIPs: [None], {ports}"), "").is_empty());
     assert!(addresses(&format!("clusterIP: \"\", {ports}"), "").is_empty());
     assert!(addresses(&format!("type: ExternalName, externalIPs: [198.51.100.1], {ports}"), "").is_empty());
+}
+
+#[test]
+fn addresses_that_a_manifest_only_claims_are_told_of_once() {
+    let claimed = service(
+        "clusterIP: 10.96.0.1, externalIPs: [198.51.100.1, 198.51.100.2], selector: {app: a}, ports: [{port: 80}]",
+    );
+    let warned = said(&[WORKLOADS, &claimed]);
+    let [(Code::ForeignServiceAddress, message)] = warned.as_slice() else { unreachable!("{warned:?}") };
+    assert!(
+        message.contains("`198.51.100.1`, `198.51.100.2`") && message.contains("`default/s`"),
+        "{message}"
+    );
+    let balanced = |entry: &str| {
+        let s = service("clusterIP: 10.96.0.1, selector: {app: a}, ports: [{port: 80}]");
+        let status = format!(", status: {{loadBalancer: {{ingress: [{entry}]}}}}}}");
+        codes(&[WORKLOADS, &s.strip_suffix('}').map(|head| format!("{head}{status}")).unwrap()])
+    };
+    assert_eq!(balanced("{ip: 203.0.113.1}"), [Code::ForeignServiceAddress]);
+    assert_eq!(
+        balanced("{ip: 203.0.113.1, ipMode: Proxy}, {hostname: a.example}"),
+        [],
+        "nobody takes it for one"
+    );
 }
 
 #[test]

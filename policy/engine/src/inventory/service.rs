@@ -15,7 +15,7 @@ pub struct Service {
     pub namespace: String,
     /// Its name, unique within its namespace.
     pub name: String,
-    /// Its addresses, IPv4 and IPv6: the cluster's, external ones, and those of its load balancer. No workload has any of
+    /// Its addresses, IPv4 and IPv6: the cluster's, and whatever others an operator vouches for. No workload has any of
     /// them.
     pub addresses: Vec<IpAddr>,
     /// Its ports. No two Services have the same address, protocol and port.

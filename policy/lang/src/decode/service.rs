@@ -40,6 +40,8 @@ pub(super) fn manifest(mut fields: Fields<'_>, report: &mut Report) -> Option<Se
             ports.push(service_port(&mut port, node, present, report)?);
         }
     }
+    // Only what the API server assigned. The others are whatever somebody wrote who may write Services, and on a node that does
+    // not translate them packets leave to whoever has the address (S70).
     let mut addresses: Vec<Spanned<IpAddr>> = Vec::new();
     // Another name for a DNS name has no address, whatever else is written.
     if kind.as_deref() != Some("ExternalName") {
@@ -49,14 +51,24 @@ pub(super) fn manifest(mut fields: Fields<'_>, report: &mut Report) -> Option<Se
             Some(node) => sequence(node, "clusterIPs", report)?,
             None => single.map(std::slice::from_ref).unwrap_or_default(),
         };
-        let external = match present(&mut spec, "externalIPs") {
-            Some(node) => sequence(node, "externalIPs", report)?,
-            None => &[],
-        };
-        for node in listed.iter().filter(|node| !is_headless(node)).chain(external) {
+        for node in listed.iter().filter(|node| !is_headless(node)) {
             addresses.push(Spanned { value: address(node, report)?, span: node.span });
         }
-        addresses.extend(balanced(&mut fields, report)?);
+        let mut foreign = match present(&mut spec, "externalIPs") {
+            None => Vec::new(),
+            Some(node) => words(sequence(node, "externalIPs", report)?, "externalIPs", report)?,
+        };
+        foreign.extend(balanced(&mut fields, report)?);
+        if let Some(first) = foreign.first() {
+            let shown: Vec<String> = foreign.iter().map(|address| format!("`{}`", address.value)).collect();
+            let message = format!(
+                "whoever dials {} dials an address outside, and not the Service `{namespace}/{}`",
+                shown.join(", "),
+                name.value
+            );
+            let cure = "name it in rules by `cidr`; if every node translates it, describe it in an `Inventory` as a service of another name";
+            report.add(Code::ForeignServiceAddress, first.span, message, cure);
+        }
     }
     Some(ServiceDocument { namespace, name, addresses, selector, backends: Vec::new(), ports })
 }
@@ -66,8 +78,8 @@ fn is_headless(node: &Node) -> bool {
     matches!(&node.value, Value::Scalar(scalar) if matches!(scalar.text.as_str(), "None" | ""))
 }
 
-/// The addresses of its load balancer that nodes translate themselves.
-fn balanced(fields: &mut Fields<'_>, report: &mut Report) -> Option<Vec<Spanned<IpAddr>>> {
+/// The addresses of its load balancer, as they are written.
+fn balanced(fields: &mut Fields<'_>, report: &mut Report) -> Option<Vec<Spanned<String>>> {
     let mut found = Vec::new();
     let Some(status) = present(fields, "status") else { return Some(found) };
     let mut status = Fields::of(status, "service status", report)?;
@@ -80,15 +92,19 @@ fn balanced(fields: &mut Fields<'_>, report: &mut Report) -> Option<Vec<Spanned<
             None => None,
             Some(node) => Some(string(node, "ipMode", report)?.value),
         };
-        // With `Proxy`, nodes leave the address alone, and packets go to the balancer (KEP-1860).
+        // With `Proxy`, nobody could take the address for the Service's: nodes leave it alone (KEP-1860).
         if mode.as_deref() == Some("Proxy") {
             continue;
         }
         if let Some(node) = present(&mut entry, "ip") {
-            found.push(Spanned { value: address(node, report)?, span: node.span });
+            found.push(string(node, "ip", report)?);
         }
     }
     Some(found)
+}
+
+fn words(nodes: &[Node], what: &str, report: &mut Report) -> Option<Vec<Spanned<String>>> {
+    nodes.iter().map(|node| string(node, what, report)).collect()
 }
 
 /// A port of a Service. `optional` reads a field that may be left out.

@@ -55,10 +55,6 @@ impl Service {
         let spec = document.get("spec").unwrap_or(&nothing);
         let mut found = addresses(spec, "clusterIP");
         found.extend(addresses(spec, "clusterIPs"));
-        found.extend(addresses(spec, "externalIPs"));
-        let ingress = document.pointer("/status/loadBalancer").unwrap_or(&nothing);
-        let ours = list(ingress, "ingress").iter().filter(|entry| text(entry, "ipMode") != "Proxy");
-        found.extend(ours.flat_map(|entry| addresses(entry, "ip")));
         if text(spec, "type") == "ExternalName" {
             found.clear();
         }
