@@ -135,18 +135,60 @@ fn addresses_that_a_manifest_only_claims_are_told_of_once() {
     );
 }
 
+fn native(name: &str, spec: &str) -> String {
+    let head = format!("apiVersion: bookend.dev/v1alpha1, kind: Inventory, metadata: {{name: {name}}}");
+    format!("{{{head}, spec: {{services: [{{name: {name}, backends: [10.0.0.2], {spec}}}]}}}}")
+}
+
 #[test]
 fn an_address_and_a_port_lead_to_one_place() {
-    let s = service("clusterIP: 10.0.0.1, selector: {app: a}, ports: [{port: 80}]");
-    assert_eq!(codes(&[WORKLOADS, &s]), [Code::ServiceAtWorkload]);
-    let other = "{apiVersion: v1, kind: Service, metadata: {name: t}, spec: {clusterIP: 10.96.0.1, selector: {app: a}, ports: [{port: 80}]}}";
-    let same = service("clusterIP: 10.96.0.1, selector: {app: a}, ports: [{port: 80}]");
-    assert_eq!(codes(&[WORKLOADS, &same, other]), [Code::SharedServicePort]);
-    let beside = service("clusterIP: 10.96.0.1, selector: {app: a}, ports: [{port: 81}]");
-    assert_eq!(codes(&[WORKLOADS, &beside, other]), []);
+    let at_workload = native("s", "addresses: [10.0.0.1], ports: [{port: 80}]");
+    assert_eq!(codes(&[WORKLOADS, &at_workload]), [Code::ServiceAtWorkload]);
+    let other = native("t", "addresses: [10.96.0.1], ports: [{port: 80}]");
+    let same = native("s", "addresses: [10.96.0.1], ports: [{port: 80}]");
+    assert_eq!(codes(&[WORKLOADS, &same, &other]), [Code::SharedServicePort]);
+    let beside = native("s", "addresses: [10.96.0.1], ports: [{port: 81}]");
+    assert_eq!(codes(&[WORKLOADS, &beside, &other]), []);
     let twice = service("clusterIP: 10.96.0.2, selector: {app: a}, ports: [{port: 80}, {port: 80}]");
     assert_eq!(codes(&[WORKLOADS, &twice]), [Code::SharedServicePort]);
     assert_eq!(codes(&[WORKLOADS, &same, &same]), [Code::DuplicateObject, Code::SharedServicePort]);
+}
+
+#[test]
+fn a_manifest_that_contests_an_address_refuses_nothing_and_gets_nothing() {
+    let manifest = |name: &str, ips: &str, port: u16| {
+        format!(
+            "{{apiVersion: v1, kind: Service, metadata: {{name: {name}}}, \
+             spec: {{clusterIPs: [{ips}], selector: {{app: a}}, ports: [{{port: {port}}}]}}}}"
+        )
+    };
+    let had = |documents: &[&str]| -> Vec<String> {
+        let services = compiled(documents).inventory.services().to_vec();
+        let shown = services.iter().flat_map(|s| s.addresses.iter().map(|a| format!("{} {a}", s.name)));
+        shown.collect()
+    };
+    let warned = |documents: &[&str], times: usize| {
+        assert_eq!(codes(documents), vec![Code::ContestedServiceAddress; times], "{documents:?}");
+    };
+
+    let at_workload = manifest("s", "10.0.0.1, 10.96.0.9", 80);
+    warned(&[WORKLOADS, &at_workload], 1);
+    assert_eq!(had(&[WORKLOADS, &at_workload]), ["s 10.96.0.9"]);
+    let nothing_else = manifest("s", "10.0.0.1", 80);
+    warned(&[WORKLOADS, &nothing_else], 1);
+    assert!(had(&[WORKLOADS, &nothing_else]).is_empty());
+
+    let (first, second) = (manifest("s", "10.96.0.1, 10.96.0.9", 80), manifest("t", "10.96.0.1", 80));
+    warned(&[WORKLOADS, &first, &second], 1);
+    assert_eq!(had(&[WORKLOADS, &first, &second]), ["s 10.96.0.9"]);
+    let beside = manifest("u", "10.96.0.1", 81);
+    warned(&[WORKLOADS, &beside, &first, &second], 1);
+    assert_eq!(had(&[WORKLOADS, &beside, &first, &second]), ["s 10.96.0.9"], "what is contested is nobody's");
+    assert_eq!(codes(&[WORKLOADS, &beside, &second]), []);
+
+    let vouched = native("z", "addresses: [10.96.0.1], ports: [{port: 80}]");
+    warned(&[WORKLOADS, &second, &vouched], 1);
+    assert_eq!(had(&[WORKLOADS, &second, &vouched]), ["z 10.96.0.1"], "an operator vouches for it");
 }
 
 #[test]

@@ -70,7 +70,15 @@ pub(super) fn manifest(mut fields: Fields<'_>, report: &mut Report) -> Option<Se
             report.add(Code::ForeignServiceAddress, first.span, message, cure);
         }
     }
-    Some(ServiceDocument { namespace, name, addresses, selector, backends: Vec::new(), ports })
+    Some(ServiceDocument {
+        namespace,
+        name,
+        addresses,
+        selector,
+        backends: Vec::new(),
+        ports,
+        vouched: false,
+    })
 }
 
 /// `None`, or not assigned yet.
@@ -286,6 +294,7 @@ pub(super) fn entry(node: &Node, report: &mut Report) -> Option<ServiceDocument>
         selector: selector?.unwrap_or_default(),
         backends: backends?.unwrap_or_default().into_iter().map(|address| address.value).collect(),
         ports: ports?,
+        vouched: true,
     })
 }
 

@@ -34,6 +34,9 @@ pub(crate) struct ServiceDocument {
     /// The addresses of who is behind it, where an inventory says so.
     pub(crate) backends: Vec<IpAddr>,
     pub(crate) ports: Vec<ServicePortDocument>,
+    /// Whether an inventory says it, for whose addresses an operator vouches, and not a manifest, which anybody may have written who
+    /// may write Services.
+    pub(crate) vouched: bool,
 }
 
 /// A port of a Service.

@@ -22,7 +22,7 @@ pub(super) fn services(
     unique(names, "service", report);
     let mut sorted = documents.to_vec();
     sorted.sort_by(|a, b| (&a.namespace, &a.name.value).cmp(&(&b.namespace, &b.name.value)));
-    refuse_shared(&sorted, inventory, report);
+    let contested = contested(&sorted, inventory, report);
     let behind = Behind::new(&sorted, slices, inventory, report);
     let named = sorted.iter().map(|document| Service {
         namespace: document.namespace.clone(),
@@ -31,13 +31,21 @@ pub(super) fn services(
         ports: document.ports.iter().map(|port| port.port).collect(),
         place: document.name.span,
     });
-    let addressed = sorted.iter().filter(|document| !document.addresses.is_empty());
-    let lowered = addressed.map(|document| lower(document, &behind, report)).collect();
+    let addressed = sorted.iter().filter_map(|document| {
+        let own = document.addresses.iter().map(|address| address.value.to_canonical());
+        let own: BTreeSet<IpAddr> = own.filter(|at| document.vouched || !contested.contains(at)).collect();
+        (!own.is_empty()).then_some((document, own))
+    });
+    let lowered = addressed.map(|(document, own)| lower(document, own, &behind, report)).collect();
     (named.collect(), lowered)
 }
 
-fn lower(document: &ServiceDocument, behind: &Behind<'_>, report: &mut Report) -> bookend_engine::Service {
-    let addresses: BTreeSet<IpAddr> = document.addresses.iter().map(|a| a.value.to_canonical()).collect();
+fn lower(
+    document: &ServiceDocument,
+    addresses: BTreeSet<IpAddr>,
+    behind: &Behind<'_>,
+    report: &mut Report,
+) -> bookend_engine::Service {
     let ports: Vec<ServicePort> =
         document.ports.iter().map(|port| behind.port(document, port, report)).collect();
     let shown = format!("`{}/{}`", document.namespace, document.name.value);
@@ -63,10 +71,14 @@ fn lower(document: &ServiceDocument, behind: &Behind<'_>, report: &mut Report) -
     }
 }
 
-/// An address belongs to a Service or to a workload, and a port of it to one Service.
-fn refuse_shared(documents: &[&ServiceDocument], inventory: &Inventory, report: &mut Report) {
+/// An address belongs to a Service or to a workload, and a port of it to one Service. What an inventory says against that is
+/// refused; manifests are not, or whoever may write a Service could keep every policy from being applied. The addresses that
+/// they dispute are told, and are not theirs (S70).
+fn contested(documents: &[&ServiceDocument], inventory: &Inventory, report: &mut Report) -> BTreeSet<IpAddr> {
+    let mut contested = BTreeSet::new();
     let mut dialled: HashMap<(IpAddr, Protocol, u16), (&ServiceDocument, Span)> = HashMap::new();
-    for document in documents {
+    let of = |vouched: bool| documents.iter().copied().filter(move |document| document.vouched == vouched);
+    for document in of(true).chain(of(false)) {
         let shown = format!("{}/{}", document.namespace, document.name.value);
         let mut ports = BTreeMap::new();
         for port in &document.ports {
@@ -80,30 +92,49 @@ fn refuse_shared(documents: &[&ServiceDocument], inventory: &Inventory, report: 
         for address in &document.addresses {
             let at = address.value.to_canonical();
             if let Some(workload) = inventory.at(at) {
-                let message = format!(
-                    "`{at}` is an address of the Service `{shown}`, and of the workload `{}/{}`",
-                    workload.identity.namespace, workload.name
-                );
-                let cure = "give the address to one of them; nobody could tell which of them is dialled";
-                report.add(Code::ServiceAtWorkload, address.span, message, cure);
+                let owner = format!("{}/{}", workload.identity.namespace, workload.name);
+                let (code, message, cure) = if document.vouched {
+                    (
+                        Code::ServiceAtWorkload,
+                        format!(
+                            "`{at}` is an address of the Service `{shown}`, and of the workload `{owner}`"
+                        ),
+                        "give the address to one of them; nobody could tell which of them is dialled",
+                    )
+                } else {
+                    contested.insert(at);
+                    (
+                        Code::ContestedServiceAddress,
+                        format!("`{at}` is the workload's `{owner}`, so it is not the Service's `{shown}`"),
+                        "give the Service another address, or mend the addresses of the workload",
+                    )
+                };
+                report.add(code, address.span, message, cure);
             }
             for (protocol, port) in ports.keys() {
                 let (other, span) = dialled.entry((at, *protocol, *port)).or_insert((document, address.span));
-                if std::ptr::eq(*other, *document) {
+                if std::ptr::eq(*other, document) {
                     continue;
                 }
-                let message = format!(
-                    "{} {port} at `{at}` belongs to the Service `{shown}`, and to `{}/{}`",
-                    protocol.name(),
-                    other.namespace,
-                    other.name.value
-                );
+                let rival = format!("{}/{}", other.namespace, other.name.value);
+                let dialled = format!("{} {port} at `{at}`", protocol.name());
+                let (code, message) = if document.vouched {
+                    let message = format!("{dialled} belongs to the Service `{shown}`, and to `{rival}`");
+                    (Code::SharedServicePort, message)
+                } else {
+                    contested.insert(at);
+                    let outcome =
+                        if other.vouched { "it is not the former's" } else { "the address is neither's" };
+                    let message =
+                        format!("the Services `{shown}` and `{rival}` both claim {dialled}, so {outcome}");
+                    (Code::ContestedServiceAddress, message)
+                };
                 let cure = "remove one, or give each its own address or port";
-                let related = (*span, "the other one");
-                report.add_related(Code::SharedServicePort, address.span, message, cure, related);
+                report.add_related(code, address.span, message, cure, (*span, "the other one"));
             }
         }
     }
+    contested
 }
 
 /// Slices by the namespace and the name of their Service.

@@ -17,6 +17,8 @@ pub(super) struct Service {
     pub(super) selector: Value,
     pub(super) backends: Vec<IpAddr>,
     pub(super) ports: Vec<Value>,
+    /// Whether an inventory says it.
+    pub(super) vouched: bool,
 }
 
 /// An EndpointSlice.
@@ -46,6 +48,7 @@ impl Service {
             selector: entry.get("selector").cloned().unwrap_or_default(),
             backends: addresses(entry, "backends"),
             ports: list(entry, "ports").to_vec(),
+            vouched: true,
         }
     }
 
@@ -60,14 +63,23 @@ impl Service {
         }
         let selector = spec.get("selector").cloned().unwrap_or_default();
         let ports = list(spec, "ports").to_vec();
-        Self { namespace, name, addresses: found, selector, backends: Vec::new(), ports }
+        Self { namespace, name, addresses: found, selector, backends: Vec::new(), ports, vouched: false }
     }
 }
 
 /// Everybody whom somebody may reach who dials this, and at which port.
 pub(super) fn behind(documents: &Documents, at: IpAddr, over: Protocol, dialled: u16) -> Vec<(IpAddr, u16)> {
     let mut found = Vec::new();
-    for service in documents.services.iter().filter(|service| service.addresses.contains(&at)) {
+    let mut there: Vec<&Service> = documents.services.iter().filter(|s| s.addresses.contains(&at)).collect();
+    let contests = |one: &&Service, other: &&Service| {
+        let same = |a: &Value, b: &Value| protocol(a) == protocol(b) && a.get("port") == b.get("port");
+        !std::ptr::eq(*one, *other) && one.ports.iter().any(|a| other.ports.iter().any(|b| same(a, b)))
+    };
+    // What manifests contest is no manifest's (S70).
+    if there.iter().any(|one| !one.vouched && there.iter().any(|other| contests(one, other))) {
+        there.retain(|service| service.vouched);
+    }
+    for service in there {
         for port in &service.ports {
             if protocol(port) != over || port.get("port").and_then(Value::as_u64) != Some(dialled.into()) {
                 continue;
