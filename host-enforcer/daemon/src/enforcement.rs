@@ -3,6 +3,7 @@
 //! Knows nothing of BPF, files or sockets: the host is a [`Host`], interfaces are a list.
 
 mod collection;
+mod local;
 mod notice;
 mod own;
 mod recovery;
@@ -17,6 +18,7 @@ pub use succession::Succession;
 
 use crate::host::Host;
 use crate::interfaces::{Links, Pattern};
+use bookend_abi::Address;
 use bookend_abi::table::{ABI_VERSION, Config, Interface, OwnedKey, quota};
 use bookend_plan::{InterfacePlan, Plan, PlanError, Role, Step, role_flags};
 use collection::Collection;
@@ -27,6 +29,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Enforcement<H> {
     host: H,
     plan: Plan,
+    /// The addresses that the plan says are the machine's; unknown after they were found in the tables.
+    documented: Option<BTreeSet<Address>>,
+    /// Those it has, as seen last.
+    local: BTreeSet<Address>,
     /// The interfaces that have the programs attached, by name. Those not in the plan are denied everything.
     policed: BTreeMap<String, u32>,
     slots: Slots,
@@ -48,8 +54,8 @@ pub struct Enforcement<H> {
 pub struct Settings {
     /// One in so many allowed new connections is reported; none, if 0.
     pub sample: u32,
-    /// Nothing is dropped (S79). If this or the last enforcer is in a dry run, that is so until
-    /// [`Enforcement::observe`] says otherwise.
+    /// Nothing is to be dropped (S79). If this or the last enforcer is in a dry run, that is so until
+    /// [`Enforcement::observe`] has ended it.
     pub dry: bool,
     /// Interfaces to police as soon as they appear; without a policy everything is denied there.
     pub interfaces: Vec<Pattern>,
@@ -76,6 +82,8 @@ impl<H: Host> Enforcement<H> {
             mixed: true,
             host,
             plan: Plan::default(),
+            documented: None,
+            local: BTreeSet::new(),
             policed: BTreeMap::new(),
             slots: Slots::default(),
             config: Config::default(),
@@ -94,6 +102,8 @@ impl<H: Host> Enforcement<H> {
     /// If the host cannot be read or written.
     pub fn recover(&mut self, links: &Links) -> Result<(), H::Error> {
         self.take_over(links)?;
+        self.documented = None;
+        self.locate(links.addresses())?;
         // An interface's epoch may be ahead if the last enforcer ended within a change.
         self.config.abi_version = ABI_VERSION;
         self.config.sample = self.settings.sample;
@@ -128,9 +138,13 @@ impl<H: Host> Enforcement<H> {
     ///
     /// # Errors
     /// See [`ApplyError`].
-    pub fn apply(&mut self, plan: Plan) -> Result<usize, ApplyError<H::Error>> {
+    pub fn apply(&mut self, mut plan: Plan) -> Result<usize, ApplyError<H::Error>> {
+        let documented = local::documented(&plan);
+        self.complete(&mut plan, &documented);
         plan.check_capacity(&self.plan).map_err(ApplyError::Refused)?;
-        self.change_to(plan).map_err(ApplyError::Host)
+        let steps = self.change_to(plan).map_err(ApplyError::Host)?;
+        self.documented = Some(documented);
+        Ok(steps)
     }
 
     fn change_to(&mut self, plan: Plan) -> Result<usize, H::Error> {

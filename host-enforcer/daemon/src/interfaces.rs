@@ -1,12 +1,14 @@
-//! The interfaces of this network namespace: names, indexes, and word when they change.
+//! The interfaces of this network namespace: names, indexes, addresses, and word when they change.
 
+mod local;
 mod pattern;
 
 pub use pattern::Pattern;
 
 use crate::netlink::{Message, NetlinkSocket, Notices, text, u16_at, u32_at};
+use bookend_abi::Address;
 use std::cell::{Ref, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 /// `RTMGRP_LINK` (linux/rtnetlink.h): links appear, change and vanish.
@@ -40,6 +42,7 @@ pub struct Link {
 pub struct Links {
     by_index: BTreeMap<u32, Link>,
     by_name: HashMap<String, u32>,
+    addresses: BTreeSet<Address>,
 }
 
 impl Links {
@@ -80,6 +83,17 @@ impl Links {
         self.by_index.iter().map(|(index, link)| (*index, link))
     }
 
+    /// The addresses that are this machine's, of whatever interface, in table form; those by which it is one of many
+    /// (broadcast, the routers of a subnet) too.
+    pub fn addresses(&self) -> &BTreeSet<Address> {
+        &self.addresses
+    }
+
+    /// Takes note of all the [addresses](Self::addresses) that are this machine's.
+    pub fn set_addresses(&mut self, addresses: BTreeSet<Address>) {
+        self.addresses = addresses;
+    }
+
     /// Takes in what the kernel says of a link; whether anything changed.
     fn take(&mut self, message: Message<'_>) -> bool {
         let body = message.body;
@@ -108,7 +122,7 @@ impl Links {
     }
 }
 
-/// A netlink socket that becomes readable when a link changes, and what it has told so far.
+/// A netlink socket that becomes readable when a link or an address changes, and what it has told so far.
 pub struct Interfaces {
     socket: NetlinkSocket,
     links: RefCell<Links>,
@@ -120,24 +134,33 @@ impl Interfaces {
     /// # Errors
     /// If there is no such socket to be had, or the list is refused.
     pub fn subscribe() -> std::io::Result<Self> {
-        let socket = NetlinkSocket::new(None, LINK_GROUP)?;
+        let socket = NetlinkSocket::new(None, LINK_GROUP | local::GROUPS)?;
         // Listed after subscribing, so that nothing falls between.
         let links = RefCell::new(list()?);
         Ok(Self { socket, links })
     }
 
-    /// Takes in what the kernel said; whether an interface appeared, vanished or was renamed. What was lost, because too
-    /// much happened at once, is made good by listing everything.
+    /// Takes in what the kernel said; whether an interface appeared, vanished or was renamed, or the machine has other
+    /// addresses. What was lost, because too much happened at once, is made good by listing everything.
     ///
     /// # Errors
     /// If the kernel does not answer.
     pub fn update(&self) -> std::io::Result<bool> {
         let mut links = self.links.borrow_mut();
         let mut changed = false;
-        let read = self.socket.notices(|message| changed |= links.take(message))?;
+        let mut moved = false;
+        let read = self.socket.notices(|message| {
+            changed |= links.take(message);
+            moved |= local::is_notice(message);
+        })?;
         if read == Notices::Lost {
             *links = list()?;
             changed = true;
+        } else if moved {
+            // One address may be at several interfaces, so that one that went may still be there.
+            let addresses = local::list()?;
+            changed |= addresses != links.addresses;
+            links.addresses = addresses;
         }
         Ok(changed)
     }
@@ -153,7 +176,7 @@ impl Interfaces {
     }
 }
 
-/// All links, asked for on a socket of its own, so that no notice comes between.
+/// All links and addresses, asked for on a socket of its own, so that no notice comes between.
 fn list() -> std::io::Result<Links> {
     let socket = NetlinkSocket::new(None, 0)?;
     let mut links = Links::default();
@@ -167,6 +190,7 @@ fn list() -> std::io::Result<Links> {
         }
         // Still changing after so many tries: the notices of the changes make it whole.
     }
+    links.addresses = local::list()?;
     Ok(links)
 }
 

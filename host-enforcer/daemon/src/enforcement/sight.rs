@@ -25,7 +25,8 @@ pub struct Waiting {
 
 impl<H: Host> Enforcement<H> {
     /// Polices interfaces of the plan and of the patterns that have appeared, and forgets those that are gone. One that
-    /// was renamed is not gone: it is denied everything until the plan knows its new name. Before each interface `more`
+    /// was renamed is not gone: it is denied everything until the plan knows its new name. Where the machine forwards, its
+    /// addresses of now are its own. Before each interface `more`
     /// is asked whether there is time for it.
     ///
     /// # Errors
@@ -34,6 +35,9 @@ impl<H: Host> Enforcement<H> {
     pub fn see(&mut self, links: &Links, mut more: impl FnMut() -> bool) -> Result<Sight, H::Error> {
         let mut sight = Sight::default();
         self.forget_moved(links, &mut sight)?;
+        if self.locate(links.addresses())? {
+            self.close_change()?;
+        }
         let planned: Vec<String> = self
             .plan
             .interfaces

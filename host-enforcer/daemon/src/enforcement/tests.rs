@@ -1,4 +1,5 @@
 mod connections;
+mod local;
 mod own;
 mod plain;
 
