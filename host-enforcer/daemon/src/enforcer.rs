@@ -97,11 +97,20 @@ impl Enforcer {
         let failed = self.failed.iter().map(ToString::to_string);
         let waiting = self.waiting.len();
         let waiting = (waiting > 0).then(|| format!("{waiting} interfaces wait to be policed"));
-        let incomplete = incomplete.into_iter().chain(waiting);
+        let unsettled = self.enforcement.is_unsettled().then(|| self.unsettled());
+        let incomplete = incomplete.into_iter().chain(unsettled).chain(waiting);
         let obstacles: Vec<_> = incomplete.chain(self.unguarded.clone()).chain(failed).collect();
         let ready = obstacles.is_empty();
         self.health.judged(obstacles, self.enforcement.policed().len(), self.failed.len());
         ready
+    }
+
+    fn unsettled(&self) -> String {
+        let (change, danger) = match self.enforcement.wants_dry() {
+            true => ("begun", "something may be dropped"),
+            false => ("ended", "something may be let through"),
+        };
+        format!("the dry run is not {change} everywhere, so {danger}; it is tried again")
     }
 
     /// Applies what the source said, if it is new.
@@ -168,6 +177,13 @@ impl Enforcer {
             return self.recover(&error);
         }
         self.cover();
+    }
+
+    /// Begins or ends a dry run where that failed. It is not ended before what is planned is in force, as at the start.
+    fn settle_dry(&mut self) {
+        if self.enforcement.is_unsettled() && (self.enforcement.wants_dry() || !self.incomplete) {
+            self.observe(self.enforcement.wants_dry());
+        }
     }
 
     /// An edit that is wrong changes nothing.

@@ -19,12 +19,24 @@ impl<H: Host> Enforcement<H> {
         own.filter_map(|interface| self.policed.get(&interface.name).copied()).collect()
     }
 
-    /// Begins a dry run or ends it, at every interface; live connections are judged again.
+    /// Whether a dry run was begun or ended, and not at every interface.
+    pub fn is_unsettled(&self) -> bool {
+        self.dry != self.settings.dry || self.mixed
+    }
+
+    /// Whether a dry run is wanted, begun or not.
+    pub fn wants_dry(&self) -> bool {
+        self.settings.dry
+    }
+
+    /// Begins a dry run or ends it, at every interface; live connections are judged again. What is wanted stays wanted if
+    /// that fails, even if the tables are then found to say otherwise.
     ///
     /// # Errors
-    /// If a table cannot be written; it may be tried again.
+    /// If a table cannot be written; it may be tried again while it is [unsettled](Self::is_unsettled).
     pub fn observe(&mut self, dry: bool) -> Result<(), H::Error> {
-        if self.dry == dry && !self.mixed {
+        self.settings.dry = dry;
+        if !self.is_unsettled() {
             return Ok(());
         }
         self.dry = dry;

@@ -83,6 +83,7 @@ impl Enforcer {
                     if self.incomplete {
                         self.retry();
                     }
+                    self.settle_dry();
                     self.see();
                     self.succeed();
                     pinned.get_mut().renew();

@@ -134,6 +134,35 @@ fn a_dry_run_observes_at_every_interface_and_ends_at_once() {
 }
 
 #[test]
+fn an_end_of_a_dry_run_that_failed_is_unsettled_until_it_is_done() {
+    for patience in 0..8 {
+        let host = PlainHost::default();
+        let mut dry = Enforcement::adopt(host.clone(), dry_settings(), &there()).unwrap();
+        dry.apply(plan(3)).unwrap();
+        see(&mut dry, &there());
+        dry.observe(true).unwrap();
+        drop(dry);
+
+        let mut next = adopt(&host);
+        next.apply(plan(4)).unwrap();
+        host.0.borrow_mut().patience = Some(patience);
+        let failed = next.observe(false).is_err();
+        host.0.borrow_mut().patience = None;
+        assert_eq!(next.is_unsettled(), failed, "step {patience}");
+        if !failed {
+            assert!(patience > 0);
+            return;
+        }
+        next.recover(&there()).unwrap();
+        assert!(next.is_unsettled() && !next.wants_dry(), "step {patience}");
+        next.apply(plan(4)).unwrap();
+        next.observe(next.wants_dry()).unwrap();
+        assert_eq!((flags(&host), next.is_dry(), next.is_unsettled()), (Some(0), false, false));
+    }
+    panic!("never came to an end");
+}
+
+#[test]
 fn a_dry_run_that_follows_enforcement_opens_at_once() {
     let host = PlainHost::default();
     let mut first = adopt(&host);
