@@ -6,8 +6,12 @@
 use super::Enforcement;
 use crate::host::{Host, Place};
 use bookend_abi::flow;
-use bookend_abi::table::{Counter, FlowKey, FlowValue, NO_RULE};
+use bookend_abi::table::{Counter, FlowKey, FlowValue, NO_RULE, capacity};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// With more connections than this on the whole host, none is left to an interface beyond its present quota: the rest is
+/// for those that come.
+const CROWD: usize = capacity::FLOWS as usize / 4 * 3;
 
 /// A walk through the tables of connections.
 #[derive(Debug, Default)]
@@ -17,6 +21,8 @@ pub(super) struct Collection {
     /// Slots that nobody had when it began: after it, they hold nothing.
     left: BTreeSet<u32>,
     census: BTreeMap<u32, usize>,
+    /// The walk before found more than [`CROWD`].
+    pub(super) crowded: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,7 +46,7 @@ pub struct Collected {
 
 impl<H: Host> Enforcement<H> {
     /// Looks at the next batch of connections, and removes those that are expired at `now` (nanoseconds of the monotonic
-    /// clock) or belong to no interface any more.
+    /// clock), belong to no interface any more, or are [beyond](Self::is_beyond) what their interface may have.
     ///
     /// # Errors
     /// If a table cannot be read or written.
@@ -51,6 +57,7 @@ impl<H: Host> Enforcement<H> {
                 self.collection = Collection {
                     stage: Stage::Flows,
                     left: self.slots.left().clone(),
+                    crowded: self.collection.crowded,
                     ..Collection::default()
                 };
                 self.collect_flows(now, &mut collected)?;
@@ -99,6 +106,15 @@ impl<H: Host> Enforcement<H> {
     fn is_over(&self, key: &FlowKey, value: &FlowValue, now: u64) -> bool {
         self.slots.of(key.ifindex) != Some(value.slot)
             || now.saturating_sub(value.last_seen) > flow::timeout(value.state)
+            || self.is_beyond(key, value)
+    }
+
+    /// Whether a connection has a place that its interface lost when its quota shrank, and must give it up: one that is
+    /// not established, or any where room is short. The kernel never comes to that place again, so it would be in the
+    /// table beside all that the quotas promise.
+    fn is_beyond(&self, key: &FlowKey, value: &FlowValue) -> bool {
+        let quota = self.slots.entry(key.ifindex).map(|entry| entry.quota).unwrap_or_default();
+        value.position >= quota && (self.collection.crowded || !is_established(value.state))
     }
 
     fn collect_positions(&mut self, collected: &mut Collected) -> Result<(), H::Error> {
@@ -116,6 +132,7 @@ impl<H: Host> Enforcement<H> {
         if self.collection.place.is_none() {
             let Collection { left, census, .. } = std::mem::take(&mut self.collection);
             self.slots.cleared(&left);
+            self.collection.crowded = census.values().sum::<usize>() > CROWD;
             collected.census = Some(census);
         }
         Ok(())
@@ -127,4 +144,9 @@ impl<H: Host> Enforcement<H> {
         while self.collect(0)?.census.is_none() {}
         Ok(())
     }
+}
+
+/// Whether a connection in `state` need not make room in the kernel either.
+const fn is_established(state: u8) -> bool {
+    matches!(state, flow::ESTABLISHED | flow::ASSURED)
 }

@@ -51,6 +51,24 @@ fn expired_connections_are_removed_and_their_end_is_told_if_their_opening_was() 
 }
 
 #[test]
+fn beyond_a_quota_that_shrank_only_established_connections_live_on_and_none_where_room_is_short() {
+    let (host, mut enforcement) = enforced();
+    let quota = 16;
+    enforcement.write_quotas(quota).unwrap();
+    let half_open = FlowValue { state: flow::SYN, ..established(0) };
+    open(&host, 4, 15, half_open);
+    open(&host, 4, 16, half_open);
+    open(&host, 4, 17, established(0));
+    collect(&mut enforcement, 1);
+    assert_eq!(host.tables().flows.keys().collect::<Vec<_>>(), [&key(4, 15), &key(4, 17)]);
+    enforcement.collection.crowded = true;
+    collect(&mut enforcement, 1);
+    assert_eq!(host.tables().flows.keys().collect::<Vec<_>>(), [&key(4, 15)]);
+    assert!(host.tables().ring.keys().all(|place| place.position < quota));
+    assert!(!enforcement.collection.crowded, "there is room again");
+}
+
+#[test]
 fn who_comes_after_at_the_same_index_and_address_gets_another_slot_until_the_old_one_is_clear() {
     let (host, mut enforcement) = enforced();
     open(&host, 4, 1, established(0));
