@@ -95,7 +95,7 @@ reasons! {
     EVENT_SUPPRESSED = 31, "event-suppressed";
     /// A host's DHCP or DHCPv6.
     DHCP = 32, "dhcp";
-    /// The interface has as many established connections as it may.
+    /// Established connections have the interface's share, or so much of it that 64 places in a row were theirs.
     FLOW_QUOTA = 33, "flow-quota";
 }
 

@@ -114,7 +114,7 @@ pub mod capacity {
 /// The slot of no interface. Its state limits the events about interfaces that have no slot.
 pub const NO_SLOT: u32 = 0;
 
-/// The least [quota](Interface::quota): what a busy workload needs to live.
+/// The least [quota](Interface::quota): on a host with as many interfaces as there can be.
 pub const LEAST_QUOTA: u32 = 64;
 /// The greatest [quota](Interface::quota).
 pub const GREATEST_QUOTA: u32 = 65_536;

@@ -2,9 +2,9 @@
 
 use super::Enforcer;
 use crate::clock;
-use bookend_abi::event::{CLOSED, EXPIRED};
-use bookend_abi::table::{ALLOW, OUTSIDE};
-use bookend_abi::{Event, Reason};
+use bookend_abi::decide::closed;
+use bookend_abi::event::EXPIRED;
+use bookend_abi::table::OUTSIDE;
 use std::time::Duration;
 
 /// Between two looks at all connections.
@@ -27,29 +27,7 @@ impl Enforcer {
         };
         for (key, value) in &collected.ended {
             let identity = self.enforcement.plan().identities.get(&key.remote).copied().unwrap_or(OUTSIDE);
-            let event = Event {
-                time: now,
-                rule: value.rule,
-                policy: value.policy,
-                identity,
-                bytes: value.bytes,
-                packets: value.packets,
-                duration: value.last_seen.saturating_sub(value.opened),
-                local: key.local,
-                remote: key.remote,
-                ifindex: key.ifindex,
-                local_port: key.local_port,
-                remote_port: key.remote_port,
-                direction: value.initiator,
-                verdict: ALLOW,
-                reason: Reason::ESTABLISHED.0,
-                // All numbers of protocols have 8 bits.
-                protocol: key.protocol as u8,
-                kind: CLOSED,
-                flags: EXPIRED,
-                state: value.state,
-                ..Event::default()
-            };
+            let event = closed(key, value, EXPIRED, now, identity);
             let name = self.interfaces.get_ref().name(key.ifindex);
             self.journal.event(&event, name.as_deref(), &self.names);
         }

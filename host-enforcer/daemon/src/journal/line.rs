@@ -6,7 +6,7 @@ use crate::enforcement::Notice;
 use crate::input::Complaint;
 use crate::names::{Names, hexadecimal};
 use bookend_abi::address::{UNSPECIFIED, to_ip};
-use bookend_abi::event::{EVICTED, EXPIRED, OBSERVED};
+use bookend_abi::event::{EVICTED, EXPIRED, FORBIDDEN, OBSERVED};
 use bookend_abi::table::{ALLOW, ICMP, ICMPV6, NO_POLICY, NO_RULE, OUTSIDE, SCTP, TCP, UDP};
 use bookend_abi::{Address, Event, FROM_WORKLOAD, Reason, flow};
 use serde::Serialize;
@@ -130,6 +130,7 @@ impl<'a> ClosedLine<'a> {
         let outcome = match event.flags {
             flags if flags & EVICTED != 0 => "evicted",
             flags if flags & EXPIRED != 0 => "expired",
+            flags if flags & FORBIDDEN != 0 => "forbidden",
             _ => "closed",
         };
         Self {
