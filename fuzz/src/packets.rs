@@ -38,10 +38,17 @@ pub fn law(mut bytes: &[u8]) {
         let direction = if first & 1 == 0 { FROM_WORKLOAD } else { TO_WORKLOAD };
         let mut packet = Packet::default();
         if parse(frame, &mut packet).is_ok() {
-            understood(frame, &packet);
+            let bare = without_tags(frame, &packet);
+            understood(&bare, &Packet { tags: 0, ..packet });
             judged(&mut tables, direction, &packet, now);
         }
     }
+}
+
+/// The frame without the tags that were read over: what is understood must not depend on them.
+fn without_tags(frame: &[u8], packet: &Packet) -> Vec<u8> {
+    let behind = 12 + 4 * usize::from(packet.tags);
+    [&frame[..12], &frame[behind..]].concat()
 }
 
 fn understood(frame: &[u8], packet: &Packet) {
