@@ -11,17 +11,6 @@ use bookend_abi::table::{TCP, UDP};
 const WEB: Path = Path { from: Role::Web, to: Role::Store, v6: false };
 const OUTSIDE: Path = Path { from: Role::Outside, to: Role::Store, v6: false };
 
-fn opened(path: Path, ports: (u16, u16)) -> Vec<Shot> {
-    let back = path.back();
-    let answer = back.passes(&back.tcp((ports.1, ports.0), SYN | ACK));
-    vec![path.passes(&path.tcp(ports, SYN)), answer, path.passes(&path.tcp(ports, ACK))]
-}
-
-fn goes_on(path: Path, ports: (u16, u16)) -> Vec<Shot> {
-    let back = path.back();
-    vec![path.passes(&path.tcp(ports, ACK)), back.passes(&back.tcp((ports.1, ports.0), ACK))]
-}
-
 /// No packet of it passes, in either direction, over TCP and over UDP.
 fn is_over(path: Path, ports: (u16, u16)) -> Vec<Shot> {
     let (back, answer) = (path.back(), (ports.1, ports.0));
@@ -49,7 +38,7 @@ fn what_a_change_forbids_stops_with_the_next_packet_and_nothing_else_notices() {
     field.enforcer.enforce();
     let (one, other) = ((1000, TCP_PORT), (1001, TCP_PORT));
     let question = |path: Path| vec![path.passes(&path.udp((1000, UDP_PORT)))];
-    let before = [opened(WEB, one), question(WEB), opened(OUTSIDE, other)].concat();
+    let before = [WEB.opened(one), question(WEB), OUTSIDE.opened(other)].concat();
     expect(&field, "before", &before);
     // The store no longer answers the web; the web may still ask.
     let closed = POLICY.replace(
@@ -61,14 +50,14 @@ fn what_a_change_forbids_stops_with_the_next_packet_and_nothing_else_notices() {
     // While it changes, what is not concerned never misses a packet.
     let mut steps = 0;
     while applied(&field) < 2 {
-        assert!(holds(&field, &goes_on(OUTSIDE, other)), "an allowed connection missed a packet");
+        assert!(holds(&field, &OUTSIDE.goes_on(other)), "an allowed connection missed a packet");
         steps += 1;
         assert!(steps < 500, "the change never came into force");
     }
     expect(&field, "what is forbidden now", &is_over(WEB, one));
-    expect(&field, "what is not", &goes_on(OUTSIDE, other));
+    expect(&field, "what is not", &OUTSIDE.goes_on(other));
     change(&field, "policy.yaml", POLICY);
-    expect(&field, "opened again", &opened(WEB, (1002, TCP_PORT)));
+    expect(&field, "opened again", &WEB.opened((1002, TCP_PORT)));
 }
 
 #[test]
@@ -76,7 +65,7 @@ fn an_address_that_gets_another_workload_brings_no_connection_along() {
     let Some(mut field) = Field::new() else { return };
     field.enforcer.enforce();
     let ports = (1100, TCP_PORT);
-    expect(&field, "before", &[opened(WEB, ports), vec![WEB.passes(&WEB.udp((1100, UDP_PORT)))]].concat());
+    expect(&field, "before", &[WEB.opened(ports), vec![WEB.passes(&WEB.udp((1100, UDP_PORT)))]].concat());
     // The web is gone, and the till has its addresses.
     let moved = inventory(&[(Role::Till, Role::Web), (Role::Store, Role::Store)]);
     change(&field, "inventory.yaml", &moved);
@@ -94,7 +83,7 @@ fn an_address_that_gets_another_workload_brings_no_connection_along() {
     ];
     expect(&field, "after", &shots);
     change(&field, "inventory.yaml", &inventory(&crate::field::WORKLOADS.map(|role| (role, role))));
-    expect(&field, "back again, but the connection is judged anew", &opened(WEB, (1103, TCP_PORT)));
+    expect(&field, "back again, but the connection is judged anew", &WEB.opened((1103, TCP_PORT)));
 }
 
 #[test]
@@ -106,7 +95,7 @@ fn an_interface_with_the_index_of_another_brings_no_connection_along() {
     let datagram = craft::packet(WEB.source(), WEB.destination(), UDP, &craft::udp(1200, UDP_PORT, b"again"));
     all_arrive(&field, &[old(&segment), old(&datagram)]);
     field.enforcer.enforce();
-    expect(&field, "before", &[opened(WEB, ports), vec![WEB.passes(&WEB.udp((1200, UDP_PORT)))]].concat());
+    expect(&field, "before", &[WEB.opened(ports), vec![WEB.passes(&WEB.udp((1200, UDP_PORT)))]].concat());
     let index = field.index(Role::Web);
     let gone = |name: &str| format!(r#""outcome":"gone","interface":"h-{name}""#);
     field.unplug(Role::Till);
@@ -131,7 +120,7 @@ fn an_interface_that_is_renamed_is_closed_and_one_that_comes_back_is_policed() {
     let Some(mut field) = Field::new() else { return };
     field.enforcer.enforce();
     let ports = (1300, TCP_PORT);
-    expect(&field, "before", &opened(WEB, ports));
+    expect(&field, "before", &WEB.opened(ports));
     field.enforcer.host.ip("link set h-web name h-other");
     until("it is noticed", || holds(&field, &[WEB.stopped(&WEB.tcp(ports, ACK))]));
     let closed = |port| {

@@ -32,17 +32,6 @@ fn allowed(port: u16) -> Vec<Shot> {
         .concat()
 }
 
-fn opened(path: Path, ports: (u16, u16)) -> Vec<Shot> {
-    let back = path.back();
-    let answer = back.passes(&back.tcp((ports.1, ports.0), SYN | ACK));
-    vec![path.passes(&path.tcp(ports, SYN)), answer, path.passes(&path.tcp(ports, ACK))]
-}
-
-fn goes_on(path: Path, ports: (u16, u16)) -> Vec<Shot> {
-    let back = path.back();
-    vec![path.passes(&path.tcp(ports, ACK)), back.passes(&back.tcp((ports.1, ports.0), ACK))]
-}
-
 #[track_caller]
 fn enforced(field: &Field, what: &str, port: u16) {
     expect(field, what, &allowed(port));
@@ -63,18 +52,18 @@ fn a_daemon_that_is_killed_or_stopped_opens_nothing_and_goes_on_where_it_was() {
     all_arrive(&field, &forbidden(4000));
     field.enforcer.enforce();
     let (ports, mut port) = ((4001, TCP_PORT), 4002);
-    expect(&field, "before", &opened(WEB, ports));
+    expect(&field, "before", &WEB.opened(ports));
     for _ in 0..2 {
         field.enforcer.kill();
         noise(&field);
         enforced(&field, "killed", port);
-        expect(&field, "killed", &goes_on(WEB, ports));
+        expect(&field, "killed", &WEB.goes_on(ports));
         field.enforcer.launch();
         // While it starts, and takes over.
         while !field.enforcer.path("ready").exists() {
             port += 1;
             assert!(port < 5000, "it never became ready: {}", field.enforcer.said());
-            expect(&field, "starting", &[forbidden(port), goes_on(WEB, ports)].concat());
+            expect(&field, "starting", &[forbidden(port), WEB.goes_on(ports)].concat());
         }
         port += 1;
         enforced(&field, "started again", port);
@@ -83,7 +72,7 @@ fn a_daemon_that_is_killed_or_stopped_opens_nothing_and_goes_on_where_it_was() {
     let stopped = field.enforcer.signal("STOP");
     noise(&field);
     enforced(&field, "stopped", 5001);
-    expect(&field, "stopped", &goes_on(WEB, ports));
+    expect(&field, "stopped", &WEB.goes_on(ports));
     field.enforcer.write("policy.yaml", &POLICY.replace("ports: [5432, ", "ports: [5433, "));
     enforced(&field, "stopped, with an edit waiting", 5002);
     field.enforcer.signal("CONT");
@@ -100,12 +89,12 @@ fn a_daemon_that_is_killed_or_stopped_opens_nothing_and_goes_on_where_it_was() {
 fn a_second_daemon_changes_nothing() {
     let Some(mut field) = Field::new() else { return };
     field.enforcer.enforce();
-    expect(&field, "before", &opened(WEB, (5100, TCP_PORT)));
+    expect(&field, "before", &WEB.opened((5100, TCP_PORT)));
     let first = field.enforcer.hold();
     field.enforcer.launch();
     assert_eq!(field.enforcer.exit_code(), Some(1));
     field.enforcer.give_back(first);
-    expect(&field, "after", &goes_on(WEB, (5100, TCP_PORT)));
+    expect(&field, "after", &WEB.goes_on((5100, TCP_PORT)));
     enforced(&field, "after", 5101);
 }
 
@@ -168,7 +157,7 @@ fn a_daemon_whose_clock_is_another_forgets_no_connection() {
     let Some(mut field) = Field::new() else { return };
     field.enforcer.enforce();
     let ports = (5500, TCP_PORT);
-    expect(&field, "before", &[opened(WEB, ports), vec![WEB.passes(&WEB.udp((5500, UDP_PORT)))]].concat());
+    expect(&field, "before", &[WEB.opened(ports), vec![WEB.passes(&WEB.udp((5500, UDP_PORT)))]].concat());
     field.enforcer.kill();
     // The kernel's time is nobody's to change; that of a daemon in a namespace is ahead by a day.
     field.enforcer.launch_under(&[
@@ -185,7 +174,7 @@ fn a_daemon_whose_clock_is_another_forgets_no_connection() {
     // Long enough for whatever it does now and then.
     let begin = Instant::now();
     while begin.elapsed() < Duration::from_secs(5) {
-        expect(&field, "a day ahead", &goes_on(WEB, ports));
+        expect(&field, "a day ahead", &WEB.goes_on(ports));
     }
     let back = WEB.back();
     expect(&field, "a day ahead", &[back.passes(&back.udp((UDP_PORT, 5500)))]);
@@ -196,7 +185,7 @@ fn a_daemon_whose_clock_is_another_forgets_no_connection() {
 fn nothing_is_left_of_what_was_enforced() {
     let Some(mut field) = Field::new() else { return };
     field.enforcer.enforce();
-    expect(&field, "before", &opened(WEB, (5600, TCP_PORT)));
+    expect(&field, "before", &WEB.opened((5600, TCP_PORT)));
     let index = field.index(Role::Web);
     let pinned = field.enforcer.pin("links");
     let links = || std::fs::read_dir(&pinned).map_or(0, Iterator::count);

@@ -3,7 +3,7 @@
 use crate::attack::{Shot, expect};
 use crate::field::{Field, POLICY, Role, TCP_PORT, UDP_PORT};
 use crate::forge::Path;
-use bookend_abi::packet::{ACK, SYN};
+use bookend_abi::packet::SYN;
 use bookend_abi::table::GREATEST_QUOTA;
 use std::time::{Duration, Instant};
 
@@ -13,16 +13,7 @@ const fn path(from: Role, to: Role) -> Path {
 
 /// A connection that both ends know of, and have shown to know.
 fn opened(path: Path, ports: (u16, u16)) -> Vec<Shot> {
-    let back = path.back();
-    let greeting = back.tcp((ports.1, ports.0), SYN | ACK);
-    let greeted = vec![path.passes(&path.tcp(ports, SYN)), back.passes(&greeting)];
-    [greeted, goes_on(path, ports)].concat()
-}
-
-/// It goes on in both directions.
-fn goes_on(path: Path, ports: (u16, u16)) -> Vec<Shot> {
-    let back = path.back();
-    vec![path.passes(&path.tcp(ports, ACK)), back.passes(&back.tcp((ports.1, ports.0), ACK))]
+    [path.opened(ports), path.goes_on(ports)].concat()
 }
 
 /// Sends one frame to each of many connections that a path allows: of both protocols, both families, from every port.
@@ -65,9 +56,9 @@ fn a_workload_that_fills_the_table_of_connections_harms_only_itself() {
     expect(&field, "before the flood", &[opened(web, own), opened(store, others)].concat());
     let sent = flood(&field, Role::Web, Role::Outside) + flood(&field, Role::Web, Role::Store);
     assert!(sent / 2 > 4 * GREATEST_QUOTA as usize, "{sent} packets are no flood");
-    expect(&field, "others' open connections", &goes_on(store, others));
+    expect(&field, "others' open connections", &store.goes_on(others));
     expect(&field, "others' new connections", &opened(store, (702, TCP_PORT)));
-    expect(&field, "its own open connection", &goes_on(web, own));
+    expect(&field, "its own open connection", &web.goes_on(own));
     // What it has too many of itself, it may open no more of, or only at the price of what it has not finished opening.
     expect(
         &field,
@@ -117,5 +108,5 @@ fn a_peer_that_floods_a_service_with_limits_leaves_it_to_the_others() {
     assert!((100..1000).contains(&arrived), "{arrived} of 5000 arrived");
     let new = opened(path(Role::Outside, Role::Store), (900, TCP_PORT));
     expect(&field, "another peer", &new);
-    expect(&field, "and so goes on", &goes_on(path(Role::Outside, Role::Store), (900, TCP_PORT)));
+    expect(&field, "and so goes on", &path(Role::Outside, Role::Store).goes_on((900, TCP_PORT)));
 }

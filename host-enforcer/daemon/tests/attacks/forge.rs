@@ -3,6 +3,7 @@
 use crate::attack::{Attack, Fate, Shot};
 use crate::field::{Role, TCP_PORT, UDP_PORT};
 use bookend_abi::craft;
+use bookend_abi::packet::{ACK, SYN};
 use bookend_abi::table::{ICMP, ICMPV6, TCP, UDP};
 use std::cell::Cell;
 use std::net::IpAddr;
@@ -90,6 +91,19 @@ impl Path {
 
     pub(crate) fn passes(self, packet: &[u8]) -> Shot {
         self.shot(packet, Fate::Passes)
+    }
+
+    /// A connection is opened, and passes.
+    pub(crate) fn opened(self, ports: (u16, u16)) -> Vec<Shot> {
+        let back = self.back();
+        let answer = back.passes(&back.tcp((ports.1, ports.0), SYN | ACK));
+        vec![self.passes(&self.tcp(ports, SYN)), answer, self.passes(&self.tcp(ports, ACK))]
+    }
+
+    /// It goes on in both directions.
+    pub(crate) fn goes_on(self, ports: (u16, u16)) -> Vec<Shot> {
+        let back = self.back();
+        vec![self.passes(&self.tcp(ports, ACK)), back.passes(&back.tcp((ports.1, ports.0), ACK))]
     }
 }
 

@@ -1,6 +1,5 @@
 //! Connections: what belongs to one passes, and what only looks like it does not.
 
-use crate::attack::Shot;
 use crate::field::Role;
 use crate::forge::{FORBIDDEN_TCP, List, Path};
 use bookend_abi::craft;
@@ -10,16 +9,6 @@ use bookend_abi::table::{TCP, UDP};
 /// Somebody under policy who is at neither end.
 fn third(path: Path) -> Path {
     Path { from: Role::Till, ..path }
-}
-
-/// The first packets of an allowed connection.
-fn opened(path: Path, ports: (u16, u16)) -> Vec<Shot> {
-    let (back, answer) = (path.back(), (ports.1, ports.0));
-    vec![
-        path.passes(&path.tcp(ports, SYN)),
-        back.passes(&back.tcp(answer, SYN | ACK)),
-        path.passes(&path.tcp(ports, ACK)),
-    ]
 }
 
 pub(crate) fn attacks(path: Path, list: &mut List) {
@@ -34,7 +23,7 @@ pub(crate) fn attacks(path: Path, list: &mut List) {
 fn whole(path: Path, list: &mut List) {
     let ports = list.allowed_tcp();
     let (back, answer) = (path.back(), (ports.1, ports.0));
-    let mut shots = opened(path, ports);
+    let mut shots = path.opened(ports);
     shots.extend([
         back.passes(&back.tcp(answer, ACK)),
         path.passes(&path.tcp(ports, FIN | ACK)),
@@ -52,7 +41,7 @@ fn whole(path: Path, list: &mut List) {
 fn neighbours(path: Path, list: &mut List) {
     let ports = list.allowed_tcp();
     let (back, answer) = (path.back(), (ports.1, ports.0));
-    let mut shots = opened(path, ports);
+    let mut shots = path.opened(ports);
     shots.extend([
         path.stopped(&path.tcp((ports.0, FORBIDDEN_TCP), ACK)),
         path.stopped(&path.tcp((ports.0 ^ 0x4000, ports.1), ACK)),
@@ -65,7 +54,7 @@ fn neighbours(path: Path, list: &mut List) {
     ]);
     list.add(path, "beside an open connection", shots);
     let (ports, other) = (list.allowed_tcp(), Path { v6: !path.v6, ..path });
-    let mut shots = opened(path, ports);
+    let mut shots = path.opened(ports);
     shots.push(other.stopped(&other.tcp(ports, ACK)));
     list.add(path, "an open connection in the other family", shots);
 }
@@ -81,7 +70,7 @@ fn poison(path: Path, list: &mut List) {
     let mut shots = vec![spoofed(third, SYN), spoofed(third, ACK)];
     // Not even prepared by the third party: the answer to its SYN goes to who never sent one.
     shots.push(back.stopped(&back.tcp((ports.1, ports.0), SYN | ACK)));
-    shots.extend(opened(path, ports));
+    shots.extend(path.opened(ports));
     shots.extend([spoofed(third, ACK), spoofed(third, RST), spoofed(third, FIN | ACK), spoofed(third, SYN)]);
     let own = |flags| third.stopped(&third.tcp(ports, flags));
     shots.extend([own(ACK), own(SYN), own(RST)]);
@@ -95,7 +84,7 @@ fn resets(path: Path, list: &mut List) {
     let ports = list.allowed_tcp();
     let (back, answer, third) = (path.back(), (ports.1, ports.0), third(path));
     let forged = craft::packet(back.source(), back.destination(), TCP, &craft::tcp(answer.0, answer.1, RST));
-    let mut shots = opened(path, ports);
+    let mut shots = path.opened(ports);
     shots.push(Path { to: path.from, ..third }.stopped(&forged));
     shots.push(path.passes(&path.tcp(ports, ACK)));
     shots.push(back.passes(&back.tcp(answer, RST)));
