@@ -1,12 +1,14 @@
 //! The documents a command is given: which files they are in, and what they say.
 
+mod directory;
+
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow, bail};
-use bookend_engine::Rule;
+use anyhow::{Context, anyhow};
+use bookend_engine::{Plane, Rule};
 use bookend_lang::{Compiled, Diagnostic, MAX_SOURCE_BYTES, Refused, Source, Span};
 
 use crate::answer::Answer;
@@ -19,8 +21,10 @@ use crate::output::{self, Format, Stream, count};
 pub(crate) struct Files {
     /// Policies: files, directories, or `-` for standard input.
     ///
-    /// Of a directory every `*.yaml`, `*.yml` and `*.json` in it is read, in order of their names, without
-    /// its subdirectories. Both options may be given several times and take several files each.
+    /// Bookend's documents, Kubernetes', Istio's and Calico's, in any mixture, as written or as
+    /// `kubectl get -o yaml` or `-o json` prints them. Of a directory every `*.yaml`, `*.yml` and `*.json` in it and
+    /// in its subdirectories is read, in order of their paths; what is hidden (`.name`) is left out. Both options may
+    /// be given several times and take several files each.
     #[arg(short = 'f', long = "file", value_name = "FILE", num_args = 1.., required = true)]
     files: Vec<PathBuf>,
 
@@ -55,9 +59,9 @@ impl Documents {
         self.compiled.program.rules().get(*self.rules.get(id)?)
     }
 
-    /// The name of the tier of this order.
-    pub(crate) fn tier(&self, order: u32) -> String {
-        self.compiled.tiers.get(&order).cloned().unwrap_or_else(|| order.to_string())
+    /// The name of the tier of this plane and order.
+    pub(crate) fn tier(&self, place: (Plane, u32)) -> String {
+        self.compiled.tiers.get(&place).cloned().unwrap_or_else(|| place.1.to_string())
     }
 
     /// A place in a source, as a user sees it.
@@ -103,7 +107,7 @@ impl Files {
         let mut seen = BTreeSet::new();
         let mut sources = Vec::new();
         for given in self.files.iter().chain(&self.inventory) {
-            for path in expand(given)? {
+            for path in directory::expand(given)? {
                 // Standard input has no canonical path, and neither has a pipe that a shell made.
                 if seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
                     sources.push(read(&path)?);
@@ -146,30 +150,6 @@ pub(crate) fn refused(diagnostics: &[Diagnostic], sources: &[Source], format: Fo
         }
     };
     Stopped { exit: Exit::Invalid, text, stream }.into()
-}
-
-/// The files that a path on the command line means.
-fn expand(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    if path == Path::new("-") || !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let unreadable = || format!("cannot read the directory `{}`", path.display());
-    let mut files = Vec::new();
-    for entry in path.read_dir().with_context(unreadable)? {
-        let file = entry.with_context(unreadable)?.path();
-        let document = file.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json");
-        if document && file.is_file() {
-            files.push(file);
-        }
-    }
-    if files.is_empty() {
-        bail!(
-            "the directory `{}` holds no `*.yaml`, `*.yml` or `*.json`; name the files, or another directory",
-            path.display()
-        );
-    }
-    files.sort();
-    Ok(files)
 }
 
 /// Reads a file, or as much of it as shows that it is too large.

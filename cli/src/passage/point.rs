@@ -1,7 +1,7 @@
 //! The points where a connection is judged, and what each says.
 
 use bookend_engine::{
-    Action, Cause, DEFAULT_TIER, Decision, End, Explanation, Isolation, Limits, Outcome, Rule, Step, Trace,
+    Action, Cause, DEFAULT_TIER, Decision, End, Explanation, Isolation, Limits, Outcome, Plane, Rule, Step, Trace,
     Verdict,
 };
 use serde::Serialize;
@@ -91,12 +91,12 @@ pub(crate) struct Rank {
 
 impl Rank {
     fn new(cause: Cause<'_>, documents: &Documents) -> Option<Self> {
-        let (order, priority) = match cause {
-            Cause::Rule(rule) => (rule.tier, Some(rule.priority)),
-            Cause::Isolation(isolation) => (isolation.tier, None),
+        let (place, priority) = match cause {
+            Cause::Rule(rule) => ((rule.plane, rule.tier), Some(rule.priority)),
+            Cause::Isolation(isolation) => ((isolation.plane, isolation.tier), None),
             Cause::Default => return None,
         };
-        Some(Self { tier: documents.tier(order), priority })
+        Some(Self { tier: documents.tier(place), priority })
     }
 
     /// `, tier platform, priority -5`, as far as somebody wrote anything about it.
@@ -109,7 +109,7 @@ impl Rank {
 
 /// The name of the tier that is meant where none is written.
 pub(crate) fn default_tier(documents: &Documents) -> String {
-    documents.tier(DEFAULT_TIER)
+    documents.tier((Plane::Bookend, DEFAULT_TIER))
 }
 
 /// A decision that is not enforced.

@@ -61,18 +61,18 @@ pub use http::{
     QueryMatch, TokenMatch, ValueMatch,
 };
 pub use inventory::{Backend, Dialled, Instance, Inventory, Namespaces, Service, ServicePort};
-pub use label::LabelExpression;
+pub use label::{LabelExpression, LabelExpressionError};
 pub use limits::{Limits, Period, Rate};
 pub use path::{CanonicalPath, PathDoubt, PathPattern, PathPatternError};
 pub use peer::{Block, BlockError, PeerMatch};
 pub use port::{NamedPort, NamedPortMatch, PortMatch, PortRange, PortRangeError, Protocol};
 pub use principal::{Principal, PrincipalPattern, PrincipalPatternError};
-pub use program::{Action, DEFAULT_TIER, Ends, Isolation, Mode, Program, Rule};
-pub use request::{Head, HeaderLine, Request, Tokens};
+pub use program::{Action, DEFAULT_TIER, Ends, Isolation, Mode, Plane, Program, Rule};
+pub use request::{Head, HeaderLine, Request, ServerName, Tokens};
 pub use role::Role;
 pub use selector::{LabelMatch, NamespaceMatch, Selector};
 pub use settings::{AccessLog, Answers, DecisionLog, FilterEnd, Metrics, Settings};
-pub use text::{Regex, RegexError, RegexFault, TextMatch, TextPattern, TextPatternError};
+pub use text::{Affix, Regex, RegexError, RegexFault, TextMatch, TextPattern, TextPatternError};
 pub use trace::{Condition, NoTrace, Outcome, Trace};
 pub use truth::Truth;
 pub use when::{Expression, ExpressionError, ExpressionFault};

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::index::Index;
 use crate::{
-    Answer, Clause, Connection, End, Exchange, HttpMatch, Identity, Limits, PeerMatch, PortMatch, Selector,
+    Answer, Clause, Connection, End, Exchange, HttpMatch, Identity, Limits, PeerMatch, PortMatch, Protocol, Selector,
     decide::filtered,
     tape::{named, object},
 };
@@ -67,6 +67,38 @@ impl Ends {
     }
 }
 
+/// One of the systems of a cluster that each decide alone and must all allow (S83). The order is that of trial.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Plane {
+    /// Bookend's own policies.
+    #[default]
+    Bookend,
+    /// Those that a network plugin enforces: NetworkPolicy, ClusterNetworkPolicy, Calico's.
+    Network,
+    /// Those of a service mesh. They speak of TCP only.
+    Mesh,
+}
+
+impl Plane {
+    /// All of them, in order of trial.
+    pub const ALL: [Self; 3] = [Self::Bookend, Self::Network, Self::Mesh];
+
+    /// `bookend`, `network` or `mesh`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bookend => "bookend",
+            Self::Network => "network",
+            Self::Mesh => "mesh",
+        }
+    }
+
+    /// Whether its policies speak of a protocol at all.
+    pub fn speaks_of(self, protocol: Protocol) -> bool {
+        self != Self::Mesh || protocol == Protocol::Tcp
+    }
+}
+
 /// The order of the tier in which policies lie that name none.
 pub const DEFAULT_TIER: u32 = 1000;
 
@@ -76,7 +108,9 @@ pub const DEFAULT_TIER: u32 = 1000;
 pub struct Rule {
     /// `namespace/policy/rule`, or `policy/rule` for a cluster-wide policy; unique in the program.
     pub id: String,
-    /// The order of its tier: lower is gone through first (S2).
+    /// The plane of its tier (S83).
+    pub plane: Plane,
+    /// The order of its tier in the plane: lower is gone through first (S2).
     pub tier: u32,
     /// Its place in the tier: lower is tried first (S2).
     pub priority: i32,
@@ -112,10 +146,13 @@ named!(Action { "deny" => Action::Deny, "pass" => Action::Pass, "allow" => Actio
 
 named!(Mode { "enforce" => Mode::Enforce, "audit" => Mode::Audit });
 
+named!(Plane { "bookend" => Plane::Bookend, "network" => Plane::Network, "mesh" => Plane::Mesh });
+
 object!(Ends { source: "source", destination: "destination" });
 
 object!(Rule {
     id: "id",
+    plane: "plane",
     tier: "tier",
     priority: "priority",
     action: "action",
@@ -133,6 +170,7 @@ object!(Rule {
 
 object!(Isolation {
     id: "id",
+    plane: "plane",
     tier: "tier",
     mode: "mode",
     workloads: "workloads",
@@ -161,6 +199,8 @@ impl Rule {
 pub struct Isolation {
     /// `namespace/policy/isolate[n]`, or `policy/isolate[n]`; unique in the program.
     pub id: String,
+    /// The plane of its tier (S83).
+    pub plane: Plane,
     /// The order of its tier, at whose end it applies (S7).
     pub tier: u32,
     /// Whether it is enforced.
@@ -212,7 +252,7 @@ struct Indexes {
 }
 
 /// Where something stands in the order of trial.
-type Place<'i> = (u32, i32, Action, &'i String);
+type Place<'i> = (Plane, u32, i32, Action, &'i String);
 
 /// Things in the order of trial. Their places are sorted in place of them: places are smaller, and sorting is compiled once.
 /// Parts of a program, and configurations that were written from one, are in order already.
@@ -231,9 +271,11 @@ fn in_order<T>(things: Vec<T>, place: fn(&T) -> Place<'_>) -> Vec<T> {
 impl Program {
     /// A program of these rules and isolations, in any order.
     pub fn new(rules: Vec<Rule>, isolations: Vec<Isolation>) -> Self {
-        let rules = in_order(rules, |rule| (rule.tier, rule.priority, rule.action, &rule.id));
+        let rules = in_order(rules, |rule| (rule.plane, rule.tier, rule.priority, rule.action, &rule.id));
         // Isolations of a tier are tried by id alone.
-        let isolations = in_order(isolations, |isolation| (isolation.tier, 0, Action::Deny, &isolation.id));
+        let place: fn(&Isolation) -> Place<'_> =
+            |isolation| (isolation.plane, isolation.tier, 0, Action::Deny, &isolation.id);
+        let isolations = in_order(isolations, place);
         let mut program = Self { rules, isolations, rehearses: false, indexes: None };
         program.rehearses = program.has_audits();
         program

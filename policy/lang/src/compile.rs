@@ -13,7 +13,7 @@ use crate::{
     Diagnostic, Source, Span,
     document::{Probe, Service, TestSuite},
 };
-use bookend_engine::{Block, Configuration, FAILSAFE, Inventory, Program, Settings};
+use bookend_engine::{Block, Configuration, FAILSAFE, Inventory, Plane, Program, Settings};
 
 pub use compiler::Compiler;
 
@@ -26,8 +26,8 @@ pub struct Compiled {
     pub inventory: Inventory,
     /// How filters work, whatever the policies say.
     pub settings: Settings,
-    /// The names of the tiers, by their order (S2), and of what is before them (S75).
-    pub tiers: BTreeMap<u32, String>,
+    /// The names of the tiers, by their plane (S83) and order (S2), and of what is before them (S75).
+    pub tiers: BTreeMap<(Plane, u32), String>,
     /// The addresses of each Network, by its name (S42).
     pub networks: BTreeMap<String, Vec<Block>>,
     /// The addresses of the cluster's nodes (S43); empty where nobody names any.

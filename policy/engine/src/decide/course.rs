@@ -1,11 +1,14 @@
 //! The way through the tiers at one end.
 
 use alloc::vec::Vec;
+use core::iter::Peekable;
 
 use super::attempt::{attempt, governs};
 use super::tried::Tried;
 use super::{Cause, Decision, Verdict, service};
-use crate::{Action, Connection, End, Exchange, Identity, Isolation, Mode, Outcome, Rule, Trace, Truth};
+use crate::{
+    Action, Connection, End, Exchange, FAILSAFE_TIER, Identity, Isolation, Mode, Outcome, Plane, Rule, Trace, Truth,
+};
 
 /// Whether what is only audited takes part (S36).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +69,33 @@ impl<const NAMING: bool> Course<'_, NAMING> {
     ) -> Decision<'p> {
         let mut rules = rules.iter().peekable();
         let mut isolations = isolations.iter().peekable();
+        let mut found = Decision { verdict: Verdict::Allow, cause: Cause::Default };
+        for plane in Plane::ALL {
+            let mut these = core::iter::from_fn(|| rules.next_if(|rule| rule.plane <= plane)).peekable();
+            let mut isolating = core::iter::from_fn(|| isolations.next_if(|i| i.plane <= plane)).peekable();
+            let speaks = plane.speaks_of(self.connection.protocol);
+            let decision = speaks.then(|| self.plane(&mut these, &mut isolating, trace));
+            // Whatever is left of the plane has no say any more.
+            these.for_each(drop);
+            isolating.for_each(drop);
+            let Some(decision) = decision else { continue };
+            if decision.verdict == Verdict::Deny || is_failsafe(decision.cause) {
+                return decision;
+            }
+            if decision.cause != Cause::Default {
+                found = decision;
+            }
+        }
+        found
+    }
+
+    /// The decision of one plane alone (S83).
+    fn plane<'p>(
+        &self,
+        rules: &mut Peekable<impl Iterator<Item = &'p Rule>>,
+        isolations: &mut Peekable<impl Iterator<Item = &'p Isolation>>,
+        trace: &mut impl Trace,
+    ) -> Decision<'p> {
         // Tiers that decide unless a later one does otherwise; the outermost first.
         let mut pending: Vec<(Choice, Decision<'p>)> = Vec::new();
         let mut last = Decision { verdict: Verdict::Allow, cause: Cause::Default };
@@ -150,6 +180,11 @@ impl<const NAMING: bool> Course<'_, NAMING> {
             None => Leaving::ForTheNext,
         }
     }
+}
+
+/// Whether a host's failsafe allows, which no plane takes away (S75).
+fn is_failsafe(cause: Cause<'_>) -> bool {
+    matches!(cause, Cause::Rule(rule) if rule.plane == Plane::Bookend && rule.tier == FAILSAFE_TIER)
 }
 
 /// Leaves a tier that decides, unless a pass rule before left a choice.

@@ -8,7 +8,7 @@ use crate::{
     document::{Document, Probe, Service},
     lower::{self, Facts, Surroundings, World},
 };
-use bookend_engine::{FAILSAFE, FAILSAFE_TIER, Rule};
+use bookend_engine::{FAILSAFE, FAILSAFE_TIER, Plane, Rule};
 
 /// Compiles sources that change now and then. It keeps what it read, and reads and lowers only the documents that are
 /// not as they were; the result is what [`compile`](crate::compile) gives for the same sources.
@@ -136,8 +136,8 @@ impl Compiler {
             WorldState { units: Some(units), version, surroundings, services, probes, failsafe, report };
         self.compiled.inventory = inventory;
         let tiers = self.world.surroundings.tiers.iter();
-        let tiers = tiers.map(|(name, tier)| (tier.order, name.clone()));
-        self.compiled.tiers = tiers.chain([(FAILSAFE_TIER, FAILSAFE.to_owned())]).collect();
+        let tiers = tiers.map(|(name, tier)| ((tier.plane, tier.order), name.clone()));
+        self.compiled.tiers = tiers.chain([((Plane::Bookend, FAILSAFE_TIER), FAILSAFE.to_owned())]).collect();
         let networks = self.world.surroundings.networks.iter();
         self.compiled.networks =
             networks.map(|(name, network)| (name.clone(), network.blocks.clone())).collect();

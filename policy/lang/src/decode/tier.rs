@@ -1,16 +1,19 @@
 //! `kind: Tier`.
 
 use super::{
-    fields::{Fields, boolean, integer, optional},
+    fields::{Fields, boolean, integer, optional, string},
     name,
 };
 use crate::{
+    Code,
     diagnostic::Report,
     document::{Spanned, TierDocument},
+    yaml::Node,
 };
+use bookend_engine::Plane;
 
-/// The largest `order` of a tier; the smallest is 1.
-const MAX_ORDER: i64 = 1_000_000;
+/// The largest `order` of a tier; the smallest is 1. Orders of Calico's own tiers fit.
+const MAX_ORDER: i64 = 100_000_000;
 
 /// Reads a tier.
 pub(super) fn tier(mut fields: Fields<'_>, report: &mut Report) -> Option<TierDocument> {
@@ -26,8 +29,21 @@ pub(super) fn tier(mut fields: Fields<'_>, report: &mut Report) -> Option<TierDo
         let order = integer(node, "order", 1..=MAX_ORDER, report)?;
         Some(Spanned { value: u32::try_from(order).ok()?, span: node.span })
     });
+    let plane = spec.get("plane").map(|node| plane(node, report));
     let namespaced = spec.get("namespaced").map(|node| boolean(node, "namespaced", report));
     spec.finish(report);
-    let (metadata, order, namespaced) = (metadata?, order?, optional(namespaced)?);
-    Some(TierDocument { name: metadata.name, order, namespaced: namespaced.unwrap_or(false) })
+    let (metadata, order) = (metadata?, order?);
+    let (plane, namespaced) = (optional(plane)?.unwrap_or_default(), optional(namespaced)?.unwrap_or(false));
+    Some(TierDocument { name: metadata.name, order, plane, namespaced })
+}
+
+/// `bookend`, `network` or `mesh`.
+fn plane(node: &Node, report: &mut Report) -> Option<Plane> {
+    let word = string(node, "plane", report)?;
+    let found = Plane::ALL.into_iter().find(|plane| plane.name() == word.value);
+    if found.is_none() {
+        let message = format!("there is no plane `{}`", word.value);
+        report.add(Code::UnknownWord, word.span, message, "write `bookend`, `network` or `mesh`");
+    }
+    found
 }

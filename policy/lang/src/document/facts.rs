@@ -1,7 +1,7 @@
 //! What documents say about the world: workloads, namespaces, nodes, networks, tiers, names; and how
 //! filters work in it.
 
-use bookend_engine::{Block, Instance, Labels, NamedPort, Settings};
+use bookend_engine::{Block, Instance, Labels, NamedPort, Plane, Settings};
 
 use super::{ProbeDocument, Rewriting, ServiceDocument, Spanned};
 use crate::Span;
@@ -121,6 +121,7 @@ pub(crate) struct NetworkDocument {
 pub(crate) struct TierDocument {
     pub(crate) name: Spanned<String>,
     pub(crate) order: Spanned<u32>,
+    pub(crate) plane: Plane,
     pub(crate) namespaced: bool,
 }
 

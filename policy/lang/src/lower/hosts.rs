@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::document::{FailsafePort, HostDocument};
 use bookend_engine::{
     Action, Block, Clause, Ends, FAILSAFE, FAILSAFE_TIER, HOST_LABEL, IpNet, LabelExpression, Labels, Mode,
-    NamespaceMatch, PeerMatch, PortMatch, Rule, Selector,
+    NamespaceMatch, PeerMatch, Plane, PortMatch, Rule, Selector,
 };
 
 /// Hosts, by namespace.
@@ -47,6 +47,7 @@ fn rule(hosts: &Hosts<'_>, at: Ends, peers: Option<IpNet>, ports: Vec<PortMatch>
     let (from, to) = if at.source { (own, others) } else { (others, own) };
     Some(Rule {
         id: FAILSAFE.to_owned(),
+        plane: Plane::Bookend,
         tier: FAILSAFE_TIER,
         priority: 0,
         action: Action::Allow,

@@ -10,7 +10,7 @@ use crate::{
     diagnostic::Report,
     document::{IsolateDocument, NamespacesDocument, PolicyDocument, RuleDocument, Spanned},
 };
-use bookend_engine::{Clause, End, Isolation, PeerMatch, Program, Rule, Selector};
+use bookend_engine::{Clause, End, Isolation, PeerMatch, Plane, Program, Rule, Selector};
 
 /// Where the parts of a rule or an isolation were written.
 #[derive(Clone, Debug)]
@@ -47,18 +47,19 @@ struct Lowering<'l> {
 struct Scope {
     /// `None`: of the whole cluster.
     namespace: Option<String>,
+    plane: Plane,
     tier: u32,
 }
 
 impl Lowering<'_> {
     fn policy(&mut self, document: PolicyDocument) {
         let PolicyDocument { namespace, name, tier, isolate, rules } = document;
-        let tier = self.tier(tier.as_ref(), namespace.is_some());
+        let (plane, tier) = self.tier(tier.as_ref(), namespace.is_some());
         let prefix = match &namespace {
             Some(namespace) => format!("{namespace}/{}", name.value),
             None => name.value,
         };
-        let scope = Scope { namespace, tier };
+        let scope = Scope { namespace, plane, tier };
         for (index, isolate) in isolate.into_iter().enumerate() {
             self.isolation(format!("{prefix}/isolate[{index}]"), isolate, &scope);
         }
@@ -82,8 +83,8 @@ impl Lowering<'_> {
         }
     }
 
-    /// The order of a tier. That of another is as good as any for what is refused anyway.
-    fn tier(&mut self, tier: Option<&Spanned<String>>, namespaced: bool) -> u32 {
+    /// The plane and the order of a tier. That of another is as good as any for what is refused anyway.
+    fn tier(&mut self, tier: Option<&Spanned<String>>, namespaced: bool) -> (Plane, u32) {
         let name = tier.map_or(DEFAULT_TIER, |tier| tier.value.as_str());
         let found = self.surroundings.tiers.get(name);
         match (found, tier) {
@@ -104,7 +105,7 @@ impl Lowering<'_> {
             }
             _ => {}
         }
-        found.map_or(bookend_engine::DEFAULT_TIER, |tier| tier.order)
+        found.map_or((Plane::Bookend, bookend_engine::DEFAULT_TIER), |tier| (tier.plane, tier.order))
     }
 
     fn isolation(&mut self, id: String, document: IsolateDocument, scope: &Scope) {
@@ -127,7 +128,8 @@ impl Lowering<'_> {
         let workloads = peer::selector(workloads, scope.namespace.as_deref());
         let place = RulePlace { name: span, http: None, selectors: vec![(workloads.clone(), span)] };
         self.places.insert(id.clone(), place);
-        self.isolations.push(Isolation { id, tier: scope.tier, mode, workloads, egress, ingress });
+        let Scope { plane, tier, .. } = *scope;
+        self.isolations.push(Isolation { id, plane, tier, mode, workloads, egress, ingress });
     }
 
     fn rule(&mut self, id: String, document: RuleDocument, scope: &Scope) {
@@ -150,6 +152,7 @@ impl Lowering<'_> {
         self.places.insert(id.clone(), place);
         self.rules.push(Rule {
             id,
+            plane: scope.plane,
             tier: scope.tier,
             priority: document.priority,
             action: document.action,

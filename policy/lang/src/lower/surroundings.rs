@@ -8,7 +8,7 @@ use crate::{
     document::InventoryDocument,
     lower::{network, tier},
 };
-use bookend_engine::{Block, IpNet, Labels};
+use bookend_engine::{Block, IpNet, Labels, Plane};
 
 /// Everything outside a policy that its meaning depends on. Two policies lowered in equal surroundings mean the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,9 @@ pub(crate) struct Surroundings {
 /// A step in the order in which policies are asked (S2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tier {
-    /// Its place, from 1 to 1,000,000; the lowest is asked first. No two tiers share one.
+    /// The plane it is a step of (S83).
+    pub(crate) plane: Plane,
+    /// Its place, from 1 to 100,000,000; the lowest is asked first. No two tiers of a plane share one.
     pub(crate) order: u32,
     /// Whether a `Policy` of a namespace may be in it, and not only a `ClusterPolicy`.
     pub(crate) namespaced: bool,
@@ -47,11 +49,25 @@ pub(crate) struct Network {
 /// The tier of a policy that names none.
 pub(crate) const DEFAULT_TIER: &str = "default";
 
+/// The tier of ClusterNetworkPolicies for administrators.
+pub(crate) const NETWORK_ADMIN_TIER: &str = "network-admin";
+/// The tier of NetworkPolicies, and Calico's default.
+pub(crate) const NETWORK_TIER: &str = "network";
+/// The tier of ClusterNetworkPolicies that hold where nothing else does.
+pub(crate) const NETWORK_BASELINE_TIER: &str = "network-baseline";
+/// The tier of Istio's policies.
+pub(crate) const MESH_TIER: &str = "mesh";
+
 /// The tiers that are always there.
-pub(crate) const BUILT_IN_TIERS: [(&str, Tier); 3] = [
-    ("admin", Tier { order: 100, namespaced: false }),
-    (DEFAULT_TIER, Tier { order: bookend_engine::DEFAULT_TIER, namespaced: true }),
-    ("baseline", Tier { order: 10_000, namespaced: false }),
+pub(crate) const BUILT_IN_TIERS: [(&str, Tier); 7] = [
+    ("admin", Tier { plane: Plane::Bookend, order: 100, namespaced: false }),
+    (DEFAULT_TIER, Tier { plane: Plane::Bookend, order: bookend_engine::DEFAULT_TIER, namespaced: true }),
+    ("baseline", Tier { plane: Plane::Bookend, order: 10_000, namespaced: false }),
+    // Calico's numbers: kube-admin, default, kube-baseline.
+    (NETWORK_ADMIN_TIER, Tier { plane: Plane::Network, order: 1_000, namespaced: false }),
+    (NETWORK_TIER, Tier { plane: Plane::Network, order: 1_000_000, namespaced: true }),
+    (NETWORK_BASELINE_TIER, Tier { plane: Plane::Network, order: 10_000_000, namespaced: false }),
+    (MESH_TIER, Tier { plane: Plane::Mesh, order: 1_000, namespaced: true }),
 ];
 
 impl Default for Surroundings {

@@ -7,16 +7,17 @@ use super::{
     surroundings::{BUILT_IN_TIERS, Tier},
 };
 use crate::{Code, Span, diagnostic::Report, document::TierDocument};
+use bookend_engine::Plane;
 
 /// Every tier.
 pub(super) fn tiers(documents: &[&TierDocument], report: &mut Report) -> BTreeMap<String, Tier> {
     unique(documents.iter().map(|t| (("", t.name.value.as_str()), t.name.span)), "tier", report);
     let mut tiers: BTreeMap<String, Tier> = BTreeMap::new();
     // Who has an order first: a built-in tier has no place.
-    let mut orders: BTreeMap<u32, (&str, Option<Span>)> = BTreeMap::new();
+    let mut orders: BTreeMap<(Plane, u32), (&str, Option<Span>)> = BTreeMap::new();
     for (name, tier) in BUILT_IN_TIERS {
         tiers.insert(name.to_owned(), tier);
-        orders.insert(tier.order, (name, None));
+        orders.insert((tier.plane, tier.order), (name, None));
     }
     for document in documents {
         let name = &document.name.value;
@@ -35,9 +36,10 @@ pub(super) fn tiers(documents: &[&TierDocument], report: &mut Report) -> BTreeMa
             continue;
         }
         let order = document.order.value;
-        match orders.get(&order) {
+        let place = (document.plane, order);
+        match orders.get(&place) {
             None => {
-                orders.insert(order, (name, Some(document.order.span)));
+                orders.insert(place, (name, Some(document.order.span)));
             }
             Some((other, place)) => {
                 let message = format!("the tiers `{name}` and `{other}` have the same order {order}");
@@ -51,7 +53,8 @@ pub(super) fn tiers(documents: &[&TierDocument], report: &mut Report) -> BTreeMa
                 }
             }
         }
-        tiers.insert(name.clone(), Tier { order, namespaced: document.namespaced });
+        let TierDocument { plane, namespaced, .. } = **document;
+        tiers.insert(name.clone(), Tier { plane, order, namespaced });
     }
     tiers
 }
