@@ -1,23 +1,24 @@
 //! Nodes to documents: every field is read by its type or refused, and nothing is left over.
 
 mod answer;
-mod block;
-mod container;
-mod fields;
+pub(crate) mod block;
+pub(crate) mod container;
+pub(crate) mod fields;
+pub(crate) mod header;
 mod host;
 mod http;
-mod inventory;
+pub(crate) mod inventory;
 mod limits;
 mod manifest;
-mod name;
-mod network;
+pub(crate) mod name;
+pub(crate) mod network;
 mod peer;
 mod policy;
-mod port;
+pub(crate) mod port;
 mod probe;
 mod reporting;
 mod rule;
-mod selector;
+pub(crate) mod selector;
 mod service;
 mod test;
 mod tier;
@@ -25,24 +26,38 @@ mod tier;
 use crate::{
     Code,
     diagnostic::Report,
+    dialect,
     document::{Document, Kind},
     yaml::{Node, Value},
 };
 use fields::Fields;
+use header::Header;
 pub(crate) use manifest::NAMESPACE_NAME;
 pub use test::split_port;
 
 /// Bookend's own API version.
 pub(crate) const API_VERSION: &str = "bookend.dev/v1alpha1";
 
-/// Reads one YAML document, which may be a `List` of several.
+/// Reads one YAML document, which may be a list of several.
 pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Document>) {
+    item(node, None, report, documents);
+}
+
+/// Reads a document, which says itself what it is unless the list that it stands in does.
+fn item(node: &Node, list: Option<&Header>, report: &mut Report, documents: &mut Vec<Document>) {
     let Some(mut fields) = Fields::of(node, "document", report) else { return };
-    let api_version =
-        fields.required("apiVersion", report).and_then(|node| fields::string(node, "apiVersion", report));
-    let kind = fields.required("kind", report).and_then(|node| fields::string(node, "kind", report));
-    let (Some(api_version), Some(kind)) = (api_version, kind) else { return };
-    let (version, kind) = (api_version.value.as_str(), kind);
+    let Some(header) = Header::read(&mut fields, list, report) else { return };
+    let fields = match dialect::document(&header, fields, report, documents) {
+        Ok(()) => return,
+        Err(fields) => fields,
+    };
+    own(&header, fields, report, documents);
+}
+
+/// Reads a document of Bookend's own, a list, or a manifest that describes the world.
+fn own(header: &Header, mut fields: Fields<'_>, report: &mut Report, documents: &mut Vec<Document>) {
+    let Header { api_version, kind } = header;
+    let version = api_version.value.as_str();
     let wrong_version = |expected: &str, report: &mut Report| {
         let message = format!("`{}` is not in `{version}`", kind.value);
         report.add(
@@ -52,8 +67,8 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
             format!("write `apiVersion: {expected}`"),
         );
     };
-    match (version.rsplit_once('/').map_or("", |(group, _)| group), kind.value.as_str()) {
-        ("", "List") => list(fields, report, documents),
+    match (header.group(), kind.value.as_str()) {
+        ("", "List") => list(fields, None, report, documents),
         (_, "Policy" | "ClusterPolicy") if version != API_VERSION => wrong_version(API_VERSION, report),
         (_, "Inventory" | "Reporting") if version != API_VERSION => wrong_version(API_VERSION, report),
         ("bookend.dev", "Policy") => documents.extend(policy::policy(fields, report).map(Document::Policy)),
@@ -112,14 +127,8 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
         ("batch", "CronJob") => {
             documents.extend(manifest::cron_job(fields, report).map(Document::Workload));
         }
-        (group, name)
-            if name
-                .strip_suffix("List")
-                .is_some_and(|item| KINDS.contains(&item) || is_policy(group, item)) =>
-        {
-            let message = format!("a `{name}` is not read, because its items do not say what they are");
-            let cure = "write `kind: List` and `apiVersion: v1`, as `kubectl get -o yaml` does";
-            report.add(Code::UnknownKind, kind.span, message, cure);
+        (group, name) if name.strip_suffix("List").is_some_and(|item| is_read(group, item)) => {
+            list(fields, header.of_items().as_ref(), report, documents);
         }
         (group, name) if is_policy(group, name) => {
             let message = format!("policies of kind `{name}` in `{version}` are not understood");
@@ -146,8 +155,14 @@ pub(crate) fn document(node: &Node, report: &mut Report, documents: &mut Vec<Doc
     }
 }
 
-/// Reads the items of a `List`. One without any says as little as an empty file, and is refused as that is.
-fn list(mut fields: Fields<'_>, report: &mut Report, documents: &mut Vec<Document>) {
+/// Reads the items of a `List`, or of a list of one kind, which says what they are where they do not. One without any says
+/// as little as an empty file, and is refused as that is.
+fn list(
+    mut fields: Fields<'_>,
+    items_are: Option<&Header>,
+    report: &mut Report,
+    documents: &mut Vec<Document>,
+) {
     // `kubectl` adds it; it says nothing.
     fields.get("metadata");
     let (items, place) = (fields.required("items", report), fields.place());
@@ -157,7 +172,7 @@ fn list(mut fields: Fields<'_>, report: &mut Report, documents: &mut Vec<Documen
         Value::Sequence(items) if items.is_empty() => {
             report.add(Code::NoDocument, place, "the list holds no document", "leave the list out");
         }
-        Value::Sequence(items) => items.iter().for_each(|item| document(item, report, documents)),
+        Value::Sequence(items) => items.iter().for_each(|node| item(node, items_are, report, documents)),
         _ => fields::wrong_type(items, "items", "a list", report),
     }
 }
@@ -185,6 +200,11 @@ const KINDS: [&str; 20] = [
     "Job",
     "CronJob",
 ];
+
+/// Whether documents of a kind are read, or would be understood if they were.
+fn is_read(group: &str, kind: &str) -> bool {
+    KINDS.contains(&kind) || is_policy(group, kind)
+}
 
 /// Whether an API version means Bookend, if in other letters, or leaves its group out. Other systems have kinds of the same name.
 fn is_ours(version: &str) -> bool {

@@ -14,6 +14,7 @@ mod code;
 mod compile;
 mod decode;
 mod diagnostic;
+mod dialect;
 mod document;
 mod format;
 mod limit;
@@ -23,7 +24,7 @@ mod source;
 mod yaml;
 
 pub use code::Code;
-pub use compile::{Compiled, Compiler, Refused, compile};
+pub use compile::{Compiled, Compiler, Options, Refused, compile, compile_with};
 pub use decode::split_port;
 pub use diagnostic::{Diagnostic, Severity};
 pub use document::{

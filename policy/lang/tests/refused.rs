@@ -42,7 +42,15 @@ fn a_list_whose_items_are_misspelt_is_not_an_empty_one() {
 }
 
 #[test]
-fn a_list_of_one_kind_is_not_passed_over() {
+fn the_items_of_a_list_of_one_kind_are_of_that_kind() {
+    let policy = POLICY.replace("apiVersion: bookend.dev/v1alpha1, kind: Policy, ", "");
+    assert_ne!(policy, POLICY);
+    let list =
+        |items: &str| format!("{{apiVersion: bookend.dev/v1alpha1, kind: PolicyList, items: [{items}]}}");
+    assert_eq!(refused(&list(&policy)), []);
+    assert_eq!(refused(&list(POLICY)), []);
+    assert_eq!(refused(&list("{metadata: {name: a}}")), [Code::MissingField]);
+    assert_eq!(refused(&list("{kind: Inventory, spec: {}}")), [Code::MissingField]);
     for (version, kind) in [
         ("v1", "PodList"),
         ("apps/v1", "DeploymentList"),
@@ -52,7 +60,7 @@ fn a_list_of_one_kind_is_not_passed_over() {
         ("security.istio.io/v1", "AuthorizationPolicyList"),
     ] {
         let document = format!("{{apiVersion: {version}, kind: {kind}, items: []}}");
-        assert_eq!(refused(&document), [Code::UnknownKind], "{kind}");
+        assert_eq!(refused(&document), [Code::NoDocument], "{kind}");
     }
     assert_eq!(refused("{apiVersion: v1, kind: ConfigMapList, items: []}"), []);
 }

@@ -7,7 +7,7 @@ use crate::{Code, diagnostic::Report, document::Spanned, limit, yaml::Node};
 use bookend_engine::{Block, BlockError, IpNet};
 
 /// The addresses of `cidr` that lie in none of `except`.
-pub(super) fn block(cidr: &Node, except: Option<&Node>, report: &mut Report) -> Option<Block> {
+pub(crate) fn block(cidr: &Node, except: Option<&Node>, report: &mut Report) -> Option<Block> {
     let whole = net(cidr, "cidr", report);
     let inner = distinct(except, "except", limit::VALUES, report, |node, report| net(node, "except", report));
     let (whole, inner) = (whole?, inner?);
@@ -36,7 +36,7 @@ pub(super) fn block(cidr: &Node, except: Option<&Node>, report: &mut Report) -> 
 }
 
 /// A block of addresses, without host bits.
-pub(super) fn net(node: &Node, what: &str, report: &mut Report) -> Option<Spanned<IpNet>> {
+pub(crate) fn net(node: &Node, what: &str, report: &mut Report) -> Option<Spanned<IpNet>> {
     let text = string(node, what, report)?;
     let bad = |report: &mut Report, cause: &str, cure: String| {
         report.add(Code::BadCidr, text.span, format!("`{}` {cause}", text.value), cure);

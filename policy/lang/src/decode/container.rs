@@ -18,18 +18,18 @@ use bookend_engine::{NamedPort, Protocol};
 const MAX_PORTS: usize = 1_000;
 
 /// What the containers of a pod say about it.
-pub(super) struct Containers {
+pub(crate) struct Containers {
     /// Whether one of them is Istio's proxy.
-    pub(super) sidecar: bool,
+    pub(crate) sidecar: bool,
     /// Their named ports.
-    pub(super) ports: Vec<NamedPort>,
+    pub(crate) ports: Vec<NamedPort>,
     /// Their probes.
-    pub(super) probes: Vec<ProbeDocument>,
+    pub(crate) probes: Vec<ProbeDocument>,
 }
 
 /// Reads the containers of a pod. Of those that run before the others only sidecars are still there when somebody
 /// connects, which are those that are restarted always (KEP-753).
-pub(super) fn containers(
+pub(crate) fn containers(
     containers: Option<&Node>,
     init: Option<&Node>,
     report: &mut Report,
@@ -74,7 +74,7 @@ pub(super) fn containers(
 }
 
 /// Reads `ports` of a workload in an inventory.
-pub(super) fn named_ports(node: &Node, report: &mut Report) -> Option<Vec<NamedPort>> {
+pub(crate) fn named_ports(node: &Node, report: &mut Report) -> Option<Vec<NamedPort>> {
     let mut names = Names::default();
     let mut sound = true;
     for port in list(node, "ports", report)? {
@@ -150,12 +150,12 @@ impl Names {
 }
 
 /// A field that is there and not null; Kubernetes takes null for absent.
-pub(super) fn present<'n>(fields: &mut Fields<'n>, name: &'static str) -> Option<&'n Node> {
+pub(crate) fn present<'n>(fields: &mut Fields<'n>, name: &'static str) -> Option<&'n Node> {
     fields.get(name).filter(|node| !node.is_null())
 }
 
 /// The items of a list, which may be empty, as Kubernetes' may.
-pub(super) fn sequence<'n>(node: &'n Node, what: &str, report: &mut Report) -> Option<&'n [Node]> {
+pub(crate) fn sequence<'n>(node: &'n Node, what: &str, report: &mut Report) -> Option<&'n [Node]> {
     match &node.value {
         Value::Sequence(items) => Some(items),
         _ => {

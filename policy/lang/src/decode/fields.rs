@@ -12,8 +12,8 @@ use crate::{
 use bookend_engine::Clause;
 
 /// The fields of a mapping that is being read.
-pub(super) struct Fields<'n> {
-    pub(super) span: Span,
+pub(crate) struct Fields<'n> {
+    pub(crate) span: Span,
     /// What the mapping is, for messages.
     what: &'static str,
     entries: &'n [Entry],
@@ -22,7 +22,7 @@ pub(super) struct Fields<'n> {
 
 impl<'n> Fields<'n> {
     /// The fields of `node`, which should be a mapping.
-    pub(super) fn of(node: &'n Node, what: &'static str, report: &mut Report) -> Option<Self> {
+    pub(crate) fn of(node: &'n Node, what: &'static str, report: &mut Report) -> Option<Self> {
         match &node.value {
             Value::Mapping(entries) => Some(Self { span: node.span, what, entries, known: Vec::new() }),
             _ => {
@@ -33,13 +33,13 @@ impl<'n> Fields<'n> {
     }
 
     /// The field `name`, if it is written.
-    pub(super) fn get(&mut self, name: &'static str) -> Option<&'n Node> {
+    pub(crate) fn get(&mut self, name: &'static str) -> Option<&'n Node> {
         self.known.push(name);
         self.entries.iter().find(|entry| entry.key == name).map(|entry| &entry.value)
     }
 
     /// The field `name`, which must be written.
-    pub(super) fn required(&mut self, name: &'static str, report: &mut Report) -> Option<&'n Node> {
+    pub(crate) fn required(&mut self, name: &'static str, report: &mut Report) -> Option<&'n Node> {
         let node = self.get(name);
         if node.is_none() {
             let message = format!("the {} has no `{name}`", self.what);
@@ -49,33 +49,33 @@ impl<'n> Fields<'n> {
     }
 
     /// A place to underline when something is missing: the first key rather than the whole mapping.
-    pub(super) fn place(&self) -> Span {
+    pub(crate) fn place(&self) -> Span {
         self.entries.first().map_or(self.span, |entry| entry.key_span)
     }
 
     /// Where the key `name` is written.
-    pub(super) fn key(&self, name: &str) -> Span {
+    pub(crate) fn key(&self, name: &str) -> Span {
         self.entries.iter().find(|entry| entry.key == name).map_or(self.span, |entry| entry.key_span)
     }
 
     /// Whether there is a field that nobody asked for so far.
-    pub(super) fn has_unknown(&self) -> bool {
+    pub(crate) fn has_unknown(&self) -> bool {
         self.has_unknown_except(&[])
     }
 
     /// The same, when `others` are still to be asked for.
-    pub(super) fn has_unknown_except(&self, others: &[&str]) -> bool {
+    pub(crate) fn has_unknown_except(&self, others: &[&str]) -> bool {
         let known = |key: &str| self.known.contains(&key) || others.contains(&key);
         self.entries.iter().any(|entry| !known(&entry.key))
     }
 
     /// Refuses every field that nobody asked for.
-    pub(super) fn finish(self, report: &mut Report) {
+    pub(crate) fn finish(self, report: &mut Report) {
         self.finish_with(|_| None, report);
     }
 
     /// Refuses every field that nobody asked for, with the cure that `cure` knows for it, if it does.
-    pub(super) fn finish_with(self, cure: impl Fn(&Entry) -> Option<String>, report: &mut Report) {
+    pub(crate) fn finish_with(self, cure: impl Fn(&Entry) -> Option<String>, report: &mut Report) {
         for entry in self.entries.iter().filter(|entry| !self.known.contains(&entry.key.as_str())) {
             let message = format!("the {} has no field `{}`", self.what, entry.key);
             let similar = self
@@ -100,7 +100,7 @@ impl<'n> Fields<'n> {
 }
 
 /// Reports a value of the wrong type.
-pub(super) fn wrong_type(node: &Node, what: &str, expected: &str, report: &mut Report) {
+pub(crate) fn wrong_type(node: &Node, what: &str, expected: &str, report: &mut Report) {
     let message = match &node.value {
         _ if node.is_null() => format!("`{what}` should be {expected}, and it is empty"),
         // YAML 1.1 knows more booleans than 1.2, so the word itself says more than its type.
@@ -125,7 +125,7 @@ fn is_quoted_number(node: &Node) -> bool {
 }
 
 /// A string.
-pub(super) fn string(node: &Node, what: &str, report: &mut Report) -> Option<Spanned<String>> {
+pub(crate) fn string(node: &Node, what: &str, report: &mut Report) -> Option<Spanned<String>> {
     match &node.value {
         Value::Scalar(scalar) if scalar.kind() == "string" => {
             Some(Spanned { value: scalar.text.clone(), span: node.span })
@@ -138,7 +138,7 @@ pub(super) fn string(node: &Node, what: &str, report: &mut Report) -> Option<Spa
 }
 
 /// `true` or `false`.
-pub(super) fn boolean(node: &Node, what: &str, report: &mut Report) -> Option<bool> {
+pub(crate) fn boolean(node: &Node, what: &str, report: &mut Report) -> Option<bool> {
     let value = match &node.value {
         Value::Scalar(scalar) => scalar.boolean(),
         _ => None,
@@ -150,7 +150,7 @@ pub(super) fn boolean(node: &Node, what: &str, report: &mut Report) -> Option<bo
 }
 
 /// A list, which may not be empty.
-pub(super) fn list<'n>(node: &'n Node, what: &str, report: &mut Report) -> Option<&'n [Node]> {
+pub(crate) fn list<'n>(node: &'n Node, what: &str, report: &mut Report) -> Option<&'n [Node]> {
     match &node.value {
         Value::Sequence(items) if items.is_empty() => {
             let message = format!("`{what}` is an empty list");
@@ -171,7 +171,7 @@ pub(super) fn list<'n>(node: &'n Node, what: &str, report: &mut Report) -> Optio
 }
 
 /// A clause: absent, or a list whose every element is read by `element`. `None` when anything is wrong.
-pub(super) fn clause<T>(
+pub(crate) fn clause<T>(
     node: Option<&Node>,
     what: &str,
     report: &mut Report,
@@ -186,7 +186,7 @@ pub(super) fn clause<T>(
 }
 
 /// Like [`clause`], of at most `most` elements, which all say something different.
-pub(super) fn distinct<T>(
+pub(crate) fn distinct<T>(
     node: Option<&Node>,
     what: &str,
     most: usize,
@@ -228,12 +228,12 @@ fn repeated(items: &[Node], what: &str, report: &mut Report) -> bool {
 }
 
 /// The alternatives; none where the field is left out.
-pub(super) fn into_list<T: Clone>(clause: Clause<T>) -> Vec<T> {
+pub(crate) fn into_list<T: Clone>(clause: Clause<T>) -> Vec<T> {
     clause.alternatives().unwrap_or_default().to_vec()
 }
 
 /// A value, or a list of alternatives for it.
-pub(super) fn one_or_more<T: Clone>(
+pub(crate) fn one_or_more<T: Clone>(
     node: &Node,
     what: &str,
     most: usize,
@@ -250,7 +250,7 @@ pub(super) fn one_or_more<T: Clone>(
 }
 
 /// One of a few words.
-pub(super) fn word<T: Copy>(node: &Node, what: &str, words: &[(&str, T)], report: &mut Report) -> Option<T> {
+pub(crate) fn word<T: Copy>(node: &Node, what: &str, words: &[(&str, T)], report: &mut Report) -> Option<T> {
     let text = string(node, what, report)?;
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) {
         return Some(*value);
@@ -272,7 +272,7 @@ pub(super) fn word<T: Copy>(node: &Node, what: &str, words: &[(&str, T)], report
 }
 
 /// A whole number in a range.
-pub(super) fn integer(
+pub(crate) fn integer(
     node: &Node,
     what: &str,
     range: RangeInclusive<i64>,
@@ -299,7 +299,7 @@ pub(super) fn integer(
 }
 
 /// A string of at most `longest` bytes, and at least one.
-pub(super) fn text(node: &Node, what: &str, longest: usize, report: &mut Report) -> Option<Spanned<String>> {
+pub(crate) fn text(node: &Node, what: &str, longest: usize, report: &mut Report) -> Option<Spanned<String>> {
     let text = string(node, what, report)?;
     if text.value.is_empty() {
         let message = format!("`{what}` is empty");
@@ -315,7 +315,7 @@ pub(super) fn text(node: &Node, what: &str, longest: usize, report: &mut Report)
 }
 
 /// A field that may be left out, but must be sound where it is written.
-pub(super) fn optional<T>(field: Option<Option<T>>) -> Option<Option<T>> {
+pub(crate) fn optional<T>(field: Option<Option<T>>) -> Option<Option<T>> {
     match field {
         None => Some(None),
         Some(read) => read.map(Some),
@@ -323,7 +323,7 @@ pub(super) fn optional<T>(field: Option<Option<T>>) -> Option<Option<T>> {
 }
 
 /// What a message repeats of a user's text.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     const LONGEST: usize = 100;
     match text.char_indices().nth(LONGEST) {
         None => text.to_owned(),

@@ -16,7 +16,7 @@ use crate::{
 use bookend_engine::{Instance, Location};
 
 /// Reads an inventory.
-pub(super) fn inventory(mut fields: Fields<'_>, report: &mut Report) -> Option<InventoryDocument> {
+pub(crate) fn inventory(mut fields: Fields<'_>, report: &mut Report) -> Option<InventoryDocument> {
     let metadata = name::metadata(&mut fields, report)
         .and_then(|metadata| name::described(metadata.labels, metadata.annotations, report));
     let spec = fields.required("spec", report).and_then(|node| Fields::of(node, "inventory's spec", report));
@@ -111,7 +111,7 @@ fn instance(node: &Node, report: &mut Report) -> Option<Spanned<Instance>> {
 }
 
 /// The address of one host.
-pub(super) fn address(node: &Node, report: &mut Report) -> Option<IpAddr> {
+pub(crate) fn address(node: &Node, report: &mut Report) -> Option<IpAddr> {
     let text = string(node, "addresses", report)?;
     let Ok(address) = text.value.parse::<IpAddr>() else {
         report.add(
@@ -140,7 +140,7 @@ pub(super) fn address(node: &Node, report: &mut Report) -> Option<IpAddr> {
 }
 
 /// The name of a network interface: at most 15 bytes, without `/` and white space (Linux `dev_valid_name`).
-pub(super) fn interface(node: &Node, what: &str, report: &mut Report) -> Option<String> {
+pub(crate) fn interface(node: &Node, what: &str, report: &mut Report) -> Option<String> {
     let text = string(node, what, report)?;
     let valid = (1..=15).contains(&text.value.len())
         && !matches!(text.value.as_str(), "." | "..")

@@ -8,25 +8,25 @@ use crate::{
     limit,
     yaml::{Node, Value},
 };
-use bookend_engine::{LabelExpression, Labels};
+use bookend_engine::{LabelExpression, LabelExpressionError, Labels};
 
 /// `metadata`: namespace (default `default`, as `kubectl` has it) and name.
-pub(super) struct Metadata<'n> {
-    pub(super) namespace: String,
-    pub(super) name: Spanned<String>,
-    pub(super) labels: Option<&'n Node>,
-    pub(super) annotations: Option<&'n Node>,
+pub(crate) struct Metadata<'n> {
+    pub(crate) namespace: String,
+    pub(crate) name: Spanned<String>,
+    pub(crate) labels: Option<&'n Node>,
+    pub(crate) annotations: Option<&'n Node>,
 }
 
 /// `metadata` of what lies in no namespace.
-pub(super) struct ClusterMetadata<'n> {
-    pub(super) name: Spanned<String>,
-    pub(super) labels: Option<&'n Node>,
-    pub(super) annotations: Option<&'n Node>,
+pub(crate) struct ClusterMetadata<'n> {
+    pub(crate) name: Spanned<String>,
+    pub(crate) labels: Option<&'n Node>,
+    pub(crate) annotations: Option<&'n Node>,
 }
 
 /// Reads `metadata`. What a Kubernetes API server adds to it is known and not used.
-pub(super) fn metadata<'n>(fields: &mut Fields<'n>, report: &mut Report) -> Option<Metadata<'n>> {
+pub(crate) fn metadata<'n>(fields: &mut Fields<'n>, report: &mut Report) -> Option<Metadata<'n>> {
     let mut meta = Fields::of(fields.required("metadata", report)?, "metadata", report)?;
     let namespace = match meta.get("namespace") {
         None => Some("default".to_owned()),
@@ -37,7 +37,7 @@ pub(super) fn metadata<'n>(fields: &mut Fields<'n>, report: &mut Report) -> Opti
 }
 
 /// Reads `metadata` of what lies in no namespace; `what` is for the message about one that is named all the same.
-pub(super) fn cluster_metadata<'n>(
+pub(crate) fn cluster_metadata<'n>(
     fields: &mut Fields<'n>,
     what: &str,
     report: &mut Report,
@@ -80,7 +80,7 @@ fn rest<'n>(
 }
 
 /// A DNS-1123 label (or, where `longest` exceeds 63, subdomain).
-pub(super) fn name(node: &Node, what: &str, longest: usize, report: &mut Report) -> Option<Spanned<String>> {
+pub(crate) fn name(node: &Node, what: &str, longest: usize, report: &mut Report) -> Option<Spanned<String>> {
     let text = string(node, what, report)?;
     let part = |label: &str| {
         !label.is_empty()
@@ -105,7 +105,7 @@ pub(super) fn name(node: &Node, what: &str, longest: usize, report: &mut Report)
 
 /// The labels of a document of Bookend's own. Labels and annotations that an API server would refuse are refused here
 /// too: they say nothing to Bookend, but a document that is read here is valid there.
-pub(super) fn described(
+pub(crate) fn described(
     labels: Option<&Node>,
     annotations: Option<&Node>,
     report: &mut Report,
@@ -123,7 +123,7 @@ pub(super) fn described(
 }
 
 /// A mapping of labels.
-pub(super) fn labels(node: &Node, what: &'static str, report: &mut Report) -> Option<Labels> {
+pub(crate) fn labels(node: &Node, what: &'static str, report: &mut Report) -> Option<Labels> {
     let Value::Mapping(entries) = &node.value else {
         wrong_type(node, what, "a mapping", report);
         return None;
@@ -163,7 +163,7 @@ pub(super) fn labels(node: &Node, what: &'static str, report: &mut Report) -> Op
 }
 
 /// An element of `matchExpressions`.
-pub(super) fn expression(node: &Node, report: &mut Report) -> Option<LabelExpression> {
+pub(crate) fn expression(node: &Node, report: &mut Report) -> Option<LabelExpression> {
     let mut fields = Fields::of(node, "label expression", report)?;
     let key = fields.required("key", report).and_then(|node| {
         let key = string(node, "key", report)?;
@@ -176,15 +176,20 @@ pub(super) fn expression(node: &Node, report: &mut Report) -> Option<LabelExpres
     });
     let operator = fields.required("operator", report).and_then(|node| string(node, "operator", report));
     let values_node = fields.get("values");
+    let part = operator.as_ref().is_some_and(|operator| {
+        ["StartsWith", "EndsWith", "Contains"].iter().any(|affix| operator.value.ends_with(affix))
+    });
     let values = super::fields::distinct(values_node, "values", limit::VALUES, report, |node, report| {
         let value = string(node, "values", report)?;
-        if !label_value(&value.value) {
-            report.add(
-                Code::BadLabel,
-                value.span,
-                format!("`{}` is not a label value", value.value),
-                "use at most 63 letters, digits, `-`, `_` and `.`",
-            );
+        let (sound, what) = match part {
+            true => (label_part(&value.value), "part of a label value"),
+            false => (label_value(&value.value), "label value"),
+        };
+        if !sound {
+            let message = format!("`{}` is not a {what}", value.value);
+            let least = if part { "1 to 63" } else { "at most 63" };
+            let cure = format!("use {least} letters, digits, `-`, `_` and `.`");
+            report.add(Code::BadLabel, value.span, message, cure);
             return None;
         }
         Some(value.value)
@@ -196,21 +201,15 @@ pub(super) fn expression(node: &Node, report: &mut Report) -> Option<LabelExpres
         report.add(Code::UnknownOperator, span, format!("`{}` {message}", operator.value), cure);
         None
     };
-    match (operator.value.as_str(), values.is_any()) {
-        ("In", false) => Some(LabelExpression::In { key, values }),
-        ("NotIn", false) => Some(LabelExpression::NotIn { key, values }),
-        ("Exists", true) => Some(LabelExpression::Exists { key }),
-        ("DoesNotExist", true) => Some(LabelExpression::DoesNotExist { key }),
-        ("In" | "NotIn", true) => refuse(report, "needs `values`", "add `values`"),
-        ("Exists" | "DoesNotExist", false) => refuse(report, "has no `values`", "remove `values`"),
-        (other, _) => {
-            let message = format!("`{other}` is not a label operator");
-            report.add(
-                Code::UnknownOperator,
-                operator.span,
-                message,
-                "write `In`, `NotIn`, `Exists` or `DoesNotExist`",
-            );
+    match LabelExpression::of(&operator.value, key, values) {
+        Ok(expression) => Some(expression),
+        Err(LabelExpressionError::NoValues) => refuse(report, "needs `values`", "add `values`"),
+        Err(LabelExpressionError::Values) => refuse(report, "has no `values`", "remove `values`"),
+        Err(LabelExpressionError::UnknownOperator) => {
+            let message = format!("`{}` is not a label operator", operator.value);
+            let cure = "write `In`, `Exists`, `StartsWith`, `EndsWith` or `Contains`, or `NotIn`, `DoesNotExist`, \
+                        `NotStartsWith`, `NotEndsWith` or `NotContains`";
+            report.add(Code::UnknownOperator, operator.span, message, cure);
             None
         }
     }
@@ -239,4 +238,10 @@ fn label_key(key: &str) -> bool {
 
 fn label_value(value: &str) -> bool {
     value.is_empty() || label_name(value)
+}
+
+/// What some label value can have in it. Nothing is in every value, which nobody means who writes it.
+fn label_part(text: &str) -> bool {
+    let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (1..=63).contains(&text.len()) && text.chars().all(known)
 }

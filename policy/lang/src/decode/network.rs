@@ -20,7 +20,7 @@ const MAX_BLOCKS: usize = 10_000;
 const MAX_ADDRESSES: usize = 20_000;
 
 /// Reads a network.
-pub(super) fn network(mut fields: Fields<'_>, report: &mut Report) -> Option<NetworkDocument> {
+pub(crate) fn network(mut fields: Fields<'_>, report: &mut Report) -> Option<NetworkDocument> {
     let metadata = name::cluster_metadata(&mut fields, "network", report).and_then(|metadata| {
         let labels = name::described(metadata.labels, metadata.annotations, report)?;
         Some((metadata.name, labels))
@@ -62,13 +62,13 @@ fn entry(node: &Node, report: &mut Report) -> Option<Block> {
 }
 
 /// A list of blocks.
-pub(super) fn blocks(node: Option<&Node>, what: &str, report: &mut Report) -> Option<Vec<Block>> {
+pub(crate) fn blocks(node: Option<&Node>, what: &str, report: &mut Report) -> Option<Vec<Block>> {
     distinct(node, what, MAX_ADDRESSES, report, |node, report| block::block(node, None, report))
         .map(into_list)
 }
 
 /// A list of addresses and blocks.
-pub(super) fn addresses(node: Option<&Node>, what: &str, report: &mut Report) -> Option<Vec<Block>> {
+pub(crate) fn addresses(node: Option<&Node>, what: &str, report: &mut Report) -> Option<Vec<Block>> {
     let element = |node: &Node, report: &mut Report| {
         if string(node, what, report)?.value.contains('/') {
             return block::block(node, None, report);
@@ -79,6 +79,6 @@ pub(super) fn addresses(node: Option<&Node>, what: &str, report: &mut Report) ->
 }
 
 /// The block of one address.
-pub(super) fn single(node: &Node, report: &mut Report) -> Option<Block> {
+pub(crate) fn single(node: &Node, report: &mut Report) -> Option<Block> {
     Block::new(IpNet::from(inventory::address(node, report)?), Vec::new()).ok()
 }

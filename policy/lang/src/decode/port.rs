@@ -10,7 +10,7 @@ use crate::{
 use bookend_engine::{PortMatch, PortRange, Protocol};
 
 /// An element of `ports` or `notPorts`.
-pub(super) fn port(node: &Node, report: &mut Report) -> Option<Spanned<PortMatch>> {
+pub(crate) fn port(node: &Node, report: &mut Report) -> Option<Spanned<PortMatch>> {
     let span = node.span;
     if let Value::Scalar(_) = &node.value {
         return Some(Spanned { value: number_or_name(node, Protocol::Tcp, report)?, span });
@@ -179,7 +179,7 @@ fn range_in_words<T>(node: &Node, text: &str, report: &mut Report) -> Option<T> 
 }
 
 /// Whether `text` is a service name (RFC 6335, section 5.1); says so if it is none.
-pub(super) fn port_name(text: &str, span: Span, report: &mut Report) -> bool {
+pub(crate) fn port_name(text: &str, span: Span, report: &mut Report) -> bool {
     let good = (1..=15).contains(&text.len())
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
         && text.chars().any(|c| c.is_ascii_lowercase())
@@ -195,7 +195,7 @@ pub(super) fn port_name(text: &str, span: Span, report: &mut Report) -> bool {
 }
 
 /// The number of a port.
-pub(super) fn number(node: &Node, what: &str, report: &mut Report) -> Option<u16> {
+pub(crate) fn number(node: &Node, what: &str, report: &mut Report) -> Option<u16> {
     let scalar = match &node.value {
         Value::Scalar(scalar) if scalar.kind() == "number" => scalar,
         _ => {
@@ -218,7 +218,7 @@ pub(super) fn number(node: &Node, what: &str, report: &mut Report) -> Option<u16
 }
 
 /// A protocol that a policy can name.
-pub(super) fn protocol(node: &Node, report: &mut Report) -> Option<Protocol> {
+pub(crate) fn protocol(node: &Node, report: &mut Report) -> Option<Protocol> {
     const PROTOCOLS: [(&str, Protocol); 5] = [
         ("TCP", Protocol::Tcp),
         ("UDP", Protocol::Udp),

@@ -17,7 +17,7 @@ use bookend_engine::{LabelMatch, Labels};
 const MAX_QUOTED: usize = 100;
 
 /// `workloads: {…}`.
-pub(super) fn workloads(node: &Node, report: &mut Report) -> Option<WorkloadsDocument> {
+pub(crate) fn workloads(node: &Node, report: &mut Report) -> Option<WorkloadsDocument> {
     let mut fields = Fields::of(node, "workloads selector", report)?;
     let (named, labelled) = (fields.get("namespace"), fields.get("namespaces"));
     let namespaces = match (named, labelled) {
@@ -50,7 +50,7 @@ pub(super) fn workloads(node: &Node, report: &mut Report) -> Option<WorkloadsDoc
 }
 
 /// A mapping of nothing but `labels` and `matchExpressions`.
-pub(super) fn labelled_selector(
+pub(crate) fn labelled_selector(
     node: &Node,
     what: &'static str,
     report: &mut Report,
