@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use bookend_engine::{
     Action, Block, Clause, Connection, DEFAULT_TIER, Endpoint, Ends, Exchange, Head, HttpMatch, Identity,
-    Isolation, Location, Mode, NamespaceMatch, NoTrace, PathPattern, PeerMatch, Principal, PrincipalPattern,
+    Isolation, Location, Mode, NamespaceMatch, NoTrace, PathPattern, PeerMatch, Plane, Principal, PrincipalPattern,
     Program, Protocol, Request, Rule, Selector, Verdict, WorkloadIdentity, decide,
 };
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -50,6 +50,7 @@ fn rule(shape: &str, number: usize) -> Rule {
     };
     Rule {
         id: format!("default/bench/r{number}"),
+        plane: Plane::Bookend,
         tier: DEFAULT_TIER,
         priority: 0,
         action: Action::Allow,
@@ -69,6 +70,7 @@ fn rule(shape: &str, number: usize) -> Rule {
 fn program(shape: &str, rules: usize) -> Program {
     let isolation = Isolation {
         id: "default/bench/isolate[0]".to_owned(),
+        plane: Plane::Bookend,
         tier: DEFAULT_TIER,
         mode: Mode::Enforce,
         workloads: Selector::all(NamespaceMatch::Named("default".to_owned())),

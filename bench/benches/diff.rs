@@ -15,7 +15,7 @@ use bookend_analysis::{Side, diff, reach, survey};
 use bookend_bench::{report, running, scenarios};
 use bookend_engine::{
     Action, Clause, DEFAULT_TIER, Ends, HttpMatch, Instance, Inventory, Isolation, Labels, Mode,
-    NamespaceMatch, Namespaces, PeerMatch, PortMatch, Program, Protocol, Rule, Selector, Workload,
+    NamespaceMatch, Namespaces, PeerMatch, Plane, PortMatch, Program, Protocol, Rule, Selector, Workload,
     WorkloadIdentity,
 };
 
@@ -60,6 +60,7 @@ fn rule(number: usize, home: usize, from: Clause<PeerMatch>, to: Clause<PeerMatc
     let get = HttpMatch { methods: Clause::only("GET".to_owned()), ..HttpMatch::default() };
     Rule {
         id: format!("n{home}/policy/rule{number}"),
+        plane: Plane::Bookend,
         tier: DEFAULT_TIER,
         priority: 0,
         action: Action::Allow,
@@ -90,6 +91,7 @@ fn program(workloads: usize) -> (Vec<Rule>, Vec<Isolation>) {
         rules.push(rule(workloads + home, home, everybody, peer(0), false));
         isolations.push(Isolation {
             id: format!("n{home}/policy/isolate[0]"),
+            plane: Plane::Bookend,
             tier: DEFAULT_TIER,
             mode: Mode::Enforce,
             workloads: own,

@@ -114,6 +114,7 @@ impl Request {
             path: Some(self.path.as_bytes()),
             headers: Some(&headers),
             tokens: Tokens::Verified(self.claims.clone()),
+            ..Head::default()
         };
         ask(&bookend_engine::Request::new(head))
     }

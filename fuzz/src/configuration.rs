@@ -29,6 +29,7 @@ pub fn law(bytes: &[u8]) {
         path: Some(b"/a/b?q=1"),
         headers: Some(&[(b"x-role", b"admin")]),
         tokens: Tokens::Verified(vec![json!({ "iss": "https://iss.test", "sub": "alice" })]),
+        ..Head::default()
     });
     for source in &ends {
         for destination in &ends {

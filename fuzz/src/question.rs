@@ -61,6 +61,7 @@ impl Question {
             path: self.target.as_deref(),
             headers: headers.as_deref(),
             tokens: self.tokens.clone(),
+            ..Head::default()
         });
         judge(&connection, &request)
     }

@@ -4,7 +4,7 @@
 
 use bookend_engine::{
     Action, Clause, DEFAULT_TIER, Ends, Exchange, HttpMatch, Isolation, Mode, NamespaceMatch, NoTrace,
-    Program, Rule, Selector, Truth, Verdict, decide,
+    Plane, Program, Rule, Selector, Truth, Verdict, decide,
 };
 
 use crate::{
@@ -95,6 +95,7 @@ fn encoded(target: &[u8]) -> Vec<u8> {
 fn judged(http: &HttpMatch, question: &Question, truth: Truth) {
     let rule = |action| Rule {
         id: "default/p/r".into(),
+        plane: Plane::Bookend,
         tier: DEFAULT_TIER,
         priority: 0,
         action,
@@ -111,6 +112,7 @@ fn judged(http: &HttpMatch, question: &Question, truth: Truth) {
     };
     let isolation = Isolation {
         id: "default/p/isolate[0]".into(),
+        plane: Plane::Bookend,
         tier: DEFAULT_TIER,
         mode: Mode::Enforce,
         workloads: Selector::all(NamespaceMatch::Named("default".into())),

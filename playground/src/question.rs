@@ -108,6 +108,7 @@ fn judge<'a>(compiled: &Compiled, asked: &'a Asked) -> Result<Value, String> {
             path: bytes(&request.path),
             headers: Some(&headers),
             tokens: Tokens::Verified(request.tokens.clone()),
+            ..Head::default()
         })
     });
     let exchange = request.as_ref().map_or(Exchange::Packet, Exchange::Http);

@@ -1,6 +1,8 @@
 //! Parts of rules, in words.
 
-use bookend_engine::{Clause, Condition, HttpMatch, PortMatch, Protocol, TextMatch, TokenMatch, ValueMatch};
+use bookend_engine::{
+    Block, Clause, Condition, HttpMatch, PortMatch, Protocol, TextMatch, TokenMatch, ValueMatch,
+};
 
 /// `GET or HEAD of /a or /b/{id}`, and whatever else a request must satisfy.
 pub(super) fn request(http: &HttpMatch) -> String {
@@ -27,6 +29,7 @@ pub(super) fn part(http: &HttpMatch, part: Condition) -> Option<String> {
         Condition::Methods => some_of(&http.methods, String::clone),
         Condition::Paths => some_of(&http.paths, ToString::to_string),
         Condition::Hosts => some_of(&http.hosts, ToString::to_string).map(|list| format!("host {list}")),
+        Condition::Clients => some_of(&http.clients, block).map(|list| format!("a client in {list}")),
         Condition::Grpc => some_of(&http.grpc, |grpc| match grpc.method() {
             Some(method) => format!("{}/{method}", grpc.service()),
             None => format!("{}/*", grpc.service()),
@@ -42,6 +45,15 @@ pub(super) fn part(http: &HttpMatch, part: Condition) -> Option<String> {
         Condition::When => http.when.as_ref().map(|when| format!("`{when}`")),
         Condition::Not => all_of(&http.not, |not| format!("not ({})", request(not))),
         _ => None,
+    }
+}
+
+/// `10.0.0.0/8 except 10.1.0.0/16`.
+fn block(block: &Block) -> String {
+    let nets: Vec<String> = block.nets().map(|net| net.to_string()).collect();
+    match nets.split_first() {
+        Some((whole, except)) if !except.is_empty() => format!("{whole} except {}", except.join(", ")),
+        _ => nets.concat(),
     }
 }
 

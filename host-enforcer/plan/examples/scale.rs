@@ -13,7 +13,8 @@
 
 use bookend_engine::{
     Action, Block, Clause, DEFAULT_TIER, Ends, Instance, Inventory, Isolation, Labels, Mode, NamedPort,
-    NamespaceMatch, PeerMatch, PortMatch, Program, Protocol, Rule, Selector, Workload, WorkloadIdentity,
+    NamespaceMatch, PeerMatch, Plane, PortMatch, Program, Protocol, Rule, Selector, Workload,
+    WorkloadIdentity,
 };
 use bookend_plan::Plan;
 use std::net::IpAddr;
@@ -65,6 +66,7 @@ fn rule(number: usize, home: usize, from: Clause<PeerMatch>, to: Clause<PeerMatc
     let port = 1_024 + (number % 30_000) as u16;
     Rule {
         id: format!("n{home}/policy/rule{number}"),
+        plane: Plane::Bookend,
         tier: DEFAULT_TIER,
         priority: 0,
         action: Action::Allow,
@@ -89,6 +91,7 @@ fn own() -> Clause<PeerMatch> {
 fn measure(name: &str, rules: Vec<Rule>, inventory: &Inventory) {
     let isolation = Isolation {
         id: "n0/policy/isolate[0]".to_owned(),
+        plane: Plane::Bookend,
         tier: DEFAULT_TIER,
         mode: Mode::Enforce,
         workloads: namespace(0),

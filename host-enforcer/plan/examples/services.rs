@@ -9,8 +9,8 @@
 
 use bookend_engine::{
     Action, Backend, Block, Clause, DEFAULT_TIER, Ends, Instance, Inventory, Isolation, Labels, Mode,
-    NamespaceMatch, PeerMatch, PortMatch, Program, Protocol, Rule, Selector, Service, ServicePort, Workload,
-    WorkloadIdentity,
+    NamespaceMatch, PeerMatch, Plane, PortMatch, Program, Protocol, Rule, Selector, Service, ServicePort,
+    Workload, WorkloadIdentity,
 };
 use bookend_plan::Plan;
 use std::net::IpAddr;
@@ -69,6 +69,7 @@ fn app(number: usize) -> Selector {
 fn rule(id: String, action: Action, from: usize, to: Clause<PeerMatch>, ports: Clause<PortMatch>) -> Rule {
     Rule {
         id,
+        plane: Plane::Bookend,
         tier: DEFAULT_TIER,
         priority: 0,
         action,
@@ -106,6 +107,7 @@ fn program(kind: &str, services: usize, local: usize) -> Program {
     }
     let isolate = Isolation {
         id: "n/p/isolate[0]".to_owned(),
+        plane: Plane::Bookend,
         tier: DEFAULT_TIER,
         mode: Mode::Enforce,
         workloads: Selector::all(NamespaceMatch::Named("n".to_owned())),

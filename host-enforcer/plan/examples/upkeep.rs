@@ -8,7 +8,7 @@
 
 use bookend_engine::{
     Action, Clause, DEFAULT_TIER, Ends, Instance, Inventory, Isolation, Labels, Mode, NamespaceMatch,
-    PeerMatch, PortMatch, Program, Protocol, Rule, Selector, Workload, WorkloadIdentity,
+    PeerMatch, Plane, PortMatch, Program, Protocol, Rule, Selector, Workload, WorkloadIdentity,
 };
 use bookend_plan::{Plan, Planner};
 use std::net::IpAddr;
@@ -49,6 +49,7 @@ fn namespace(number: usize) -> Selector {
 fn rule(id: String, home: Option<usize>, from: Clause<PeerMatch>, to: Clause<PeerMatch>, port: u16) -> Rule {
     Rule {
         id,
+        plane: Plane::Bookend,
         tier: DEFAULT_TIER,
         priority: 0,
         action: Action::Allow,
@@ -82,6 +83,7 @@ fn policies(local: usize, identities: usize, rules: usize) -> (Vec<Rule>, Vec<Is
     };
     let isolation = |home| Isolation {
         id: format!("n{home}/policy/isolate[0]"),
+        plane: Plane::Bookend,
         tier: DEFAULT_TIER,
         mode: Mode::Enforce,
         workloads: namespace(home),

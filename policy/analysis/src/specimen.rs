@@ -59,6 +59,7 @@ impl Specimen {
             path: Some(target.as_bytes()),
             headers: Some(&lines),
             tokens: Tokens::Verified(self.claims.iter().cloned().collect()),
+            ..Head::default()
         }))
     }
 

@@ -96,7 +96,7 @@ mod tests {
     fn http(not: Value) -> Value {
         let text = json!({"text": [{"exact": "a"}, {"prefix": "a"}, {"suffix": "a"}, {"regex": "a"}]});
         json!({
-            "methods": ["GET"], "hosts": ["a.example"], "paths": ["/a/{b}"],
+            "methods": ["GET"], "hosts": ["a.example"], "clients": [{"cidr": "10.0.0.0/8", "except": []}], "paths": ["/a/{b}"],
             "headers": [{"name": "a", "value": text}, {"name": "b", "value": {"present": true}}],
             "query": [{"name": "a", "value": text}],
             "grpc": [{"service": "a.B", "method": "C"}],
@@ -120,7 +120,7 @@ mod tests {
             "not": [{"workloads": null, "blocks": null, "principals": ["*b"], "not": []}],
         });
         json!({
-            "id": "a/p/r", "tier": 1000, "priority": 0, "action": "allow", "mode": "enforce", "namespace": "a",
+            "id": "a/p/r", "plane": "bookend", "tier": 1000, "priority": 0, "action": "allow", "mode": "enforce", "namespace": "a",
             "at": {"source": true, "destination": true}, "from": [peer], "to": [peer],
             "ports": [
                 {"range": {"protocol": "TCP", "first": 1, "last": 2}},

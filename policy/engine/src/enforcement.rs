@@ -264,7 +264,7 @@ mod tests {
     use super::*;
     use crate::{
         Action, Clause, DEFAULT_TIER, Ends, FilterEnd, Instance, Mode, NamedPort, NamespaceMatch, PeerMatch,
-        Selector,
+        Plane, Selector,
     };
     use alloc::{string::ToString, vec};
 
@@ -326,6 +326,7 @@ mod tests {
         };
         let rule = |id: &str, action, from: &str, to: &str| Rule {
             id: id.to_string(),
+            plane: Plane::Bookend,
             tier: DEFAULT_TIER,
             priority: 0,
             action,

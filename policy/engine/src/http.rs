@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    Clause, Condition, Connection, Expression, HostPattern, Identity, PathPattern, Request, Tokens, Truth,
-    tape::object,
+    Block, Clause, Condition, Connection, Expression, HostPattern, Identity, Location, PathPattern, Request,
+    Tokens, Truth, tape::object,
 };
 pub use grpc::{GrpcMatch, GrpcMatchError};
 pub use token::{ClaimMatch, ClaimNameError, TokenMatch};
@@ -28,6 +28,8 @@ pub struct HttpMatch {
     pub methods: Clause<String>,
     /// Hosts (S50).
     pub hosts: Clause<HostPattern>,
+    /// Where the client is, as the proxy finds it (S86): in one of these blocks.
+    pub clients: Clause<Block>,
     /// Path patterns.
     pub paths: Clause<PathPattern>,
     /// Conditions on headers, all of which must hold (S51).
@@ -47,6 +49,7 @@ pub struct HttpMatch {
 object!(HttpMatch {
     methods: "methods",
     hosts: "hosts",
+    clients: "clients",
     paths: "paths",
     headers: "headers",
     query: "query",
@@ -63,22 +66,32 @@ pub struct Needs {
     pub headers: bool,
     /// The verified tokens.
     pub tokens: bool,
+    /// The client's address.
+    pub client: bool,
+    /// The name that the client asked for in its TLS handshake.
+    pub server_name: bool,
 }
 
 impl Needs {
     /// What both need.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        Self { headers: self.headers || other.headers, tokens: self.tokens || other.tokens }
+        Self {
+            headers: self.headers || other.headers,
+            tokens: self.tokens || other.tokens,
+            client: self.client || other.client,
+            server_name: self.server_name || other.server_name,
+        }
     }
 }
 
 impl HttpMatch {
     /// The parts, those that cost least first.
-    pub const PARTS: [Condition; 9] = [
+    pub const PARTS: [Condition; 10] = [
         Condition::Methods,
         Condition::Paths,
         Condition::Hosts,
+        Condition::Clients,
         Condition::Grpc,
         Condition::Query,
         Condition::Headers,
@@ -120,6 +133,10 @@ impl HttpMatch {
                 Ok(host) => pattern.holds(host),
                 Err(_) => Truth::Unknown,
             }),
+            Condition::Clients => {
+                let location = request.client().map_or(Location::Unknown, Location::of);
+                self.clients.holds(|block| block.holds(location))
+            }
             Condition::Grpc => self.grpc.holds(|grpc| grpc.holds(request)),
             Condition::Query => {
                 all(&self.query, |query| query.value().holds(&request.parameter(query.name())))
@@ -190,6 +207,8 @@ impl HttpMatch {
             // A `host` header may contradict the authority.
             headers: !self.headers.is_empty() || !self.grpc.is_any() || !self.hosts.is_any(),
             tokens: !self.jwt.is_any(),
+            client: !self.clients.is_any(),
+            server_name: false,
         };
         let when = self.when.as_ref().map(Expression::needs).unwrap_or_default();
         self.not.iter().fold(own.and(when), |needs, not| needs.and(not.needs()))

@@ -4,13 +4,13 @@ use alloc::string::String;
 use serde::Serialize;
 
 use crate::{
-    Clause, Labels,
+    Affix, Clause, Labels,
     tape::{Mismatch, Read, Value},
 };
 
 /// A condition on one label key.
 ///
-/// `NotIn` and `DoesNotExist` hold for a workload that lacks the key (Kubernetes, "Resources that support
+/// `NotIn`, `DoesNotExist` and the other negations hold for a workload that lacks the key (Kubernetes, "Resources that support
 /// set-based requirements").
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(into = "Written")]
@@ -39,6 +39,18 @@ pub enum LabelExpression {
         /// The label's key.
         key: String,
     },
+    /// The label's value has one of these texts in this place; negated: the label is absent, or its value has none of them
+    /// there (S84; Calico's `starts with`, `ends with` and `contains`). With regard to case, byte for byte.
+    Affix {
+        /// The label's key.
+        key: String,
+        /// Where in the value.
+        affix: Affix,
+        /// At least one text. An empty one is in every value.
+        values: Clause<String>,
+        /// Whether none of them may be there.
+        negated: bool,
+    },
 }
 
 /// The serialized form of [`LabelExpression`].
@@ -56,6 +68,12 @@ enum Operator {
     NotIn,
     Exists,
     DoesNotExist,
+    StartsWith,
+    NotStartsWith,
+    EndsWith,
+    NotEndsWith,
+    Contains,
+    NotContains,
 }
 
 impl From<LabelExpression> for Written {
@@ -65,6 +83,17 @@ impl From<LabelExpression> for Written {
             LabelExpression::NotIn { key, values } => (Operator::NotIn, key, values),
             LabelExpression::Exists { key } => (Operator::Exists, key, Clause::Any),
             LabelExpression::DoesNotExist { key } => (Operator::DoesNotExist, key, Clause::Any),
+            LabelExpression::Affix { key, affix, values, negated } => {
+                let operator = match (affix, negated) {
+                    (Affix::Start, false) => Operator::StartsWith,
+                    (Affix::Start, true) => Operator::NotStartsWith,
+                    (Affix::End, false) => Operator::EndsWith,
+                    (Affix::End, true) => Operator::NotEndsWith,
+                    (Affix::Inside, false) => Operator::Contains,
+                    (Affix::Inside, true) => Operator::NotContains,
+                };
+                (operator, key, values)
+            }
         };
         Self { operator, key, values }
     }
@@ -74,22 +103,55 @@ impl Read for LabelExpression {
     fn read(value: Value<'_>) -> Result<Self, Mismatch> {
         let [operator, key, values] = value.members(["operator", "key", "values"])?;
         let (key, values) = (key.read()?, values.read_or(Clause::Any)?);
-        match (operator.read::<String>()?.as_str(), values.is_any()) {
-            ("In", false) => Ok(Self::In { key, values }),
-            ("NotIn", false) => Ok(Self::NotIn { key, values }),
-            ("Exists", true) => Ok(Self::Exists { key }),
-            ("DoesNotExist", true) => Ok(Self::DoesNotExist { key }),
-            // `NotIn` nothing would hold for everybody.
-            ("In" | "NotIn", true) => Err(Mismatch::because(&"the label expression has no values")),
-            ("Exists" | "DoesNotExist", false) => {
-                Err(Mismatch::because(&"the label expression takes no values"))
-            }
-            (other, _) => Err(Mismatch::unknown(other)),
-        }
+        let operator: String = operator.read()?;
+        Self::of(&operator, key, values).map_err(|error| match error {
+            LabelExpressionError::UnknownOperator => Mismatch::unknown(&operator),
+            _ => Mismatch::because(&error),
+        })
     }
 }
 
+/// Why a label expression is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LabelExpressionError {
+    /// There is no such operator.
+    #[error("there is no such label operator")]
+    UnknownOperator,
+    /// The operator compares with values, and there are none. `NotIn` nothing would hold for everybody.
+    #[error("the label expression has no values")]
+    NoValues,
+    /// The operator asks whether the label is there, whatever its value.
+    #[error("the label expression takes no values")]
+    Values,
+}
+
 impl LabelExpression {
+    /// The expression with this operator: `In`, `Exists`, `StartsWith`, `EndsWith`, `Contains`, each with `Not` before it
+    /// to say the opposite, which of `Exists` is `DoesNotExist`.
+    ///
+    /// # Errors
+    /// When there is no such operator, or it does not go with the values.
+    pub fn of(operator: &str, key: String, values: Clause<String>) -> Result<Self, LabelExpressionError> {
+        let (plain, negated) = operator.strip_prefix("Not").map_or((operator, false), |plain| (plain, true));
+        let affix = match plain {
+            "StartsWith" => Some(Affix::Start),
+            "EndsWith" => Some(Affix::End),
+            "Contains" => Some(Affix::Inside),
+            _ => None,
+        };
+        let bare = values.is_any();
+        match (plain, affix, negated) {
+            ("In", ..) | (_, Some(_), _) if bare => Err(LabelExpressionError::NoValues),
+            (_, Some(affix), _) => Ok(Self::Affix { key, affix, values, negated }),
+            ("In", None, false) => Ok(Self::In { key, values }),
+            ("In", None, true) => Ok(Self::NotIn { key, values }),
+            ("Exists" | "DoesNotExist", None, false) if !bare => Err(LabelExpressionError::Values),
+            ("Exists", None, false) => Ok(Self::Exists { key }),
+            ("DoesNotExist", None, false) => Ok(Self::DoesNotExist { key }),
+            _ => Err(LabelExpressionError::UnknownOperator),
+        }
+    }
+
     /// Whether `labels` satisfy the expression.
     pub fn holds(&self, labels: &Labels) -> bool {
         match self {
@@ -97,6 +159,12 @@ impl LabelExpression {
             Self::NotIn { key, values } => labels.get(key).is_none_or(|value| !among(values, value)),
             Self::Exists { key } => labels.contains_key(key),
             Self::DoesNotExist { key } => !labels.contains_key(key),
+            Self::Affix { key, affix, values, negated } => {
+                let has = |value: &String| {
+                    values.alternatives().unwrap_or_default().iter().any(|part| affix.holds(value, part))
+                };
+                labels.get(key).is_some_and(has) != *negated
+            }
         }
     }
 }

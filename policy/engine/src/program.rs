@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use crate::index::Index;
 use crate::{
-    Answer, Clause, Connection, End, Exchange, HttpMatch, Identity, Limits, PeerMatch, PortMatch, Protocol, Selector,
+    Answer, Clause, Connection, End, Exchange, HttpMatch, Identity, Limits, PeerMatch, PortMatch, Protocol,
+    Selector,
     decide::filtered,
     tape::{named, object},
 };

@@ -5,7 +5,7 @@ mod query;
 mod reading;
 
 use alloc::vec::Vec;
-use core::cell::OnceCell;
+use core::{cell::OnceCell, net::IpAddr};
 use serde_json::Value;
 
 use crate::{CanonicalPath, Host, HostDoubt, PathDoubt};
@@ -29,6 +29,23 @@ pub struct Head<'a> {
     pub headers: Option<&'a [HeaderLine<'a>]>,
     /// What is known of its tokens.
     pub tokens: Tokens,
+    /// The client's address as the proxy finds it, which may come from `x-forwarded-for` (S86): never who somebody is. `None`
+    /// where it cannot be told.
+    pub client: Option<IpAddr>,
+    /// The name that the client asked for when its TLS connection began.
+    pub server_name: ServerName<'a>,
+}
+
+/// The name of the server that a client asked for in its TLS handshake: SNI, RFC 6066, 3 (S85).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ServerName<'a> {
+    /// It cannot be told.
+    #[default]
+    Unknown,
+    /// It asked for none.
+    Absent,
+    /// This one, in any case.
+    Name(&'a [u8]),
 }
 
 /// The JSON web tokens of a request, as whoever verified them tells (S54). What a request says itself is not this.
@@ -85,6 +102,21 @@ impl<'a> Request<'a> {
     /// When there is none, or servers may read it differently.
     pub fn host(&self) -> Result<&Host, HostDoubt> {
         self.host.get_or_init(|| self.read_host()).as_ref().map_err(|doubt| *doubt)
+    }
+
+    /// The authority as it was sent, where servers agree about what it says.
+    pub(crate) fn authority(&self) -> Option<&'a [u8]> {
+        self.host().ok().and(self.head.authority)
+    }
+
+    /// The client's address as the proxy finds it, if it can be told.
+    pub fn client(&self) -> Option<IpAddr> {
+        self.head.client
+    }
+
+    /// The name that the client asked for when its TLS connection began.
+    pub fn server_name(&self) -> ServerName<'a> {
+        self.head.server_name
     }
 
     fn read_host(&self) -> Result<Host, HostDoubt> {

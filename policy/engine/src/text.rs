@@ -20,6 +20,28 @@ pub use regex::{Regex, RegexError, RegexFault};
 /// somebody outside can cost us within bounds.
 const MAX_MATCHED: usize = 8192;
 
+/// Where in a text a part must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Affix {
+    /// The text starts with it.
+    Start,
+    /// The text ends in it.
+    End,
+    /// It is somewhere in the text.
+    Inside,
+}
+
+impl Affix {
+    /// Whether `part` is there in `text`, byte for byte.
+    pub fn holds(self, text: &str, part: &str) -> bool {
+        match self {
+            Self::Start => text.starts_with(part),
+            Self::End => text.ends_with(part),
+            Self::Inside => text.contains(part),
+        }
+    }
+}
+
 /// One thing a text is compared with, byte for byte and with regard to case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -19,6 +19,8 @@ pub enum Condition {
     Paths,
     /// Its hosts.
     Hosts,
+    /// Where its client is.
+    Clients,
     /// Its gRPC methods.
     Grpc,
     /// Its query parameters.
@@ -48,6 +50,7 @@ impl Condition {
             Self::Methods => "http.methods",
             Self::Paths => "http.paths",
             Self::Hosts => "http.hosts",
+            Self::Clients => "http.clientCidrs",
             Self::Grpc => "http.grpc",
             Self::Query => "http.query",
             Self::Headers => "http.headers",

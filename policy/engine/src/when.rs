@@ -23,9 +23,9 @@ use node::Node;
 
 /// An expression in the syntax of CEL:
 ///
-/// * attributes: `request.method`, `.host`, `.path`, `.headers['x-role']`, `.query['q']`; `path.NAME`, a named segment of the
+/// * attributes: `request.method`, `.host`, `.authority`, `.path`, `.headers['x-role']`, `.query['q']`; `path.NAME`, a named segment of the
 ///   path pattern that matched; `jwt.claims.sub`, `jwt.claims['a']`; `source` or `destination` with `.namespace`,
-///   `.serviceAccount`, `.labels['app']`; `source.principal`; `destination.port`;
+///   `.serviceAccount`, `.labels['app']`; `source.principal`; `destination.port`; `connection.sni`;
 /// * `==`, `!=`, `in`, `&&`, `||`, `!`, parentheses, `.startsWith(…)`, `.endsWith(…)`, `.contains(…)`, `has(…)`;
 /// * texts in either quotes, integers, `true`, `false`, and lists of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -47,7 +47,8 @@ impl Expression {
         let (mut needs, mut segments) = (Needs::default(), Vec::new());
         node.visit(&mut |attribute| match attribute {
             // A `host` header may contradict the authority.
-            Attribute::Header(_) | Attribute::Host => needs.headers = true,
+            Attribute::Header(_) | Attribute::Host | Attribute::Authority => needs.headers = true,
+            Attribute::ServerName => needs.server_name = true,
             Attribute::Claim(_) => needs.tokens = true,
             Attribute::Segment(name) => segments.push(name.clone()),
             _ => {}

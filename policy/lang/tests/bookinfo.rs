@@ -49,6 +49,7 @@ fn check(from: &str, to: &str, port: u16, request: Option<(&str, &str)>, verdict
             path: Some(path.as_bytes()),
             headers: None,
             tokens: Tokens::Unknown,
+            ..Head::default()
         })
     });
     let exchange = request.as_ref().map_or(Exchange::Packet, Exchange::Http);

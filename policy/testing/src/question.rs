@@ -80,6 +80,7 @@ impl Head {
                 Tokens::Unreadable => bookend_engine::Tokens::Unknown,
                 Tokens::Verified(tokens) => bookend_engine::Tokens::Verified(tokens.clone()),
             },
+            ..bookend_engine::Head::default()
         })
     }
 }

@@ -116,6 +116,7 @@ impl Flow<'_> {
                     headers: Some(&lines),
                     // No proxy here verifies tokens.
                     tokens: Tokens::Unknown,
+                    ..Head::default()
                 });
                 // The destination's filter decides for both ends.
                 let verdict = judge(Exchange::Http(&request), Layer::Filter);

@@ -17,14 +17,14 @@ const CONFIGURATION: &str = r#"{
     "rules": [
       {
         "id": "default/bookinfo/elsewhere",
-        "tier": 1000, "priority": 0, "action": "allow", "mode": "enforce",
+        "plane": "bookend", "tier": 1000, "priority": 0, "action": "allow", "mode": "enforce",
         "at": {"source": true, "destination": true}, "namespace": "default", "from": null,
         "to": [{"workloads": {"namespaces": {"named": "other"}, "labels": {}, "expressions": [], "serviceAccounts": null}, "blocks": null, "principals": null, "not": []}],
         "ports": null, "notPorts": [], "http": null
       },
       {
         "id": "default/bookinfo/reviews-reads-ratings",
-        "tier": 1000, "priority": 0, "action": "allow", "mode": "enforce",
+        "plane": "bookend", "tier": 1000, "priority": 0, "action": "allow", "mode": "enforce",
         "at": {"source": true, "destination": true}, "namespace": "default",
         "from": [{"workloads": {"namespaces": {"named": "default"}, "labels": {"app": "reviews"}, "expressions": [], "serviceAccounts": null}, "blocks": null, "principals": null, "not": []}],
         "to": [{"workloads": {"namespaces": {"named": "default"}, "labels": {"app": "ratings"}, "expressions": [], "serviceAccounts": null}, "blocks": null, "principals": null, "not": []}],
@@ -33,7 +33,7 @@ const CONFIGURATION: &str = r#"{
       },
       {
         "id": "default/bookinfo/reviews-streams",
-        "tier": 1000, "priority": 0, "action": "allow", "mode": "enforce",
+        "plane": "bookend", "tier": 1000, "priority": 0, "action": "allow", "mode": "enforce",
         "at": {"source": true, "destination": true}, "namespace": "default",
         "from": [{"workloads": {"namespaces": {"named": "default"}, "labels": {"app": "reviews"}, "expressions": [], "serviceAccounts": null}, "blocks": null, "principals": null, "not": []}],
         "to": [{"workloads": {"namespaces": {"named": "default"}, "labels": {"app": "ratings"}, "expressions": [], "serviceAccounts": null}, "blocks": null, "principals": null, "not": []}],
@@ -42,7 +42,7 @@ const CONFIGURATION: &str = r#"{
     ],
     "isolations": [
       {
-        "id": "default/bookinfo/isolate[0]", "tier": 1000, "mode": "enforce",
+        "id": "default/bookinfo/isolate[0]", "plane": "bookend", "tier": 1000, "mode": "enforce",
         "workloads": {"namespaces": {"named": "default"}, "labels": {}, "expressions": [], "serviceAccounts": null},
         "egress": true, "ingress": true
       }

@@ -230,7 +230,7 @@ impl Gate {
         // Two microseconds that a policy without tokens need not pay.
         let tokens = if enforcement.needs().tokens { self.tokens(proxy, books) } else { Tokens::Unknown };
         let RequestHead { method, authority, path, headers } = *head;
-        let request = Request::new(Head { method, authority, path, headers: Some(headers), tokens });
+        let request = Request::new(Head { method, authority, path, headers: Some(headers), tokens, ..Head::default() });
         let exchange = Exchange::Http(&request);
         Ok(match (self.settings.end, upstream) {
             (FilterEnd::Destination, _) => Some(inbound(enforcement, arrival, exchange)),

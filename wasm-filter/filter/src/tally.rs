@@ -177,6 +177,7 @@ mod tests {
     fn counters(most: u32) -> (Program, Counters) {
         let isolation = |name: &str| bookend_engine::Isolation {
             id: name.to_owned(),
+            plane: bookend_engine::Plane::Bookend,
             tier: bookend_engine::DEFAULT_TIER,
             mode: bookend_engine::Mode::Enforce,
             workloads: bookend_engine::Selector::all(bookend_engine::NamespaceMatch::any()),

@@ -2,7 +2,7 @@
 
 use bookend_engine::{
     Action, Block, Clause, DEFAULT_TIER, Ends, Instance, Inventory, Isolation, Labels, Mode, NamespaceMatch,
-    PeerMatch, PortMatch, Program, Protocol, Rule, Selector, Workload, WorkloadIdentity,
+    PeerMatch, Plane, PortMatch, Program, Protocol, Rule, Selector, Workload, WorkloadIdentity,
 };
 use bookend_plan::Plan;
 use serde_json::Value;
@@ -66,6 +66,7 @@ pub(crate) fn cidr(cidr: &str, except: &[&str]) -> PeerMatch {
 pub(crate) fn rule(action: Action, name: &str) -> Rule {
     Rule {
         id: format!("a/p/{name}"),
+        plane: Plane::Bookend,
         tier: DEFAULT_TIER,
         priority: 0,
         action,
@@ -97,6 +98,7 @@ pub(crate) fn isolated(rules: Vec<Rule>) -> Program {
 pub(crate) fn isolation() -> Isolation {
     Isolation {
         id: "a/p/isolate[0]".to_owned(),
+        plane: Plane::Bookend,
         tier: DEFAULT_TIER,
         mode: Mode::Enforce,
         workloads: selector("a", None),

@@ -2,8 +2,8 @@
 
 use bookend_engine::{
     Action, Block, Clause, Ends, HttpMatch, Instance, Inventory, IpNet, Isolation, LabelExpression,
-    LabelMatch, Labels, Mode, NamedPort, NamespaceMatch, PeerMatch, PortMatch, PortRange, PrincipalPattern,
-    Program, Protocol, Rule, Selector, Workload, WorkloadIdentity,
+    LabelMatch, Labels, Mode, NamedPort, NamespaceMatch, PeerMatch, Plane, PortMatch, PortRange,
+    PrincipalPattern, Program, Protocol, Rule, Selector, Workload, WorkloadIdentity,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -158,9 +158,10 @@ fn http() -> impl Strategy<Value = HttpMatch> {
     })
 }
 
-/// Tiers and priorities in which things meet.
-fn place() -> impl Strategy<Value = (u32, i32)> {
-    (select(vec![100, 1000, 1000, 10_000]), select(vec![-1, 0, 0, 1]))
+/// Planes, tiers and priorities in which things meet.
+fn place() -> impl Strategy<Value = (Plane, u32, i32)> {
+    let plane = prop_oneof![3 => Just(Plane::Bookend), 1 => select(Plane::ALL.to_vec())];
+    (plane, select(vec![100, 1000, 1000, 10_000]), select(vec![-1, 0, 0, 1]))
 }
 
 fn mode() -> impl Strategy<Value = Mode> {
@@ -174,7 +175,7 @@ fn ends() -> impl Strategy<Value = Ends> {
 
 prop_compose! {
     fn rule()(
-        (tier, priority) in place(),
+        (plane, tier, priority) in place(),
         action in select(vec![Action::Allow, Action::Allow, Action::Deny, Action::Pass]),
         (mode, at) in (mode(), ends()),
         namespace in option::weighted(0.8, namespace()),
@@ -184,7 +185,7 @@ prop_compose! {
         not_ports in prop_oneof![3 => Just(Vec::new()), 1 => vec(port(), 1..3)],
         http in prop_oneof![3 => Just(Clause::Any), 1 => one_of(http())],
     ) -> Rule {
-        Rule { id: String::new(), tier, priority, action, mode, at, namespace, from, to, ports, not_ports, http, answer: None, limits: None }
+        Rule { id: String::new(), plane, tier, priority, action, mode, at, namespace, from, to, ports, not_ports, http, answer: None, limits: None }
     }
 }
 
@@ -200,9 +201,9 @@ pub(crate) fn program() -> impl Strategy<Value = Program> {
             rule.id = format!("{}/r{number}", policy(rule.namespace.as_deref()));
         }
         let isolations = isolations.into_iter().enumerate().map(
-            |(number, ((tier, _), mode, workloads, egress, ingress))| {
+            |(number, ((plane, tier, _), mode, workloads, egress, ingress))| {
                 let id = format!("{}/isolate[{number}]", policy(None));
-                Isolation { id, tier, mode, workloads, egress, ingress }
+                Isolation { id, plane, tier, mode, workloads, egress, ingress }
             },
         );
         Program::new(rules, isolations.collect())

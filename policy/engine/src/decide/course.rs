@@ -7,7 +7,8 @@ use super::attempt::{attempt, governs};
 use super::tried::Tried;
 use super::{Cause, Decision, Verdict, service};
 use crate::{
-    Action, Connection, End, Exchange, FAILSAFE_TIER, Identity, Isolation, Mode, Outcome, Plane, Rule, Trace, Truth,
+    Action, Connection, End, Exchange, FAILSAFE_TIER, Identity, Isolation, Mode, Outcome, Plane, Rule, Trace,
+    Truth,
 };
 
 /// Whether what is only audited takes part (S36).

@@ -3,12 +3,13 @@ use alloc::{string::ToString, vec, vec::Vec};
 use super::*;
 use crate::{
     Action, Clause, Condition, Endpoint, Ends, Explanation, HttpMatch, Location, Mode, NamespaceMatch,
-    NoTrace, PeerMatch, PortMatch, Principal, PrincipalPattern, Protocol, Selector, WorkloadIdentity,
+    NoTrace, PeerMatch, Plane, PortMatch, Principal, PrincipalPattern, Protocol, Selector, WorkloadIdentity,
 };
 
 fn rule(id: &str, tier: u32, priority: i32, action: Action) -> Rule {
     Rule {
         id: id.to_string(),
+        plane: Plane::Bookend,
         tier,
         priority,
         action,
@@ -28,6 +29,7 @@ fn rule(id: &str, tier: u32, priority: i32, action: Action) -> Rule {
 fn isolation(id: &str, tier: u32) -> Isolation {
     Isolation {
         id: id.to_string(),
+        plane: Plane::Bookend,
         tier,
         mode: Mode::Enforce,
         workloads: Selector::all(NamespaceMatch::any()),

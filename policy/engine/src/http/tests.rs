@@ -233,8 +233,8 @@ fn of_several_alternatives_the_part_is_named_that_all_lack() {
 
 #[test]
 fn conditions_say_what_must_be_read() {
-    let headers = Needs { headers: true, tokens: false };
-    let tokens = Needs { headers: false, tokens: true };
+    let headers = Needs { headers: true, ..Needs::default() };
+    let tokens = Needs { tokens: true, ..Needs::default() };
     assert_eq!(HttpMatch::default().needs(), Needs::default());
     assert_eq!(header("a", ValueMatch::Present(true)).needs(), headers);
     assert_eq!(not(not(header("a", ValueMatch::Present(true)))).needs(), headers);

@@ -89,6 +89,7 @@ impl Dice {
         let paths = ["/a", "/a/*", "/a/b", "/b/{x}", "/{x}", "/a/{**}", "/*", "/a/b*", "*b"];
         Rule {
             id: format!("r{number}"),
+            plane: self.pick(&Plane::ALL),
             tier: self.pick(&[1, 2]),
             priority: self.pick(&[0, 0, 1]),
             action: self.pick(&[Action::Deny, Action::Pass, Action::Allow, Action::Allow]),
@@ -164,6 +165,7 @@ fn an_index_leaves_out_only_what_cannot_match() {
         let rules = (0..dice.roll(40) as usize).map(|number| dice.rule(number)).collect();
         let isolations = (0..dice.roll(4)).map(|number| Isolation {
             id: format!("i{number}"),
+            plane: dice.pick(&Plane::ALL),
             tier: dice.pick(&[1, 2]),
             mode: dice.pick(&[Mode::Enforce, Mode::Audit]),
             workloads: dice.selector(),

@@ -107,7 +107,7 @@ fn whatever_comes_twice_or_too_much_is_refused() {
 #[test]
 fn a_refusal_says_where() {
     let told = read::<Rule>(r#"{"id":"a","ports":[{"named":{"protocol":1,"name":"b"}}]}"#).unwrap_err();
-    assert!(told.starts_with("missing field `tier`"), "{told}");
+    assert!(told.starts_with("missing field `plane`"), "{told}");
     let told = read::<Vec<PortMatch>>(r#"[{"named":{"protocol":1,"name":"b"}}]"#).unwrap_err();
     assert_eq!(told, "an integer stands where a string is expected, in `[0].named.protocol`");
 }
@@ -116,7 +116,7 @@ fn a_refusal_says_where() {
 fn a_configuration_is_read_in_any_order_and_refused_with_its_place() {
     let selector = r#"{"namespaces":{"named":"a"},"labels":{},"expressions":[],"serviceAccounts":null}"#;
     let isolation = format!(
-        r#"{{"id":"i","tier":1,"mode":"audit","workloads":{selector},"egress":true,"ingress":false}}"#
+        r#"{{"id":"i","plane":"mesh","tier":1,"mode":"audit","workloads":{selector},"egress":true,"ingress":false}}"#
     );
     let program = format!(r#""program":{{"isolations":[{isolation}],"rules":[]}}"#);
     let inventory = r#""inventory":{"workloads":[],"namespaces":{"a":{"b":"c"}},"trustDomain":"t"}"#;

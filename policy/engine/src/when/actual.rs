@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::{attribute::Attribute, node::Operand};
 use crate::{
-    CanonicalPath, Connection, Identity, PathPattern, Principal, Request, Truth, WorkloadIdentity,
+    CanonicalPath, Connection, Identity, PathPattern, Principal, Request, ServerName, Truth,
+    WorkloadIdentity,
     http::{Found, integer, scalar},
     request::Reading,
     text::is_plain,
@@ -175,6 +176,12 @@ impl<'s> Scope<'s> {
                 Reading::of([Cow::Borrowed(method.as_bytes()), Cow::Owned(upper)])
             }),
             Attribute::Host => self.request.host().map_or(Reading::Doubt, |host| owned(host.to_string())),
+            Attribute::Authority => self.request.authority().map_or(Reading::Doubt, lower),
+            Attribute::ServerName => match self.request.server_name() {
+                ServerName::Unknown => Reading::Doubt,
+                ServerName::Absent => Reading::Absent,
+                ServerName::Name(name) => lower(name),
+            },
             Attribute::Path => self.request.path().map_or(Reading::Doubt, |path| borrowed(path.as_str())),
             Attribute::Header(name) => self.request.header(name),
             Attribute::Query(name) => self.request.parameter(name),
@@ -202,6 +209,11 @@ impl<'s> Scope<'s> {
 
 fn borrowed(text: &str) -> Reading<'_> {
     Reading::One(Cow::Borrowed(text.as_bytes()))
+}
+
+/// What is compared in lower case, whatever it came in.
+fn lower(bytes: &[u8]) -> Reading<'static> {
+    Reading::One(Cow::Owned(bytes.to_ascii_lowercase()))
 }
 
 fn owned(text: String) -> Reading<'static> {

@@ -13,6 +13,8 @@ use crate::{
 pub(super) enum Attribute {
     Method,
     Host,
+    /// The authority as it was sent, in lower case (S85).
+    Authority,
     Path,
     /// The name is in lower case.
     Header(String),
@@ -28,6 +30,8 @@ pub(super) enum Attribute {
     Principal,
     /// Of the destination.
     Port,
+    /// The name that the client asked for in its TLS handshake, in lower case (S85).
+    ServerName,
 }
 
 impl Attribute {
@@ -38,6 +42,7 @@ impl Attribute {
         Ok(match (root, names_as_text.as_slice()) {
             ("request", ["method"]) => Self::Method,
             ("request", ["host"]) => Self::Host,
+            ("request", ["authority"]) => Self::Authority,
             ("request", ["path"]) => Self::Path,
             ("request", ["headers", name]) => Self::Header(header_name(name)?),
             ("request", ["query", name]) => {
@@ -51,6 +56,7 @@ impl Attribute {
             ("source" | "destination", ["labels", key]) => Self::Label(end, String::from(*key)),
             ("source", ["principal"]) => Self::Principal,
             ("destination", ["port"]) => Self::Port,
+            ("connection", ["sni"]) => Self::ServerName,
             _ => return Err(ExpressionFault::UnknownAttribute),
         })
     }

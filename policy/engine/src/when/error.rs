@@ -44,7 +44,7 @@ pub enum ExpressionFault {
     Expected(&'static str),
     /// There is no such attribute.
     #[error(
-        "there is no such attribute; there are `request.`, `jwt.claims.`, `path.`, `source.` and `destination.`"
+        "there is no such attribute; there are `request.`, `jwt.claims.`, `path.`, `source.`, `destination.` and `connection.sni`"
     )]
     UnknownAttribute,
     /// There is no such function.

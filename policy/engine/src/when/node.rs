@@ -7,7 +7,7 @@ use super::{
     actual::{self, Scalar, Scope},
     attribute::Attribute,
 };
-use crate::Truth;
+use crate::{Affix, Truth};
 
 /// A condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,14 +22,6 @@ pub(super) enum Node {
     Has(Attribute),
     /// A claim is `true`.
     True(Attribute),
-}
-
-/// Where in a text a part must be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Affix {
-    Start,
-    End,
-    Inside,
 }
 
 /// A value: written out, or an attribute.
@@ -70,7 +62,9 @@ impl Operand {
     pub(super) fn miswrites(&self, attribute: &Self) -> Option<ExpressionFault> {
         let Self::Text(text) = self else { return None };
         match attribute {
-            Self::Attribute(Attribute::Host) if text.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+            Self::Attribute(Attribute::Host | Attribute::Authority | Attribute::ServerName)
+                if text.bytes().any(|byte| byte.is_ascii_uppercase()) =>
+            {
                 Some(ExpressionFault::HostCase)
             }
             Self::Attribute(Attribute::Method) if text.bytes().any(|byte| byte.is_ascii_lowercase()) => {
@@ -172,12 +166,7 @@ impl Node {
             Self::Affix(affix, text, part) => {
                 scope.compare(text, part, |text, part| match (text.text(), part.text()) {
                     // Every text has an empty part, which nobody means when it comes from outside.
-                    (Some(text), Some(part)) if !part.is_empty() => match affix {
-                        Affix::Start => text.starts_with(part),
-                        Affix::End => text.ends_with(part),
-                        Affix::Inside => text.contains(part),
-                    }
-                    .into(),
+                    (Some(text), Some(part)) if !part.is_empty() => affix.holds(text, part).into(),
                     _ => Truth::Unknown,
                 })
             }

@@ -6,8 +6,9 @@ use super::{
     ExpressionError, ExpressionFault,
     attribute::Attribute,
     lexer::{Lexer, Word},
-    node::{Affix, Kind, Node, Operand},
+    node::{Kind, Node, Operand},
 };
+use crate::Affix;
 
 /// The limits of S58.
 const MAX_LENGTH: usize = 1024;

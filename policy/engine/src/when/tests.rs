@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
-    Endpoint, Head, HeaderLine, Identity, Labels, Location, Principal, Protocol, Tokens, WorkloadIdentity,
+    Endpoint, Head, HeaderLine, Identity, Labels, Location, Principal, Protocol, ServerName, Tokens,
+    WorkloadIdentity,
 };
 use ExpressionFault::*;
 use Truth::{No, Unknown, Yes};
@@ -37,6 +38,8 @@ fn judge(text: &str, source: Identity<'_>, tokens: Tokens) -> Truth {
         path: Some(b"/users/alice/x?tenant=acme&n=1&n=2"),
         headers: Some(HEADERS),
         tokens,
+        client: None,
+        server_name: ServerName::Name(b"Shop.Example"),
     });
     let pattern = PathPattern::parse("/users/{user}/{*}").unwrap();
     let path = request.path().unwrap();
@@ -61,6 +64,8 @@ fn attributes_are_compared() {
     for text in [
         "request.method == 'GET'",
         "request.host == 'shop.example'",
+        "request.authority == 'shop.example:8443' && request.authority.endsWith(':8443')",
+        "connection.sni == 'shop.example' && has(connection.sni)",
         "request.path == \"/users/alice/x\"",
         "request.headers['X-Tenant'] == 'acme'",
         "request.query['tenant'] == 'acme'",
@@ -305,7 +310,7 @@ fn an_expression_says_what_it_needs_and_is_kept_as_written() {
     let text = "  path.user == jwt.claims.sub || request.headers['a'] == path.item ";
     let expression = Expression::parse(text).unwrap();
     assert_eq!(expression.as_str(), text);
-    assert_eq!(expression.needs(), Needs { headers: true, tokens: true });
+    assert_eq!(expression.needs(), Needs { headers: true, tokens: true, ..Needs::default() });
     let mut segments = expression.segments().to_vec();
     segments.sort();
     assert_eq!(segments, ["item", "user"]);

@@ -6,7 +6,10 @@ mod host;
 mod token;
 mod when;
 
-use super::fields::{Fields, distinct, into_list, optional, quoted, text};
+use super::{
+    block::block,
+    fields::{Fields, distinct, into_list, optional, quoted, text},
+};
 use crate::{Code, Span, diagnostic::Report, limit, yaml::Node};
 use bookend_engine::{Clause, HttpMatch, PathPattern, PathPatternError};
 
@@ -15,6 +18,9 @@ pub(super) fn condition(node: &Node, depth: usize, report: &mut Report) -> Optio
     let mut fields = Fields::of(node, "HTTP condition", report)?;
     let methods = distinct(fields.get("methods"), "methods", limit::VALUES, report, method);
     let hosts = distinct(fields.get("hosts"), "hosts", limit::VALUES, report, host::host);
+    let clients = distinct(fields.get("clientCidrs"), "clientCidrs", limit::VALUES, report, |node, report| {
+        block(node, None, report)
+    });
     let paths = distinct(fields.get("paths"), "paths", limit::VALUES, report, path);
     let headers = distinct(fields.get("headers"), "headers", limit::PARTS, report, comparison::header);
     let query = distinct(fields.get("query"), "query", limit::PARTS, report, comparison::parameter);
@@ -44,6 +50,7 @@ pub(super) fn condition(node: &Node, depth: usize, report: &mut Report) -> Optio
     let condition = HttpMatch {
         methods: methods?,
         hosts: hosts?,
+        clients: clients?,
         paths,
         headers: headers?,
         query: query?,

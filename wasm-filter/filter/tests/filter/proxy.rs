@@ -18,6 +18,7 @@ pub(crate) const CONFIGURATION: &str = r#"{
     "rules": [
       {
         "id": "default/bookinfo/reviews-reads-ratings",
+        "plane": "bookend",
         "tier": 1000,
         "priority": 0,
         "action": "allow",
@@ -33,6 +34,7 @@ pub(crate) const CONFIGURATION: &str = r#"{
       },
       {
         "id": "default/bookinfo/no-admin",
+        "plane": "bookend",
         "tier": 1000,
         "priority": 0,
         "action": "deny",
@@ -50,6 +52,7 @@ pub(crate) const CONFIGURATION: &str = r#"{
     "isolations": [
       {
         "id": "default/bookinfo/isolate[0]",
+        "plane": "bookend",
         "tier": 1000,
         "mode": "enforce",
         "workloads": {"namespaces": {"named": "default"}, "labels": {}, "expressions": [], "serviceAccounts": null},
