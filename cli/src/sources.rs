@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use bookend_engine::{Plane, Rule};
-use bookend_lang::{Compiled, Diagnostic, MAX_SOURCE_BYTES, Refused, Source, Span};
+use bookend_lang::{Compiled, Diagnostic, MAX_SOURCE_BYTES, Options, Refused, Source, Span};
 
 use crate::answer::Answer;
 use crate::diagnostic;
@@ -33,6 +33,27 @@ pub(crate) struct Files {
     /// These are read exactly like the policies; two options are a convenience.
     #[arg(short = 'i', long = "inventory", value_name = "FILE", num_args = 1..)]
     inventory: Vec<PathBuf>,
+
+    #[command(flatten)]
+    reading: Reading,
+}
+
+/// How documents are read.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub(crate) struct Reading {
+    /// Leave out what other systems' policies say and Bookend cannot express, and say so.
+    ///
+    /// Without it such documents are refused. Nothing becomes allowed that they do not allow: an allow rule with such a
+    /// part is left out, a deny rule or an isolation loses the part and so denies more.
+    #[arg(long)]
+    best_effort: bool,
+}
+
+impl Reading {
+    /// What the library is told.
+    pub(crate) fn options(self) -> Options {
+        Options { best_effort: self.best_effort }
+    }
 }
 
 /// Sources and what they say.
@@ -95,8 +116,13 @@ impl std::fmt::Display for Place {
 
 impl Files {
     /// These files and this inventory, whichever options named them.
-    pub(crate) fn new(files: Vec<PathBuf>, inventory: Vec<PathBuf>) -> Self {
-        Self { files, inventory }
+    pub(crate) fn new(files: Vec<PathBuf>, inventory: Vec<PathBuf>, reading: Reading) -> Self {
+        Self { files, inventory, reading }
+    }
+
+    /// How they are read.
+    pub(crate) fn options(&self) -> Options {
+        self.reading.options()
     }
 
     /// Reads every file once, however often it is named.
@@ -124,7 +150,7 @@ impl Files {
     /// same answer that `check` gives.
     pub(crate) fn compile(&self, format: Format) -> anyhow::Result<Documents> {
         let sources = self.read()?;
-        match bookend_lang::compile(&sources) {
+        match bookend_lang::compile_with(&sources, self.reading.options()) {
             Ok(compiled) => {
                 if !compiled.warnings.is_empty() {
                     let warnings = count(compiled.warnings.len(), "warning", "warnings");

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use bookend_analysis::{Side, unused};
-use bookend_lang::{Code, Compiled, Diagnostic, Source, compile};
+use bookend_lang::{Code, Compiled, Diagnostic, Options, Source, compile_with};
 use serde::Serialize;
 
 use self::trail::Trail;
@@ -68,14 +68,21 @@ impl Check {
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
         match (&self.explain, &self.files) {
             (Some(code), _) => explain(code, self.output),
-            (None, Some(files)) => check(&files.read()?, self.audit_trail.as_deref(), self.output),
+            (None, Some(files)) => {
+                check(&files.read()?, files.options(), self.audit_trail.as_deref(), self.output)
+            },
             (None, None) => Ok(Exit::Usage),
         }
     }
 }
 
-fn check(sources: &[Source], audit_trail: Option<&Path>, format: Format) -> anyhow::Result<Exit> {
-    let (compiled, diagnostics) = match compile(sources) {
+fn check(
+    sources: &[Source],
+    options: Options,
+    audit_trail: Option<&Path>,
+    format: Format,
+) -> anyhow::Result<Exit> {
+    let (compiled, diagnostics) = match compile_with(sources, options) {
         Ok(mut compiled) => {
             let mut warnings = std::mem::take(&mut compiled.warnings);
             warnings.extend(advice::advice(&compiled));

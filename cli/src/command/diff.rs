@@ -13,7 +13,7 @@ use bookend_analysis::{Difference, Name, Side};
 
 use crate::exit::{Exit, Stopped};
 use crate::output::{self, Format, Stream};
-use crate::sources::{Documents, Files};
+use crate::sources::{Documents, Files, Reading};
 
 /// Say which connections and requests another policy would allow or deny
 #[derive(Debug, clap::Args)]
@@ -54,6 +54,9 @@ pub(crate) struct Diff {
     #[arg(short = 'i', long = "inventory", value_name = "FILE", num_args = 1..)]
     inventory: Vec<PathBuf>,
 
+    #[command(flatten)]
+    reading: Reading,
+
     /// Print every change, however many there are
     #[arg(long)]
     all: bool,
@@ -76,8 +79,9 @@ impl Diff {
         if self.old == stdin && (self.new == stdin || self.inventory.contains(&stdin)) {
             return Err(Stopped::usage("standard input is read once; name a file for one of the two"));
         }
-        let read =
-            |path: &PathBuf| Files::new(vec![path.clone()], self.inventory.clone()).compile(self.output);
+        let read = |path: &PathBuf| {
+            Files::new(vec![path.clone()], self.inventory.clone(), self.reading).compile(self.output)
+        };
         let sides = Sides { old: read(&self.old)?, new: read(&self.new)? };
         let difference = bookend_analysis::diff(
             Side { program: &sides.old.compiled.program, inventory: &sides.old.compiled.inventory },

@@ -141,6 +141,18 @@ codes! {
     ContestedServiceAddress = 1521, Warning, "contested address of a Service", "A manifest gives a Service an address that a workload has, or a port of an address that another Service has as well. Whoever may write a Service must not take an address from others by it, nor keep all policies from being applied. So the address is the workload's, or the Service's that an inventory describes; between manifests it is no Service's, and is judged as an address outside (docs/semantics.md, S70).";
     BadTest = 1601, Error, "bad test", "A test in a `PolicyTest` says who connects to whom (`from`, `to`), with what (`port`, `protocol`, `request`), and what should become of it (`expect`). What cannot be asked that way is refused, so that no test passes because it asked something else.";
     DuplicateTest = 1602, Error, "duplicate test", "The names of tests are unique within their document, because a report names the test.";
+    InexactKubernetes = 1700, Error, "not said exactly (Kubernetes)", "The policy says something that Bookend cannot express, or that depends on what it cannot know, so it would not mean the same. `--best-effort` reads the rest: an allow rule with such a part is left out, a deny rule or an isolation loses the part and so denies more, and never does anything become allowed that was not.";
+    InexactIstio = 1720, Error, "not said exactly (Istio)", "The policy says something that Bookend cannot express, or that depends on what it cannot know, so it would not mean the same. `--best-effort` reads the rest: an allow rule with such a part is left out, a deny rule or an isolation loses the part and so denies more, and never does anything become allowed that was not.";
+    InexactCalico = 1740, Error, "not said exactly (Calico)", "The policy says something that Bookend cannot express, or that depends on what it cannot know, so it would not mean the same. `--best-effort` reads the rest: an allow rule with such a part is left out, a deny rule or an isolation loses the part and so denies more, and never does anything become allowed that was not.";
+    ImportDiffers = 1760, Error, "import would change the meaning", "What `bookend import` writes is read again and compared with what was read. Here the two do not say the same, so nothing is written. That is a mistake of Bookend's and not of your documents: please tell its authors, with the documents if you may. With `--no-merge` rules stay as they are, which may help meanwhile.";
+}
+
+impl Code {
+    /// Whether it is about something of another system's policy that Bookend cannot say. That refuses the documents, unless they are to
+    /// be read as well as may be, which never allows more than they do.
+    pub fn is_inexact(self) -> bool {
+        matches!(self, Self::InexactKubernetes | Self::InexactIstio | Self::InexactCalico)
+    }
 }
 
 impl core::fmt::Display for Code {

@@ -86,12 +86,28 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
+/// How documents are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// What other systems' policies say and Bookend cannot, is left out, and a warning; nothing becomes allowed that was not.
+    /// Without it such documents are refused.
+    pub best_effort: bool,
+}
+
 /// Reads all documents of all sources as one whole. The order of sources and documents makes no difference.
 ///
 /// # Errors
 /// When anything is wrong anywhere, with everything that is.
 pub fn compile(sources: &[Source]) -> Result<Compiled, Refused> {
-    let mut compiler = Compiler::default();
+    compile_with(sources, Options::default())
+}
+
+/// As [`compile`], and as the options say.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_with(sources: &[Source], options: Options) -> Result<Compiled, Refused> {
+    let mut compiler = Compiler::new(options);
     compiler.compile(sources)?;
     Ok(compiler.into_compiled())
 }

@@ -36,12 +36,14 @@ pub struct Diagnostic {
     pub cure: String,
     /// Another place that matters, and why: the first of two duplicates.
     pub related: Option<(Span, String)>,
+    /// It would refuse the documents, and they are read as well as may be ([`Options::best_effort`](crate::Options)).
+    pub tolerated: bool,
 }
 
 impl Diagnostic {
     /// Whether it refuses the documents.
     pub fn severity(&self) -> Severity {
-        self.code.severity()
+        if self.tolerated { Severity::Warning } else { self.code.severity() }
     }
 
     /// The diagnostic in one line: `file:line:column: error[B1105]: message; cure`.
@@ -71,11 +73,18 @@ const MAX_DIAGNOSTICS: usize = 1000;
 pub(crate) struct Report {
     diagnostics: Vec<Diagnostic>,
     refuses: bool,
+    /// What is inexact refuses nothing.
+    tolerant: bool,
     /// How many were not kept.
     left_out: usize,
 }
 
 impl Report {
+    /// One in which what is [inexact](Code::is_inexact) refuses nothing, if that is wanted.
+    pub(crate) fn tolerant(tolerant: bool) -> Self {
+        Self { tolerant, ..Self::default() }
+    }
+
     pub(crate) fn add(
         &mut self,
         code: Code,
@@ -84,7 +93,7 @@ impl Report {
         cure: impl Into<String>,
     ) {
         let (message, cure) = (message.into(), cure.into());
-        self.push(Diagnostic { code, span, message, cure, related: None });
+        self.push(Diagnostic { code, span, message, cure, related: None, tolerated: false });
     }
 
     pub(crate) fn add_related(
@@ -96,7 +105,8 @@ impl Report {
         (place, why): (Span, &str),
     ) {
         let related = Some((place, why.to_owned()));
-        self.push(Diagnostic { code, span, message: message.into(), cure: cure.into(), related });
+        let (message, cure) = (message.into(), cure.into());
+        self.push(Diagnostic { code, span, message, cure, related, tolerated: false });
     }
 
     /// Adds all of another, its places moved.
@@ -113,7 +123,8 @@ impl Report {
         self.diagnostics.retain(|diagnostic| !codes.contains(&diagnostic.code));
     }
 
-    fn push(&mut self, diagnostic: Diagnostic) {
+    fn push(&mut self, mut diagnostic: Diagnostic) {
+        diagnostic.tolerated |= self.tolerant && diagnostic.code.is_inexact();
         let error = diagnostic.severity() == Severity::Error;
         // Whatever came before it, the first error is kept: it is why the documents are refused.
         if !self.is_full() || error && !self.refuses {
@@ -139,7 +150,8 @@ impl Report {
         if let Some(last) = self.diagnostics.last().filter(|_| self.refuses && self.left_out > 0) {
             let message = format!("there are {} more problems", self.left_out);
             let cure = "mend these first".to_owned();
-            let word = Diagnostic { code: Code::TooMany, span: last.span, message, cure, related: None };
+            let word =
+                Diagnostic { code: Code::TooMany, span: last.span, message, cure, related: None, tolerated: false };
             self.diagnostics.push(word);
         }
         self.diagnostics

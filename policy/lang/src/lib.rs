@@ -17,10 +17,12 @@ mod diagnostic;
 mod dialect;
 mod document;
 mod format;
+mod import;
 mod limit;
 mod lower;
 mod schema;
 mod source;
+mod write;
 mod yaml;
 
 pub use code::Code;
@@ -32,5 +34,6 @@ pub use document::{
     TestTraffic, Written,
 };
 pub use format::format;
+pub use import::{Import, Importing, Native, import};
 pub use schema::schema;
 pub use source::{MAX_SOURCE_BYTES, Source, Span};

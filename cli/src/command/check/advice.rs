@@ -60,6 +60,7 @@ fn of_a_part(mixed: &Mixed<'_>, compiled: &Compiled) -> Option<Diagnostic> {
         ),
         cure: "allow all of them or none, or let the Service select fewer".to_owned(),
         related,
+        tolerated: false,
     })
 }
 
@@ -94,6 +95,7 @@ fn without_probes(unprobed: &Unprobed<'_>, compiled: &Compiled) -> Option<Diagno
         message: format!("no node may probe {}{more}", shown.join(", ")),
         cure: format!("allow these ports `from: [{{ entities: [node] }}]`{nodes}"),
         related,
+        tolerated: false,
     })
 }
 
@@ -178,7 +180,7 @@ fn diagnostic(finding: &Finding<'_>, compiled: &Compiled) -> Option<Diagnostic> 
             None,
         ),
     };
-    Some(Diagnostic { code, span, message, cure, related })
+    Some(Diagnostic { code, span, message, cure, related, tolerated: false })
 }
 
 /// A rule that is wider than the trail of its traffic.
@@ -211,6 +213,7 @@ pub(super) fn wider(unused: &Unused<'_>, compiled: &Compiled) -> Option<Diagnost
         message: format!("the trail has {seen} of this rule{ports}{never}"),
         cure: "narrow the rule to what is used, if the trail is long enough".to_owned(),
         related: None,
+        tolerated: false,
     })
 }
 

@@ -123,5 +123,5 @@ pub(super) fn wrong(place: Span, error: &anyhow::Error) -> Diagnostic {
 }
 
 pub(super) fn diagnostic(place: Span, message: String, cure: String) -> Diagnostic {
-    Diagnostic { code: Code::BadTest, span: place, message, cure, related: None }
+    Diagnostic { code: Code::BadTest, span: place, message, cure, related: None, tolerated: false }
 }

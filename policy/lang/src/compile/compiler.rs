@@ -1,6 +1,6 @@
 //! Compiling the same sources again and again, at the cost of what changed.
 
-use super::{Compiled, Refused, policies::Policies, source::Readings};
+use super::{Compiled, Options, Refused, policies::Policies, source::Readings};
 use crate::{
     Code, Source,
     check::{self, Index},
@@ -17,6 +17,7 @@ use bookend_engine::{FAILSAFE, FAILSAFE_TIER, Plane, Rule};
 /// large document.
 #[derive(Debug, Default)]
 pub struct Compiler {
+    options: Options,
     readings: Readings,
     world: WorldState,
     policies: Policies,
@@ -56,6 +57,11 @@ struct Checked {
 }
 
 impl Compiler {
+    /// One that reads documents as the options say.
+    pub fn new(options: Options) -> Self {
+        Self { options, ..Self::default() }
+    }
+
     /// Reads all documents of all sources as one whole, as far as they changed since the last time.
     ///
     /// # Errors
@@ -63,7 +69,7 @@ impl Compiler {
     pub fn compile(&mut self, sources: &[Source]) -> Result<&Compiled, Refused> {
         self.readings.read(sources);
         let places = self.readings.places();
-        let mut report = Report::default();
+        let mut report = Report::tolerant(self.options.best_effort);
         self.readings.report(&places, &mut report);
 
         self.lower_world();
