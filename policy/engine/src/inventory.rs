@@ -143,6 +143,11 @@ impl Inventory {
         Self { services, by_service_address, ..same }
     }
 
+    /// Whether a source address proves who sent (S24).
+    pub fn trust_addresses(&self) -> bool {
+        self.trust_addresses
+    }
+
     /// The workloads that are hosts: machines whose own interfaces are policed (S76).
     pub fn hosts(&self) -> impl Iterator<Item = &Workload> {
         let own = |workload: &&Workload| workload.instances.iter().any(|instance| instance.role.is_own());

@@ -20,6 +20,9 @@ pub struct Selector {
     pub expressions: Vec<LabelExpression>,
     /// Service accounts, one of which it must run under.
     pub service_accounts: Clause<String>,
+    /// Whether a Bookend filter must stand before it, or must not; `None`: either.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxied: Option<bool>,
 }
 
 /// Which namespaces a selector speaks of.
@@ -47,6 +50,7 @@ object!(Selector {
     labels: "labels",
     expressions: "expressions",
     service_accounts: "serviceAccounts",
+    proxied: "proxied" or None,
 });
 
 object!(LabelMatch { labels: "labels", expressions: "expressions" });
@@ -97,13 +101,20 @@ impl NamespaceMatch {
 impl Selector {
     /// Every workload of these namespaces.
     pub fn all(namespaces: NamespaceMatch) -> Self {
-        Self { namespaces, labels: Labels::new(), expressions: Vec::new(), service_accounts: Clause::Any }
+        Self {
+            namespaces,
+            labels: Labels::new(),
+            expressions: Vec::new(),
+            service_accounts: Clause::Any,
+            proxied: None,
+        }
     }
 
     /// Whether the selector means a workload that is known exactly. In doubt only where the labels of its namespace are
     /// asked for and not known.
     pub fn selects(&self, workload: &WorkloadIdentity) -> Truth {
         let own = self.account_holds(&workload.service_account)
+            && self.proxied.is_none_or(|wanted| wanted == workload.proxied)
             && fit(&self.labels, &self.expressions, &workload.labels);
         if !own {
             return Truth::No;
@@ -118,11 +129,11 @@ impl Selector {
             Identity::Workload(workload) => self.selects(workload),
             Identity::Candidates(list) => Truth::agreed(list.iter().map(|w| self.selects(w))),
             Identity::Account { namespace, service_account, namespace_labels } => {
-                let any_labels = self.labels.is_empty() && self.expressions.is_empty();
-                let labels = if any_labels { Truth::Yes } else { Truth::Unknown };
+                let any = self.labels.is_empty() && self.expressions.is_empty() && self.proxied.is_none();
+                let rest = if any { Truth::Yes } else { Truth::Unknown };
                 Truth::from(self.account_holds(service_account))
                     .and(self.namespaces.holds(namespace, namespace_labels.as_deref()))
-                    .and(labels)
+                    .and(rest)
             }
             Identity::Anonymous | Identity::Claimed(_) => Truth::Unknown,
         }

@@ -51,6 +51,7 @@ pub(crate) fn selector(namespace: &str, app: Option<&str>) -> Selector {
         labels: app.map(|app| ("app".to_owned(), app.to_owned())).into_iter().collect(),
         expressions: Vec::new(),
         service_accounts: Clause::Any,
+        proxied: None,
     }
 }
 

@@ -87,12 +87,14 @@ fn namespaces() -> impl Strategy<Value = NamespaceMatch> {
 }
 
 fn selector() -> impl Strategy<Value = Selector> {
-    (namespaces(), labels(), vec(expression(), 0..2), maybe(name(&["s", "t"]))).prop_map(
-        |(namespaces, labels, expressions, service_accounts)| Selector {
+    let proxied = prop_oneof![4 => Just(None), 1 => any::<bool>().prop_map(Some)];
+    (namespaces(), labels(), vec(expression(), 0..2), maybe(name(&["s", "t"])), proxied).prop_map(
+        |(namespaces, labels, expressions, service_accounts, proxied)| Selector {
             namespaces,
             labels,
             expressions,
             service_accounts,
+            proxied,
         },
     )
 }

@@ -56,6 +56,7 @@ impl Dice {
             labels: self.labels(),
             expressions: (0..self.roll(2)).map(|_| expression(self)).collect(),
             service_accounts: self.clause(Self::name),
+            proxied: self.pick(&[None, None, Some(true), Some(false)]),
         }
     }
 

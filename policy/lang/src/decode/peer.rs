@@ -156,7 +156,7 @@ fn principal(node: &Node, report: &mut Report) -> Option<PrincipalPattern> {
             return bad(
                 report,
                 "would be everybody who proves anything",
-                "name a trust domain: `spiffe://example.org/*`",
+                "name a trust domain: `spiffe://example.org/*`, or write `spiffe://*` for all of them",
             );
         }
         (Some(_), Some(_)) => return bad(report, "has a `*` at both ends", "keep one of them"),
@@ -181,6 +181,10 @@ fn principal(node: &Node, report: &mut Report) -> Option<PrincipalPattern> {
             (_, true) => bad(report, "has an empty or dot segment", "write a path such as `*/sa/web`"),
             _ => PrincipalPattern::parse(pattern).ok(),
         };
+    }
+    if pattern == "spiffe://*" {
+        // Everybody who proves a SPIFFE id, of whatever trust domain.
+        return PrincipalPattern::parse(pattern).ok();
     }
     let Some(rest) = fixed.strip_prefix("spiffe://") else {
         return bad(report, "is not a SPIFFE id", "write it like `spiffe://example.org/ns/shop/sa/web`");

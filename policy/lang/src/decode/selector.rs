@@ -1,7 +1,7 @@
 //! Selectors: of workloads, and of whatever has labels.
 
 use super::{
-    fields::{Fields, distinct, into_list},
+    fields::{Fields, boolean, distinct, into_list, optional},
     name,
 };
 use crate::{
@@ -38,6 +38,7 @@ pub(crate) fn workloads(node: &Node, report: &mut Report) -> Option<WorkloadsDoc
         distinct(fields.get("serviceAccounts"), "serviceAccounts", limit::VALUES, report, |node, report| {
             name::name(node, "serviceAccounts", 253, report).map(|name| name.value)
         });
+    let proxied = optional(fields.get("proxy").map(|node| boolean(node, "proxy", report)));
     fields.finish_with(label, report);
     let (namespaces, selector) = (namespaces?, selector?);
     Some(WorkloadsDocument {
@@ -46,6 +47,7 @@ pub(crate) fn workloads(node: &Node, report: &mut Report) -> Option<WorkloadsDoc
         labels: selector.labels,
         expressions: selector.expressions,
         service_accounts: service_accounts?,
+        proxied: proxied?,
     })
 }
 

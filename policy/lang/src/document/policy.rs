@@ -101,6 +101,8 @@ pub(crate) struct WorkloadsDocument {
     pub(crate) labels: Labels,
     pub(crate) expressions: Vec<LabelExpression>,
     pub(crate) service_accounts: Clause<String>,
+    /// `proxy`: whether a Bookend filter must stand before them, or must not.
+    pub(crate) proxied: Option<bool>,
 }
 
 /// Where the workloads of a selector are.

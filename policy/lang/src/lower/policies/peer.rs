@@ -8,7 +8,7 @@ use crate::{
     diagnostic::Report,
     document::{Entity, NamespacesDocument, NetworksDocument, PeerDocument, Spanned, WorkloadsDocument},
 };
-use bookend_engine::{Block, Clause, IpNet, LabelMatch, Labels, NamespaceMatch, PeerMatch, Selector};
+use bookend_engine::{Block, Clause, IpNet, NamespaceMatch, PeerMatch, Selector};
 
 /// What peers are lowered with.
 pub(super) struct Lowering<'l> {
@@ -149,12 +149,7 @@ impl Lowering<'_> {
 
     /// Every workload, and every address that belongs to the cluster.
     fn cluster(&self) -> Vec<PeerMatch> {
-        let mut cluster = vec![PeerMatch::workloads(Selector {
-            namespaces: every_namespace(),
-            labels: Labels::new(),
-            expressions: Vec::new(),
-            service_accounts: Clause::Any,
-        })];
+        let mut cluster = vec![PeerMatch::workloads(Selector::all(NamespaceMatch::any()))];
         if let Ok(blocks) = Clause::one_of(self.surroundings.cluster.clone()) {
             cluster.push(PeerMatch { blocks, ..PeerMatch::default() });
         }
@@ -167,21 +162,17 @@ fn nobody() -> PeerMatch {
     PeerMatch::none_of(vec![PeerMatch::default()])
 }
 
-fn every_namespace() -> NamespaceMatch {
-    NamespaceMatch::Labelled(LabelMatch::default())
-}
-
 /// A selector without a namespace means the policy's own (S11), or every one (S38).
 pub(super) fn selector(document: WorkloadsDocument, namespace: Option<&str>) -> Selector {
-    let WorkloadsDocument { namespaces, labels, expressions, service_accounts, .. } = document;
+    let WorkloadsDocument { namespaces, labels, expressions, service_accounts, proxied, .. } = document;
     let namespaces = match namespaces {
         NamespacesDocument::Own => {
-            namespace.map_or_else(every_namespace, |own| NamespaceMatch::Named(own.to_owned()))
+            namespace.map_or_else(NamespaceMatch::any, |own| NamespaceMatch::Named(own.to_owned()))
         }
         NamespacesDocument::Named(name) => NamespaceMatch::Named(name.value),
         NamespacesDocument::Labelled(labels) => NamespaceMatch::Labelled(labels.value),
     };
-    Selector { namespaces, labels, expressions, service_accounts }
+    Selector { namespaces, labels, expressions, service_accounts, proxied }
 }
 
 /// The most blocks that two lists of blocks may have in common. Two Networks of the largest size, of which one lies in the
@@ -286,6 +277,7 @@ pub(super) fn may_lie_in(peers: &Clause<PeerMatch>, namespace: Option<&str>) -> 
                 && selector.labels.is_empty()
                 && selector.expressions.is_empty()
                 && selector.service_accounts.is_any()
+                && selector.proxied.is_none()
         })
     };
     peers.alternatives().is_none_or(|list| {
