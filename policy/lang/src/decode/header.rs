@@ -13,7 +13,7 @@ pub(crate) struct Header {
 impl Header {
     /// Reads both. What is left out is as the list has it in which the document stands, if it has it: Kubernetes writes
     /// neither into the items of a list of one kind.
-    pub(super) fn read(fields: &mut Fields<'_>, list: Option<&Self>, report: &mut Report) -> Option<Self> {
+    pub(crate) fn read(fields: &mut Fields<'_>, list: Option<&Self>, report: &mut Report) -> Option<Self> {
         let mut field = |name, inherited: Option<&Spanned<String>>| match (fields.get(name), inherited) {
             (None, Some(inherited)) => Some(inherited.clone()),
             (None, None) => fields.required(name, report).and_then(|node| string(node, name, report)),
@@ -25,7 +25,7 @@ impl Header {
     }
 
     /// What the items of this list are, where it is a list of one kind.
-    pub(super) fn of_items(&self) -> Option<Self> {
+    pub(crate) fn of_items(&self) -> Option<Self> {
         let value = self.kind.value.strip_suffix("List")?.to_owned();
         Some(Self { api_version: self.api_version.clone(), kind: Spanned { value, span: self.kind.span } })
     }

@@ -1,0 +1,250 @@
+//! The policies of other systems as Bookend's own documents, and whether they say the same.
+//!
+//! What is written is read again, with all facts of the sources, and compared with what the sources say, rule by rule:
+//! taken apart by the end that each governs, both must have the same rules and isolations ([`proof`]). That holds for every
+//! inventory, not only for the one at hand.
+
+mod draft;
+mod gather;
+mod merge;
+mod name;
+mod proof;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    Code, Compiled, Diagnostic, Options, Refused, Source, Span, compile_with,
+    document::Document,
+    write::{self, Page},
+};
+use bookend_engine::Workload;
+use draft::drafts;
+use gather::{Item, Role, gather};
+
+/// Documents of Bookend's own in place of others.
+#[derive(Debug)]
+pub struct Import {
+    /// The documents: what policies refer to first, then the policies.
+    pub documents: Vec<Native>,
+    /// What the sources say of the world, which stays where it is: manifests and inventories, as one text of YAML documents.
+    pub facts: String,
+    /// The rules and isolations of other systems that each rule and isolation stands for, by id.
+    pub ids: BTreeMap<String, BTreeSet<String>>,
+    /// The policies of other systems: how many of each kind, by its name in lower case.
+    pub kinds: BTreeMap<String, usize>,
+    /// What the sources say.
+    pub before: Compiled,
+    /// What the documents and the facts say.
+    pub after: Compiled,
+}
+
+/// A document of Bookend's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Native {
+    /// `Policy`, `ClusterPolicy`, `Tier`, …
+    pub kind: &'static str,
+    /// `None` for what lies in no namespace.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// The document, in the canonical layout.
+    pub text: String,
+}
+
+/// How documents of other systems are written as Bookend's own.
+#[derive(Clone, Copy, Debug)]
+pub struct Importing {
+    /// How the sources are read.
+    pub reading: Options,
+    /// Whether what says the same together becomes one: both ends of a connection, and the policies of a namespace.
+    pub merge: bool,
+}
+
+/// Writes the policies of other systems among the sources as Bookend's own; those that are Bookend's own stay as they are, but for
+/// their layout.
+///
+/// # Errors
+/// When the sources are refused; or, with [`Code::ImportDiffers`], when what was written does not say the same, which is a mistake of
+/// Bookend's.
+pub fn import(sources: &[Source], importing: Importing) -> Result<Import, Refused> {
+    let before = compile_with(sources, importing.reading)?;
+    let items = gather(sources)?;
+    let mut written = Written::default();
+    written.facts(&items);
+    let taken = native_names(&items);
+    let drafts = drafts(&items, &before.program, sources);
+    let drafts = if importing.merge { merge::merged(drafts) } else { drafts };
+    for (page, ids) in name::pages(drafts, importing.merge, &taken) {
+        written.page(&page, &ids);
+    }
+    written.own(&items)?;
+    let Written { mut documents, facts, ids } = written;
+    let after = read_again(&documents, &facts, importing.reading)?;
+    let after = match inventory(&before, &after) {
+        None => after,
+        Some(inventory) => {
+            documents.insert(0, inventory);
+            read_again(&documents, &facts, importing.reading)?
+        }
+    };
+    if let Some(difference) = proof::difference(&before, &after) {
+        return Err(differs(&difference));
+    }
+    let mut kinds = BTreeMap::new();
+    for item in items.iter().filter(|item| matches!(item.role, Role::Foreign(_))) {
+        *kinds.entry(item.kind.clone()).or_default() += 1;
+    }
+    Ok(Import { documents, facts, ids, kinds, before, after })
+}
+
+/// What is written so far.
+#[derive(Debug, Default)]
+struct Written {
+    documents: Vec<Native>,
+    facts: String,
+    ids: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Written {
+    /// What policies of other systems refer to; and, apart, what describes the world.
+    fn facts(&mut self, items: &[Item]) {
+        for item in items {
+            match &item.role {
+                Role::Foreign(documents) => {
+                    documents.iter().for_each(|document| self.document(document, false));
+                }
+                Role::Fact => {
+                    self.facts.push_str("---\n");
+                    self.facts.push_str(&item.tree.document());
+                }
+                Role::Native(..) => {}
+            }
+        }
+    }
+
+    /// A document that is no policy; a policy too, where `policies` are wanted.
+    fn document(&mut self, document: &Document, policies: bool) {
+        let (kind, namespace, name, text) = match document {
+            Document::Tier(tier) => ("Tier", None, &tier.name.value, write::tier(tier)),
+            Document::Network(network) => ("Network", None, &network.name.value, write::network(network)),
+            Document::Host(host) => {
+                let workload = &host.workload;
+                ("Host", Some(workload.namespace.clone()), &workload.name.value, write::host(host))
+            }
+            Document::Policy(policy) if policies => {
+                let page = Page::of(policy);
+                let kind = if policy.namespace.is_some() { "Policy" } else { "ClusterPolicy" };
+                (kind, policy.namespace.clone(), &policy.name.value, page.text())
+            }
+            _ => return,
+        };
+        self.documents.push(Native { kind, namespace, name: name.clone(), text: laid_out(text) });
+    }
+
+    /// A policy, and which ids stand for which.
+    fn page(&mut self, page: &Page, ids: &[(String, BTreeSet<String>)]) {
+        let kind = if page.namespace.is_some() { "Policy" } else { "ClusterPolicy" };
+        self.ids.extend(ids.iter().cloned());
+        let text = laid_out(page.text());
+        self.documents.push(Native {
+            kind,
+            namespace: page.namespace.clone(),
+            name: page.name.clone(),
+            text,
+        });
+    }
+
+    /// What is Bookend's own already.
+    fn own(&mut self, items: &[Item]) -> Result<(), Refused> {
+        for item in items {
+            let Role::Native(text, documents) = &item.role else { continue };
+            let kind = ["Policy", "ClusterPolicy", "Tier", "Network", "Host", "Reporting", "PolicyTest"]
+                .into_iter()
+                .find(|kind| kind.to_lowercase() == item.kind);
+            match (text, kind) {
+                (Some(text), Some(kind)) => {
+                    let namespaced = matches!(kind, "Policy" | "Host");
+                    let default = || Some("default".to_owned());
+                    self.documents.push(Native {
+                        kind,
+                        namespace: item.namespace.clone().or_else(default).filter(|_| namespaced),
+                        name: item.name.clone(),
+                        text: crate::format(&Source::new("import", text.as_str()))?,
+                    });
+                }
+                (_, Some(kind @ ("Reporting" | "PolicyTest"))) => {
+                    let text = item.tree.document();
+                    self.documents.push(Native {
+                        kind,
+                        namespace: None,
+                        name: item.name.clone(),
+                        text: laid_out(text),
+                    });
+                }
+                _ => documents.iter().for_each(|document| self.document(document, true)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The text in the canonical layout; what is written is laid out so already, but for what only the formatter knows.
+fn laid_out(text: String) -> String {
+    crate::format(&Source::new("import", text.as_str())).unwrap_or(text)
+}
+
+/// Namespaces and names of the policies that are Bookend's own already.
+fn native_names(items: &[Item]) -> BTreeSet<(Option<String>, String)> {
+    let documents = items.iter().filter_map(|item| match &item.role {
+        Role::Native(_, documents) => Some(documents),
+        _ => None,
+    });
+    documents
+        .flatten()
+        .filter_map(|document| match document {
+            Document::Policy(policy) => Some((policy.namespace.clone(), policy.name.value.clone())),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The documents and the facts, read as anybody would.
+fn read_again(documents: &[Native], facts: &str, reading: Options) -> Result<Compiled, Refused> {
+    let text: Vec<&str> = documents.iter().map(|document| document.text.as_str()).collect();
+    let mut sources = Vec::new();
+    if !text.is_empty() {
+        sources.push(Source::new("import", text.join("---\n")));
+    }
+    if !facts.is_empty() {
+        sources.push(Source::new("facts", facts));
+    }
+    compile_with(&sources, reading).map_err(|refused| {
+        let mut lines = refused.diagnostics.iter().filter(|d| d.severity() == crate::Severity::Error);
+        let first = lines.next().map(|diagnostic| diagnostic.line(&sources).to_string());
+        differs(&format!("what was written is refused: {}", first.unwrap_or_default()))
+    })
+}
+
+/// What documents of other systems say of workloads, and nothing else does.
+fn inventory(before: &Compiled, after: &Compiled) -> Option<Native> {
+    let unlike = |workload: &&Workload| {
+        let other = after.inventory.workload(&workload.identity.namespace, &workload.name);
+        workload.identity.jwt && other.is_some_and(|other| !other.identity.jwt)
+    };
+    let text = write::inventory("imported", before.inventory.workloads().iter().filter(unlike))?;
+    Some(Native { kind: "Inventory", namespace: None, name: "imported".to_owned(), text: laid_out(text) })
+}
+
+fn differs(difference: &str) -> Refused {
+    Refused {
+        diagnostics: vec![Diagnostic {
+            code: Code::ImportDiffers,
+            span: Span::whole(0),
+            message: format!("what would be written does not say the same: {difference}"),
+            cure: "this is a mistake of Bookend's and not of your documents, please tell its authors; `--no-merge` may help meanwhile"
+                .to_owned(),
+            related: None,
+            tolerated: false,
+        }],
+    }
+}

@@ -1,0 +1,179 @@
+//! Rules and isolations of other systems, on their way into documents.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::gather::{Item, Role};
+use crate::{
+    Source,
+    document::{Document, NamespacesDocument, PeerDocument, PolicyDocument, RuleDocument},
+    write::{self, Part, Tree},
+};
+use bookend_engine::{Action, Clause, Ends, Mode, Program};
+
+/// A rule or an isolation.
+#[derive(Clone, Debug)]
+pub(super) struct Draft {
+    pub(super) namespace: Option<String>,
+    /// `None`: the tier `default`.
+    pub(super) tier: Option<String>,
+    pub(super) what: What,
+    pub(super) mode: Mode,
+    /// For a rule without `at`, for an isolation without `directions`.
+    pub(super) body: Vec<(String, Tree)>,
+    /// Where it comes from; at least one.
+    pub(super) origins: Vec<Origin>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Rule {
+        action: Action,
+        priority: i32,
+        at: Ends,
+        /// Ends that it cannot govern whatever `at` says, because they lie in other namespaces.
+        idle: Ends,
+    },
+    Isolation {
+        ingress: bool,
+        egress: bool,
+    },
+}
+
+/// Where a rule or an isolation comes from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Origin {
+    /// The position of its policy among all of them.
+    pub(super) policy: usize,
+    /// The policy's name, without what its kind puts before it.
+    pub(super) name: String,
+    /// The same with it, for where the name alone is another's.
+    pub(super) full_name: String,
+    /// `networkpolicy default/reviews (netpol.yaml:12)`.
+    pub(super) label: String,
+    /// Which part of the policy it is: `ingress[0]`.
+    pub(super) part: String,
+    /// What its author calls this part, if anything.
+    pub(super) called: Option<String>,
+    /// As verdicts name it.
+    pub(super) id: String,
+}
+
+/// Everything in the policies of other systems, in the order of the sources. Priorities are those of the program, because some
+/// systems have only an order among all policies.
+pub(super) fn drafts(items: &[Item], program: &Program, sources: &[Source]) -> Vec<Draft> {
+    let priorities: BTreeMap<&str, i32> =
+        program.rules().iter().map(|rule| (rule.id.as_str(), rule.priority)).collect();
+    let mut found = Vec::new();
+    let mut policies = 0;
+    for item in items {
+        let Role::Foreign(documents) = &item.role else { continue };
+        for document in documents {
+            let Document::Policy(policy) = document else { continue };
+            policy_drafts(item, policy, policies, &priorities, sources, &mut found);
+            policies += 1;
+        }
+    }
+    found
+}
+
+fn policy_drafts(
+    item: &Item,
+    policy: &PolicyDocument,
+    number: usize,
+    priorities: &BTreeMap<&str, i32>,
+    sources: &[Source],
+    found: &mut Vec<Draft>,
+) {
+    let PolicyDocument { namespace, name, tier, isolate, rules } = policy;
+    let own = namespace.as_deref();
+    let prefix = match own {
+        Some(namespace) => format!("{namespace}/{}", name.value),
+        None => name.value.clone(),
+    };
+    let place = match &item.namespace {
+        Some(namespace) => format!("{namespace}/{}", item.name),
+        None if own.is_some() => format!("default/{}", item.name),
+        None => item.name.clone(),
+    };
+    let file = sources.get(item.place.source).map_or("?", |source| source.name.as_str());
+    let label = format!("{} {place} ({file}:{})", item.kind, item.place.line);
+    let full_name = name.value.rsplit('/').next().unwrap_or(&name.value).to_owned();
+    let origin = |part: String| Origin {
+        policy: number,
+        name: item.name.clone(),
+        full_name: full_name.clone(),
+        label: label.clone(),
+        called: item.names.get(&part).cloned(),
+        id: format!("{prefix}/{part}"),
+        part,
+    };
+    let tier = tier.as_ref().map(|tier| tier.value.clone());
+    for (index, isolation) in isolate.iter().enumerate() {
+        let Part { mode, body, .. } = write::isolation(isolation, own);
+        found.push(Draft {
+            namespace: namespace.clone(),
+            tier: tier.clone(),
+            what: What::Isolation { ingress: isolation.ingress, egress: isolation.egress },
+            mode,
+            body: without(body, "directions"),
+            origins: vec![origin(format!("isolate[{index}]"))],
+        });
+    }
+    for rule in rules {
+        let Part { mode, body, priority, .. } = write::rule(rule, own);
+        let origin = origin(rule.name.value.clone());
+        let priority = priorities.get(origin.id.as_str()).copied().unwrap_or(priority);
+        let what = What::Rule { action: rule.action, priority, at: rule.at, idle: idle(rule, own) };
+        let (namespace, tier) = (namespace.clone(), tier.clone());
+        found.push(Draft { namespace, tier, what, mode, body: without(body, "at"), origins: vec![origin] });
+    }
+}
+
+fn without(body: Vec<(String, Tree)>, key: &str) -> Vec<(String, Tree)> {
+    body.into_iter().filter(|(own, _)| own != key).collect()
+}
+
+/// The ends that all lie in other namespaces by name.
+fn idle(rule: &RuleDocument, own: Option<&str>) -> Ends {
+    let elsewhere = |peer: &PeerDocument| match peer.workloads.as_ref().map(|selector| &selector.namespaces) {
+        Some(NamespacesDocument::Named(name)) => own.is_some_and(|own| own != name.value),
+        _ => false,
+    };
+    let idle =
+        |peers: &Clause<PeerDocument>| peers.alternatives().is_some_and(|list| list.iter().all(elsewhere));
+    Ends { source: idle(&rule.from), destination: idle(&rule.to) }
+}
+
+impl Draft {
+    /// The part of a document that says it.
+    pub(super) fn part(&self, name: String, comments: Vec<String>) -> Part {
+        let mut body = Vec::new();
+        let priority = match self.what {
+            What::Rule { action, priority, at, idle } => {
+                // An allow rule that holds means an end there, so it cannot govern it (S4), and nothing has to say so.
+                let both = Ends {
+                    source: at.source || action == Action::Allow && idle.source,
+                    destination: at.destination || action == Action::Allow && idle.destination,
+                };
+                body.extend(write::at(both).map(|at| ("at".to_owned(), at)));
+                body.extend(self.body.iter().cloned());
+                priority
+            }
+            What::Isolation { ingress, egress } => {
+                body.extend(self.body.iter().cloned());
+                if !(ingress && egress) {
+                    let direction = if ingress { "ingress" } else { "egress" };
+                    let list = Tree::List(vec![Tree::text(direction)]);
+                    body.push(("directions".to_owned(), list));
+                }
+                0
+            }
+        };
+        Part { comments, name, priority, mode: self.mode, body }
+    }
+
+    /// The ids of what it stands for.
+    pub(super) fn ids(&self) -> BTreeSet<String> {
+        self.origins.iter().map(|origin| origin.id.clone()).collect()
+    }
+}
