@@ -11,7 +11,7 @@ use crate::{Answer, Question, World, frame::Frame};
 /// Cases about one thing.
 #[derive(Clone, Debug)]
 pub struct Section {
-    /// The topic: the file's name without its ending.
+    /// The topic: the file's name without its ending, and before it the directories it is in.
     pub topic: String,
     /// What they are about, as a sentence.
     pub about: String,

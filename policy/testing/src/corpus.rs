@@ -3,8 +3,9 @@
 mod bytes;
 mod document;
 mod end;
+mod file;
+mod matrix;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use crate::world::Family;
 use crate::{Answer, Case, Expectation, Question, Section, Seen, Sequence, Step, Tokens, Traffic, World};
 use document::{RawCase, RawSection, RawStep, SeenAddress};
 use end::Target;
+use file::File;
 
 /// All cases.
 #[derive(Clone, Debug)]
@@ -29,7 +31,7 @@ pub struct Corpus {
 /// Documents that have to be refused.
 #[derive(Clone, Debug)]
 pub struct Refusal {
-    /// The topic: the file's name without its ending.
+    /// The topic: the file's name without its ending, and before it the directories it is in.
     pub topic: String,
     /// Why they are, as a sentence.
     pub about: String,
@@ -41,9 +43,6 @@ pub struct Refusal {
     pub code: String,
 }
 
-/// The file of the inventory that sections without one of their own take place in.
-const INVENTORY: &str = "inventory.yaml";
-
 impl Corpus {
     /// Reads the `conformance/` of this checkout.
     ///
@@ -53,37 +52,23 @@ impl Corpus {
         Self::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../conformance")))
     }
 
-    /// Reads every `.yaml` in `directory`.
+    /// Reads every `.yaml` in `directory` and below.
     ///
     /// # Errors
     /// When a file cannot be read, or a case makes no sense.
     pub fn read(directory: &Path) -> anyhow::Result<Self> {
-        let mut files = BTreeMap::new();
-        let entries =
-            std::fs::read_dir(directory).with_context(|| format!("cannot list `{}`", directory.display()))?;
-        for entry in entries {
-            let path = entry?.path();
-            let (Some(stem), Some("yaml")) =
-                (path.file_stem().and_then(|s| s.to_str()), path.extension().and_then(|e| e.to_str()))
-            else {
-                continue;
-            };
-            let text = std::fs::read_to_string(&path)
-                .with_context(|| format!("cannot read `{}`", path.display()))?;
-            files.insert(stem.to_owned(), text);
-        }
-        let inventory = files
-            .remove(INVENTORY.trim_end_matches(".yaml"))
-            .with_context(|| format!("there is no `{INVENTORY}` in `{}`", directory.display()))?;
         let (mut sections, mut refusals) = (Vec::new(), Vec::new());
-        for (topic, text) in files {
+        for File { topic, text, inventory } in file::all(directory)? {
             let options = serde_saphyr::options! { strict_booleans: true };
             let raw: Vec<RawSection> = serde_saphyr::from_multiple_with_options(&text, options)
                 .map_err(|error| anyhow::anyhow!("conformance/{topic}.yaml: {error}"))?;
             for section in raw {
                 let about = section.about.clone();
                 if let Some(code) = section.refused {
-                    ensure!(section.cases.is_empty(), "{topic}: {about}: what is refused has no cases");
+                    ensure!(
+                        section.cases.is_empty() && section.reach.is_empty(),
+                        "{topic}: {about}: what is refused has no cases"
+                    );
                     let (topic, rules, documents) = (topic.clone(), section.rules, section.policy);
                     refusals.push(Refusal { topic, about, rules, documents, code });
                     continue;
@@ -99,17 +84,21 @@ impl Corpus {
 }
 
 fn read_section(topic: &str, raw: RawSection, shared: &str) -> anyhow::Result<Section> {
-    let RawSection { about, rules, inventory, policy, cases, refused: _ } = raw;
+    let RawSection { about, rules, inventory, policy, cases, reach, refused: _ } = raw;
     let inventory = inventory.as_deref().unwrap_or(shared);
     let world = Arc::new(World::compile(&[inventory, &policy])?);
-    ensure!(!cases.is_empty(), "there are no cases");
-    let cases = cases
+    ensure!(!cases.is_empty() || !reach.is_empty(), "there are no cases");
+    let mut cases: Vec<Case> = cases
         .into_iter()
         .map(|case| {
             let it = case.it.clone();
             read_case(case, &world, inventory).with_context(|| format!("it {it}"))
         })
         .collect::<anyhow::Result<_>>()?;
+    for matrix in reach {
+        let it = matrix.it.clone();
+        cases.extend(matrix::cases(matrix, &world).with_context(|| format!("it {it}"))?);
+    }
     Ok(Section { topic: topic.to_owned(), about, rules, world, cases })
 }
 

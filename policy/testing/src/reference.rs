@@ -48,6 +48,9 @@ impl Vehicle for Reference {
 
     fn judge(&mut self, question: &Question) -> anyhow::Result<Judged> {
         let documents = self.documents.as_ref().context("no world was entered")?;
+        if documents.foreign {
+            return Ok(Judged::NotApplicable("the reference reads no policies of other systems"));
+        }
         let facts = Facts::of(question, documents);
         // S61: behind an address of no workload may be a Service.
         let stranger = documents.at(question.destination.address).is_none();

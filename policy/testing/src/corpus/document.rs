@@ -24,6 +24,27 @@ pub(super) struct RawSection {
     pub(super) refused: Option<String>,
     #[serde(default)]
     pub(super) cases: Vec<RawCase>,
+    #[serde(default)]
+    pub(super) reach: Vec<RawMatrix>,
+}
+
+/// Who reaches whom, every cell a case.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMatrix {
+    pub(super) it: String,
+    /// The columns: those who are reached, as in a case; without what follows the name where `ports` has it.
+    pub(super) to: Vec<String>,
+    /// What follows each of `to`, in turn: `:80`, `:81/udp`, `/icmp`.
+    #[serde(default)]
+    pub(super) ports: Vec<String>,
+    pub(super) over: Option<Family>,
+    /// By rows: one source or several, and for each column `.` where it is allowed, `X` where it is denied, and `-` where nothing is asked.
+    #[serde(default)]
+    pub(super) packet: BTreeMap<String, String>,
+    /// The same for bytes that are not HTTP.
+    #[serde(default)]
+    pub(super) stream: BTreeMap<String, String>,
 }
 
 /// A connection with what is expected of it, or a list of frames.

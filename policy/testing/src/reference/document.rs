@@ -11,6 +11,8 @@ use super::service::{Service, Slice};
 /// Everything the documents say.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Documents {
+    /// Whether there is a policy of another system among them.
+    pub(super) foreign: bool,
     pub(super) rules: Vec<Rule>,
     pub(super) isolations: Vec<Isolation>,
     /// Orders, ascending.
@@ -98,6 +100,11 @@ fn text_or(value: &Value, field: &str, other: &str) -> String {
 /// The label that every namespace has. (Kubernetes.)
 const NAME: &str = "kubernetes.io/metadata.name";
 
+/// Whether an API is of another system and not only of what it describes the world with.
+fn is_foreign(version: &str) -> bool {
+    !matches!(version, "bookend.dev/v1alpha1" | "v1" | "discovery.k8s.io/v1")
+}
+
 impl Documents {
     pub(super) fn read(texts: &[String]) -> anyhow::Result<Self> {
         let mut all = Vec::new();
@@ -127,6 +134,7 @@ impl Documents {
             let spec = document.get("spec").unwrap_or(&nothing);
             let name = text(metadata, "name").to_owned();
             match text(document, "kind") {
+                _ if is_foreign(text(document, "apiVersion")) => documents.foreign = true,
                 "Policy" => {
                     let namespace = text_or(metadata, "namespace", "default");
                     documents.policy(&format!("{namespace}/{name}"), Some(&namespace), spec, &orders)?;
