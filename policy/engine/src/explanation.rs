@@ -1,8 +1,8 @@
 //! Why a decision is what it is.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
-use crate::{End, Isolation, Outcome, Rule, Trace};
+use crate::{Cause, Decision, End, Isolation, Outcome, Plane, Rule, Trace, Verdict};
 
 /// One thing that was tried on the way to a decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +28,23 @@ pub enum Step {
 /// A record of a decision being made: a [`Trace`] that remembers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Explanation {
-    /// What was tried, in order.
+    /// What was tried, in order; in every plane, also where an earlier one denies.
     pub steps: Vec<Step>,
+    /// What each plane decided at each end, in order.
+    pub planes: Vec<PlaneDecision>,
+}
+
+/// What one plane alone decides at an end (S83).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlaneDecision {
+    /// The end.
+    pub end: End,
+    /// The plane.
+    pub plane: Plane,
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// The id of what decided; `None` where nothing in it has anything to say.
+    pub id: Option<String>,
 }
 
 impl Trace for Explanation {
@@ -39,5 +54,10 @@ impl Trace for Explanation {
 
     fn isolation(&mut self, end: End, isolation: &Isolation) {
         self.steps.push(Step::Isolation { end, id: isolation.id.clone() });
+    }
+
+    fn plane(&mut self, end: End, plane: Plane, decision: &Decision<'_>) {
+        let id = (decision.cause != Cause::Default).then(|| decision.cause.id().to_owned());
+        self.planes.push(PlaneDecision { end, plane, verdict: decision.verdict, id });
     }
 }

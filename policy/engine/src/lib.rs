@@ -53,7 +53,7 @@ pub use decide::{
     rehearse, rehearse_end,
 };
 pub use enforcement::{Enforcement, OwnWorkload, Peer, Ruling};
-pub use explanation::{Explanation, Step};
+pub use explanation::{Explanation, PlaneDecision, Step};
 pub use failsafe::{FAILSAFE, FAILSAFE_TIER, HOST_LABEL};
 pub use host::{Host, HostDoubt, HostPattern, HostPatternError};
 pub use http::{

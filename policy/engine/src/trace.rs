@@ -1,6 +1,6 @@
 //! Watching a decision being made.
 
-use crate::{End, Isolation, Rule, Truth};
+use crate::{Decision, End, Isolation, Plane, Rule, Truth};
 
 /// A part of a rule that can fail to match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,6 +86,11 @@ pub trait Trace {
     fn rule(&mut self, end: End, rule: &Rule, outcome: Outcome);
     /// An isolation that covers `end` applied, or is in doubt.
     fn isolation(&mut self, end: End, isolation: &Isolation);
+
+    /// A plane decided at `end` (S83). Whoever is [`EXHAUSTIVE`](Self::EXHAUSTIVE) hears of all that speak of the connection.
+    fn plane(&mut self, end: End, plane: Plane, decision: &Decision<'_>) {
+        let _ = (end, plane, decision);
+    }
 }
 
 /// Watches nothing, at no cost.

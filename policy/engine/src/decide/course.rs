@@ -62,37 +62,43 @@ enum Leaving<'p> {
 }
 
 impl<const NAMING: bool> Course<'_, NAMING> {
-    pub(super) fn run<'p>(
+    /// Goes through every plane by itself (S83).
+    pub(super) fn run<'p, T: Trace>(
         &self,
         rules: &Tried<'p, Rule>,
         isolations: &Tried<'p, Isolation>,
-        trace: &mut impl Trace,
+        trace: &mut T,
     ) -> Decision<'p> {
         let mut rules = rules.iter().peekable();
         let mut isolations = isolations.iter().peekable();
         let mut found = Decision { verdict: Verdict::Allow, cause: Cause::Default };
+        let mut denied = None;
         for plane in Plane::ALL {
-            let mut these = core::iter::from_fn(|| rules.next_if(|rule| rule.plane <= plane)).peekable();
-            let mut isolating = core::iter::from_fn(|| isolations.next_if(|i| i.plane <= plane)).peekable();
             let speaks = plane.speaks_of(self.connection.protocol);
-            let decision = speaks.then(|| self.plane(&mut these, &mut isolating, trace));
+            let decision = speaks.then(|| self.plane(plane, &mut rules, &mut isolations, trace));
             // Whatever is left of the plane has no say any more.
-            these.for_each(drop);
-            isolating.for_each(drop);
+            while rules.next_if(|rule| rule.plane <= plane).is_some() {}
+            while isolations.next_if(|isolation| isolation.plane <= plane).is_some() {}
             let Some(decision) = decision else { continue };
-            if decision.verdict == Verdict::Deny || is_failsafe(decision.cause) {
-                return decision;
-            }
-            if decision.cause != Cause::Default {
-                found = decision;
+            trace.plane(self.end, plane, &decision);
+            match (decision.verdict, decision.cause) {
+                // What no rule says because of an address says nothing of it.
+                (Verdict::Deny, Cause::Isolation(_)) if NAMING => {}
+                // The verdict is known; whoever explains wants to hear the others too.
+                (Verdict::Deny, _) if T::EXHAUSTIVE => denied = denied.or(Some(decision)),
+                (Verdict::Deny, _) => return decision,
+                (Verdict::Allow, cause) if is_failsafe(cause) => return decision,
+                (Verdict::Allow, Cause::Default) => {}
+                (Verdict::Allow, _) => found = decision,
             }
         }
-        found
+        denied.unwrap_or(found)
     }
 
-    /// The decision of one plane alone (S83).
+    /// The decision of one plane alone.
     fn plane<'p>(
         &self,
+        plane: Plane,
         rules: &mut Peekable<impl Iterator<Item = &'p Rule>>,
         isolations: &mut Peekable<impl Iterator<Item = &'p Isolation>>,
         trace: &mut impl Trace,
@@ -101,14 +107,16 @@ impl<const NAMING: bool> Course<'_, NAMING> {
         let mut pending: Vec<(Choice, Decision<'p>)> = Vec::new();
         let mut last = Decision { verdict: Verdict::Allow, cause: Cause::Default };
         loop {
-            let first = rules.peek().map(|rule| rule.tier);
-            let order = match (first, isolations.peek().map(|isolation| isolation.tier)) {
+            let first = rules.peek().filter(|rule| rule.plane == plane).map(|rule| rule.tier);
+            let isolating = isolations.peek().filter(|isolation| isolation.plane == plane);
+            let order = match (first, isolating.map(|isolation| isolation.tier)) {
                 (Some(rule), Some(isolation)) => rule.min(isolation),
                 (Some(order), None) | (None, Some(order)) => order,
                 (None, None) => break,
             };
-            let mut these = core::iter::from_fn(|| rules.next_if(|rule| rule.tier <= order));
-            let mut isolating = core::iter::from_fn(|| isolations.next_if(|i| i.tier <= order));
+            let here = (plane, order);
+            let mut these = core::iter::from_fn(|| rules.next_if(|rule| (rule.plane, rule.tier) <= here));
+            let mut isolating = core::iter::from_fn(|| isolations.next_if(|i| (i.plane, i.tier) <= here));
             let leaving = self.tier(&mut these, &mut isolating, trace);
             // Whatever is left of the tier has no say any more.
             these.for_each(drop);
