@@ -1,6 +1,7 @@
 //! Which files are read, and how.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -54,11 +55,51 @@ fn a_directory_means_its_documents_and_nothing_else() {
 }
 
 #[test]
+fn subdirectories_are_read_in_order_of_their_paths() {
+    let directory = directory("nested");
+    fs::create_dir_all(directory.join("b/c")).unwrap();
+    let named = |name: &str| POLICY.replace("closed", name).replace("spec", "spek");
+    fs::write(directory.join("b/c/2.yml"), named("second")).unwrap();
+    fs::write(directory.join("b/1.json"), named("first")).unwrap();
+    fs::write(directory.join("c.yaml"), named("third")).unwrap();
+    let run = run(&directory, &["check", "-f", ".", "-o", "json"]);
+    assert_eq!(run.code, Some(4), "{}", run.transcript());
+    let found = ["b/1.json", "b/c/2.yml", "c.yaml"].map(|file| run.out.find(file));
+    assert!(found.is_sorted() && found[0].is_some(), "{}", run.out);
+}
+
+#[test]
+fn what_is_hidden_is_left_out_and_nothing_is_read_twice() {
+    let directory = directory("mounted");
+    // As Kubernetes mounts a ConfigMap.
+    fs::create_dir(directory.join("..2026_01_01")).unwrap();
+    fs::write(directory.join("..2026_01_01/policy.yaml"), POLICY).unwrap();
+    symlink("..2026_01_01", directory.join("..data")).unwrap();
+    symlink("..data/policy.yaml", directory.join("policy.yaml")).unwrap();
+    fs::write(directory.join(".draft.yaml"), "not a document: [").unwrap();
+    // And what leads back to where it comes from.
+    fs::create_dir(directory.join("more")).unwrap();
+    symlink("..", directory.join("more/back")).unwrap();
+    let run = run(&directory, &["check", "-f", "."]);
+    assert_eq!(run.out, "ok: 1 policy (default/closed), 0 rules, 0 workloads\n", "{}", run.transcript());
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_an_error_and_no_file_fewer() {
+    let directory = directory("dangling");
+    fs::write(directory.join("a.yaml"), POLICY).unwrap();
+    symlink("gone.yaml", directory.join("b.yaml")).unwrap();
+    let run = run(&directory, &["check", "-f", "."]);
+    assert_eq!(run.code, Some(1), "{}", run.transcript());
+    assert!(run.err.contains("there is no file `./b.yaml`"), "{}", run.err);
+}
+
+#[test]
 fn a_directory_without_documents_is_an_error() {
     let directory = directory("nothing");
     let run = run(&directory, &["check", "-f", "."]);
     assert_eq!(run.code, Some(1));
-    assert!(run.err.contains("holds no `*.yaml`"), "{}", run.err);
+    assert!(run.err.contains("hold no `*.yaml`"), "{}", run.err);
 }
 
 #[test]
