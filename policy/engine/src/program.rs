@@ -69,7 +69,7 @@ impl Ends {
 }
 
 /// One of the systems of a cluster that each decide alone and must all allow (S83). The order is that of trial.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Plane {
     /// Bookend's own policies.

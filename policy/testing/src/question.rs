@@ -61,6 +61,22 @@ pub struct Head {
     pub path: Option<Vec<u8>>,
     /// Its other headers, names and values, in the order in which they came.
     pub headers: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Where the proxy finds its client to be (S86), unless that cannot be told.
+    pub client: Option<IpAddr>,
+    /// The name that the client asked for in its TLS handshake (S85).
+    pub server_name: ServerName,
+}
+
+/// The name that a client asked for in its TLS handshake.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ServerName {
+    /// It cannot be told.
+    #[default]
+    Unknown,
+    /// It asked for none.
+    Absent,
+    /// This one.
+    Name(String),
 }
 
 impl Head {
@@ -80,7 +96,12 @@ impl Head {
                 Tokens::Unreadable => bookend_engine::Tokens::Unknown,
                 Tokens::Verified(tokens) => bookend_engine::Tokens::Verified(tokens.clone()),
             },
-            ..bookend_engine::Head::default()
+            client: self.client,
+            server_name: match &self.server_name {
+                ServerName::Unknown => bookend_engine::ServerName::Unknown,
+                ServerName::Absent => bookend_engine::ServerName::Absent,
+                ServerName::Name(name) => bookend_engine::ServerName::Name(name.as_bytes()),
+            },
         })
     }
 }
@@ -154,7 +175,14 @@ impl fmt::Display for Head {
         for (name, value) in &self.headers {
             write!(f, " | {}: {}", name.escape_ascii(), value.escape_ascii())?;
         }
-        Ok(())
+        if let Some(client) = self.client {
+            write!(f, " from {client}")?;
+        }
+        match &self.server_name {
+            ServerName::Unknown => Ok(()),
+            ServerName::Absent => f.write_str(" to no name"),
+            ServerName::Name(name) => write!(f, " to `{name}`"),
+        }
     }
 }
 

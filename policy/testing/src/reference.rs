@@ -26,7 +26,7 @@ use crate::question::Head;
 use crate::vehicle::Vehicle;
 use crate::{Answer, Judged, Question, Seen, Traffic, World};
 use condition::Request;
-use document::{Action, Documents, Isolation, Rule, Workload, list, text};
+use document::{Action, Documents, Isolation, Rule, Step, Workload, list, text};
 use peer::{Candidate, Party, account, by_address, candidates, selects, within};
 use truth::Truth::{self, Doubt, No, Yes};
 
@@ -170,7 +170,7 @@ impl<'q> Facts<'q> {
         let decide = |end| match self.governing(end).filter(|_| self.alone.is_none_or(|own| own == end)) {
             None => Ruling::default(),
             Some(_) if self.is_failsafe(end) => Ruling::new(Verdict::Allow, "failsafe"),
-            Some(_) => self.tier(end, &self.documents.tiers, rehearsal),
+            Some(_) => self.planes(end, rehearsal),
         };
         let (source, destination) = (decide(End::Source), decide(End::Destination));
         match (source.verdict, destination.verdict) {
@@ -179,6 +179,26 @@ impl<'q> Facts<'q> {
             _ if destination.id == UNRULED => source,
             _ => destination,
         }
+    }
+
+    /// Each plane by itself (S83): the first that denies, or else the last that has something to say.
+    fn planes(&self, end: End, rehearsal: bool) -> Ruling {
+        let all = self.documents.planes.iter().enumerate();
+        // A mesh sees TCP alone.
+        let speaking = all.filter(|(number, _)| *number < 2 || self.protocol == Protocol::Tcp);
+        let mut rulings: Vec<Ruling> =
+            speaking.map(|(_, tiers)| self.tier(end, tiers, rehearsal)).filter(|r| self.counts(r)).collect();
+        let denied = rulings.iter().position(|ruling| ruling.verdict == Verdict::Deny);
+        match denied.or_else(|| rulings.iter().rposition(|ruling| ruling.id != UNRULED)) {
+            Some(position) => rulings.swap_remove(position),
+            None => Ruling::default(),
+        }
+    }
+
+    /// Whether a ruling counts: only what a deny rule says, where only that is asked for (S72).
+    fn counts(&self, ruling: &Ruling) -> bool {
+        let denies = |rule: &Rule| rule.id == ruling.id && rule.action == Action::Deny;
+        !self.naming || self.documents.rules.iter().any(denies)
     }
 
     /// Whether no policy can deny it there (S75): certain only where it is for everybody who may be there.
@@ -216,7 +236,7 @@ impl<'q> Facts<'q> {
     }
 
     /// The decision of the first of `tiers`, or, where it has none, of the others (S2).
-    fn tier(&self, end: End, tiers: &[u64], rehearsal: bool) -> Ruling {
+    fn tier(&self, end: End, tiers: &[Step], rehearsal: bool) -> Ruling {
         let Some((order, others)) = tiers.split_first() else { return Ruling::default() };
         let name = if end == End::Source { "source" } else { "destination" };
         let at = |rule: &Rule| match list(&rule.body, "at") {
@@ -233,7 +253,7 @@ impl<'q> Facts<'q> {
         self.rules(end, &rules, tiers, others, rehearsal)
     }
 
-    fn rules(&self, end: End, rules: &[&Rule], tiers: &[u64], others: &[u64], rehearsal: bool) -> Ruling {
+    fn rules(&self, end: End, rules: &[&Rule], tiers: &[Step], others: &[Step], rehearsal: bool) -> Ruling {
         let Some((rule, rest)) = rules.split_first() else {
             let isolations = self.documents.isolations.iter().filter(|i| Some(&i.tier) == tiers.first());
             let mut isolations = isolations.filter(|i| rehearsal || !i.audit);

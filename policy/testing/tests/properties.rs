@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bookend_engine::{
     Action, Cause, Configuration, Connection, Decision, End, Endpoint, Exchange, Explanation, Head, Identity,
-    Location, NoTrace, Outcome, Principal, Request, Step, Verdict, decide,
+    Location, NoTrace, Outcome, Plane, Principal, Request, Step, Verdict, decide,
 };
 use bookend_lang::{Source, format};
 use bookend_testing::generate::{
@@ -218,11 +218,19 @@ proptest! {
                 let explained = decide(&world.program, &connection, exchange, &mut explanation);
                 prop_assert_eq!(plain, explained);
                 for (end, decision) in [(End::Source, plain.source), (End::Destination, plain.destination)] {
-                    let (decided, both_ways) = concluded(&world, &explanation, end);
-                    match cause(&decision) {
-                        Some(id) if both_ways => prop_assert!(decided.contains(&id), "{}", question),
-                        None if both_ways => {}
-                        cause => prop_assert_eq!(decided, Vec::from_iter(cause), "{}", question),
+                    let planes = || explanation.planes.iter().filter(|plane| plane.end == end);
+                    let denied = planes().find(|plane| plane.verdict == Verdict::Deny);
+                    let last = denied.or_else(|| planes().rfind(|plane| plane.id.is_some()));
+                    let told = last.map(|plane| (plane.verdict, plane.id.clone()));
+                    let told = told.unwrap_or((Verdict::Allow, None));
+                    prop_assert_eq!(told, (decision.verdict, cause(&decision)), "{}", question);
+                    for told in planes() {
+                        let (decided, both_ways) = concluded(&world, &explanation, end, told.plane);
+                        match &told.id {
+                            Some(id) if both_ways => prop_assert!(decided.contains(id), "{}", question),
+                            None if both_ways => {}
+                            id => prop_assert_eq!(&decided, &Vec::from_iter(id.clone()), "{}", question),
+                        }
                     }
                 }
             }
@@ -321,8 +329,14 @@ fn compare(stricter: &World, laxer: &World, pairs: Vec<(Pair, Known)>) -> Result
     Ok(())
 }
 
-/// What an explanation says decided at an end; several, or none of them, only where a pass rule went both ways.
-fn concluded(world: &World, explanation: &Explanation, end: End) -> (Vec<String>, bool) {
+/// What an explanation says decided in a plane at an end; several, or none of them, only where a pass rule went both ways.
+fn concluded(world: &World, explanation: &Explanation, end: End, plane: Plane) -> (Vec<String>, bool) {
+    let own = |id: &str| {
+        let mut rules = world.program.rules().iter();
+        let mut isolations = world.program.isolations().iter();
+        rules.any(|rule| rule.id == id && rule.plane == plane)
+            || isolations.any(|isolation| isolation.id == id && isolation.plane == plane)
+    };
     let passes = |id: &String| {
         let mut rules = world.program.rules().iter();
         rules.any(|rule| rule.id == *id && rule.action == Action::Pass)
@@ -331,6 +345,7 @@ fn concluded(world: &World, explanation: &Explanation, end: End) -> (Vec<String>
     let mut decided = Vec::new();
     for step in &explanation.steps {
         match step {
+            Step::Rule { id, .. } | Step::Isolation { id, .. } if !own(id) => {}
             Step::Rule { end: at, id, outcome } if *at == end && passes(id) => {
                 both_ways |= matches!(outcome, Outcome::DecidedInDoubt(_) | Outcome::LeftToTheRequest);
             }

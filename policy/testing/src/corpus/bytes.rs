@@ -15,7 +15,7 @@ pub(super) fn request(text: &str, authority: &str) -> anyhow::Result<Head> {
     };
     let method = if method == "(none)" { None } else { Some(unescape(method)?) };
     let path = path.map(unescape).transpose()?;
-    let mut head = Head { method, path, authority: Some(authority.into()), headers: Vec::new() };
+    let mut head = Head { method, path, authority: Some(authority.into()), ..Head::default() };
     for part in parts {
         let (name, value) = part.split_once(':').with_context(|| format!("`{part}` is no `name: value`"))?;
         let value = value.strip_prefix(' ').unwrap_or(value);

@@ -193,13 +193,29 @@ fn rule(action: impl Strategy<Value = &'static str> + 'static, style: Style) -> 
         .boxed()
 }
 
+/// Tiers that take policies of namespaces, in every plane.
+const NAMESPACED: [&str; 5] = ["middle", "middle", "network", "late", "mesh"];
+
+/// Tiers of every plane.
+const TIERS: [&str; 9] = [
+    "admin",
+    "middle",
+    "middle",
+    "baseline",
+    "network-admin",
+    "network-baseline",
+    "late",
+    "mesh",
+    "mesh-late",
+];
+
 /// Namespace, tier and priority of a policy.
 fn place() -> impl Strategy<Value = (Option<&'static str>, Option<&'static str>, Option<i32>)> {
     let priority = || option::weighted(0.2, select(vec![-1, 1]));
     prop_oneof![
-        3 => (namespace(), option::weighted(0.2, Just("middle")), priority())
+        3 => (namespace(), option::weighted(0.4, select(NAMESPACED.to_vec())), priority())
             .prop_map(|(namespace, tier, priority)| (Some(namespace), tier, priority)),
-        1 => (option::weighted(0.7, select(vec!["admin", "middle", "baseline"])), priority())
+        1 => (option::weighted(0.8, select(TIERS.to_vec())), priority())
             .prop_map(|(tier, priority)| (None, tier, priority)),
     ]
 }

@@ -7,7 +7,9 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Map, Value, json};
 
+use crate::question::ServerName;
 use crate::{Head, Tokens};
+use core::net::IpAddr;
 
 /// Values of headers, parameters, claims and segments.
 const WORDS: [&str; 4] = ["x", "y", "xy", "1"];
@@ -64,6 +66,9 @@ fn when() -> impl Strategy<Value = Value> {
         "request.query['q'] == request.headers['x-a'] || request.method == 'GET'",
         "'x' in jwt.claims.role && !(jwt.claims.level == 1)",
         "source.namespace == destination.namespace",
+        "connection.sni == 'a.test' || request.authority == 'a.test:80'",
+        "has(connection.sni) && connection.sni != 'a.test'",
+        "request.authority.startsWith('b.test')",
         "source.labels['app'] != destination.labels['app'] || destination.port == 80",
         "source.principal.startsWith('spiffe://partner.example/') && has(source.labels['app'])",
         "request.host.endsWith('.test') && request.path.contains('x')",
@@ -86,11 +91,13 @@ fn when() -> impl Strategy<Value = Value> {
 fn part() -> BoxedStrategy<Value> {
     let hosts = subsequence(vec!["a.test", "*.test", "b.test:80", "*.a.test", "[2001:db8::1]"], 1..3);
     let paths = subsequence(vec!["/a", "/a/*", "*/x", "/{s}/x", "/a/{**}", "/*", "*y"], 1..3);
+    let clients = subsequence(vec!["203.0.113.0/29", "10.0.0.0/8", "::/0"], 1..3);
     let grpc = select(vec![json!({ "service": "a" }), json!({ "service": "a", "method": "x" })]);
     prop_oneof![
         1 => subsequence(vec!["GET", "POST", "x"], 1..3).prop_map(|methods| json!({ "methods": methods })),
         1 => hosts.prop_map(|hosts| json!({ "hosts": hosts })),
         2 => paths.prop_map(|paths| json!({ "paths": paths })),
+        1 => clients.prop_map(|clients| json!({ "clientCidrs": clients })),
         2 => entry("name", named(["x-a", "x-b"])).prop_map(|header| json!({ "headers": [header] })),
         2 => entry("name", named(["q", "r_r"])).prop_map(|parameter| json!({ "query": [parameter] })),
         1 => grpc.prop_map(|call| json!({ "grpc": [call] })),
@@ -160,12 +167,24 @@ pub fn request() -> BoxedStrategy<(Head, Tokens)> {
         list.into_iter().map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec())).collect()
     });
     let path = option::weighted(0.95, (path, query).prop_map(|(path, query)| [path, query].concat().into()));
-    let head = (method, authority, path, headers).prop_map(|(method, authority, path, headers)| Head {
-        method,
-        authority,
-        path,
-        headers,
-    });
+    let client = select(vec!["203.0.113.5", "10.0.0.2", "198.51.100.1", "2001:db8::1", "::ffff:10.0.0.2"]);
+    let client = option::weighted(0.9, client.prop_map(|text| text.parse().unwrap_or(IpAddr::from([0; 4]))));
+    let server_name = prop_oneof![
+        1 => Just(ServerName::Unknown),
+        1 => Just(ServerName::Absent),
+        4 => select(vec!["a.test", "A.test", "b.test", "\u{e9}"])
+            .prop_map(|name| ServerName::Name(name.to_owned())),
+    ];
+    let head = (method, authority, path, headers, client, server_name).prop_map(
+        |(method, authority, path, headers, client, server_name)| Head {
+            method,
+            authority,
+            path,
+            headers,
+            client,
+            server_name,
+        },
+    );
     (head, tokens()).boxed()
 }
 

@@ -18,7 +18,8 @@ const BLOCKS: [(&str, &[&str]); 7] = [
 ];
 
 /// Principals, and patterns of them.
-const PRINCIPALS: [&str; 5] = [
+const PRINCIPALS: [&str; 6] = [
+    "spiffe://*",
     "spiffe://cluster.local/ns/a/sa/s",
     "spiffe://cluster.local/ns/b/*",
     "spiffe://partner.example/*",
@@ -41,27 +42,31 @@ pub(super) fn labels() -> impl Strategy<Value = Map<String, Value>> {
 }
 
 fn expression(keys: [&'static str; 2]) -> impl Strategy<Value = Value> {
-    let operator = select(vec!["In", "NotIn", "Exists", "DoesNotExist"]);
-    (select(keys.to_vec()), operator).prop_map(|(key, operator)| {
-        if operator.ends_with("In") {
-            json!({ "key": key, "operator": operator, "values": ["x", "1"] })
-        } else {
-            json!({ "key": key, "operator": operator })
-        }
-    })
+    let affixes = vec!["StartsWith", "NotStartsWith", "EndsWith", "NotEndsWith", "Contains", "NotContains"];
+    let part = select(vec!["x", "1", "a", "am"]);
+    prop_oneof![
+        2 => (select(keys.to_vec()), select(vec!["In", "NotIn"]))
+            .prop_map(|(key, operator)| json!({ "key": key, "operator": operator, "values": ["x", "1"] })),
+        2 => (select(keys.to_vec()), select(vec!["Exists", "DoesNotExist"]))
+            .prop_map(|(key, operator)| json!({ "key": key, "operator": operator })),
+        1 => (select(keys.to_vec()), select(affixes), part)
+            .prop_map(|(key, operator, part)| json!({ "key": key, "operator": operator, "values": [part] })),
+    ]
 }
 
 /// A selector without its namespace.
 pub(super) fn selector() -> impl Strategy<Value = Map<String, Value>> {
     let account = option::weighted(0.3, select(vec!["s", "t"]));
-    (labels(), option::weighted(0.3, expression(["app", "version"])), account).prop_map(
-        |(labels, expression, account)| {
+    let proxy = option::weighted(0.1, any::<bool>());
+    (labels(), option::weighted(0.3, expression(["app", "version"])), account, proxy).prop_map(
+        |(labels, expression, account, proxy)| {
             let mut selector = Map::new();
             if !labels.is_empty() {
                 selector.insert("labels".to_owned(), Value::from(labels));
             }
             selector.extend(expression.map(|e| ("matchExpressions".to_owned(), json!([e]))));
             selector.extend(account.map(|a| ("serviceAccounts".to_owned(), json!([a]))));
+            selector.extend(proxy.map(|proxy| ("proxy".to_owned(), json!(proxy))));
             selector
         },
     )

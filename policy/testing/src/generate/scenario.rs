@@ -236,6 +236,11 @@ fn document(kind: &str, metadata: Value, spec: Value) -> String {
         .to_string()
 }
 
+fn tier(name: &str, plane: &str, order: u32, namespaced: bool) -> String {
+    let spec = json!({ "order": order, "plane": plane, "namespaced": namespaced });
+    document("Tier", json!({ "name": name }), spec)
+}
+
 /// What there is besides policies: an inventory, a tier, networks, and labels of a namespace.
 fn surroundings() -> impl Strategy<Value = Vec<String>> {
     let shape = (namespace(), select(vec!["s", "t"]), labels(), any::<bool>(), any::<bool>());
@@ -256,7 +261,10 @@ fn surroundings() -> impl Strategy<Value = Vec<String>> {
             let block = json!({ "cidr": "10.0.0.0/29", "except": ["10.0.0.3/32"] });
             let mut documents = vec![
                 document("Inventory", json!({ "name": "generated" }), spec),
-                document("Tier", json!({ "name": "middle" }), json!({ "order": 500, "namespaced": true })),
+                tier("middle", "bookend", 500, true),
+                // An order is that of one plane.
+                tier("late", "network", 2_000_000, true),
+                tier("mesh-late", "mesh", 100_000, false),
                 document("Network", near, json!({ "cidrs": [block, "2001:db8::/32"] })),
                 document("Network", json!({ "name": "far" }), json!({ "cidrs": ["203.0.113.0/29"] })),
             ];

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::document::{list, text};
 use super::path::{Segments, alike, canonical, encoded_still, matches, query};
-use super::peer::Party;
+use super::peer::{Party, within};
 use super::text::entry;
 use super::truth::Truth::{self, Doubt, No, Yes};
 use super::{Facts, when};
@@ -34,6 +34,7 @@ impl Request<'_> {
         Truth::all([
             any("methods", &|method| self.has_method(method.as_str().unwrap_or_default())),
             any("hosts", &|host| self.has_host(host.as_str().unwrap_or_default())),
+            any("clientCidrs", &|block| within(block, self.head.client)),
             all("headers", &|wanted| self.has_header(wanted)),
             all("query", &|wanted| self.has_parameter(wanted)),
             any("grpc", &|call| self.calls(call)),

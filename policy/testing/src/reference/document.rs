@@ -15,8 +15,8 @@ pub(super) struct Documents {
     pub(super) foreign: bool,
     pub(super) rules: Vec<Rule>,
     pub(super) isolations: Vec<Isolation>,
-    /// Orders, ascending.
-    pub(super) tiers: Vec<u64>,
+    /// Of each plane in order of trial (S83): the orders of its tiers, ascending.
+    pub(super) planes: [Vec<Step>; 3],
     /// Labels and blocks, by name.
     pub(super) networks: BTreeMap<String, (Value, Vec<Value>)>,
     /// Labels, by name.
@@ -31,11 +31,28 @@ pub(super) struct Documents {
     pub(super) slices: Vec<Slice>,
 }
 
+/// A tier: its plane, by its place among them, and its order there.
+pub(super) type Step = (usize, u64);
+
+/// The planes, in order of trial.
+const PLANES: [&str; 3] = ["bookend", "network", "mesh"];
+
+/// The tiers that nobody has to describe: plane, name and order.
+const TIERS: [(usize, &str, u64); 7] = [
+    (0, "admin", 100),
+    (0, "default", 1000),
+    (0, "baseline", 10_000),
+    (1, "network-admin", 1000),
+    (1, "network", 1_000_000),
+    (1, "network-baseline", 10_000_000),
+    (2, "mesh", 1000),
+];
+
 /// A rule, with what its policy says where it says nothing itself.
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
     pub(super) id: String,
-    pub(super) tier: u64,
+    pub(super) tier: Step,
     pub(super) priority: i64,
     pub(super) action: Action,
     pub(super) audit: bool,
@@ -55,7 +72,7 @@ pub(super) enum Action {
 #[derive(Clone, Debug)]
 pub(super) struct Isolation {
     pub(super) id: String,
-    pub(super) tier: u64,
+    pub(super) tier: Step,
     pub(super) audit: bool,
     pub(super) namespace: Option<String>,
     pub(super) body: Value,
@@ -115,19 +132,19 @@ impl Documents {
                 serde_saphyr::from_multiple_with_options(text, options).context("documents")?;
             all.extend(values.into_iter().filter(|value| !value.is_null()));
         }
-        let mut orders = BTreeMap::from(
-            [("admin", 100), ("default", 1000), ("baseline", 10_000)].map(|(n, o)| (n.to_owned(), o)),
-        );
+        let mut steps = BTreeMap::from(TIERS.map(|(plane, name, order)| (name.to_owned(), (plane, order))));
         for tier in all.iter().filter(|document| text(document, "kind") == "Tier") {
             let order = tier.pointer("/spec/order").and_then(Value::as_u64).context("a tier's order")?;
-            orders.insert(
-                tier.pointer("/metadata/name").and_then(Value::as_str).context("name")?.into(),
-                order,
-            );
+            let plane = tier.pointer("/spec/plane").and_then(Value::as_str).unwrap_or("bookend");
+            let plane = PLANES.iter().position(|name| *name == plane).context("a plane")?;
+            let name = tier.pointer("/metadata/name").and_then(Value::as_str).context("name")?;
+            steps.insert(name.to_owned(), (plane, order));
         }
         let mut documents = Self { trust_domain: "cluster.local".to_owned(), ..Self::default() };
-        documents.tiers = orders.values().copied().collect();
-        documents.tiers.sort_unstable();
+        for (number, plane) in documents.planes.iter_mut().enumerate() {
+            plane.extend(steps.values().filter(|(own, _)| *own == number));
+            plane.sort_unstable();
+        }
         let nothing = Value::Object(Map::new());
         for document in &all {
             let metadata = document.get("metadata").unwrap_or(&nothing);
@@ -137,9 +154,9 @@ impl Documents {
                 _ if is_foreign(text(document, "apiVersion")) => documents.foreign = true,
                 "Policy" => {
                     let namespace = text_or(metadata, "namespace", "default");
-                    documents.policy(&format!("{namespace}/{name}"), Some(&namespace), spec, &orders)?;
+                    documents.policy(&format!("{namespace}/{name}"), Some(&namespace), spec, &steps)?;
                 }
-                "ClusterPolicy" => documents.policy(&name, None, spec, &orders)?,
+                "ClusterPolicy" => documents.policy(&name, None, spec, &steps)?,
                 // The one is read above, the other changes no verdict.
                 "Tier" | "Reporting" => {}
                 "Network" => {
@@ -179,9 +196,9 @@ impl Documents {
         id: &str,
         namespace: Option<&str>,
         spec: &Value,
-        orders: &BTreeMap<String, u64>,
+        steps: &BTreeMap<String, Step>,
     ) -> anyhow::Result<()> {
-        let tier = *orders.get(&text_or(spec, "tier", "default")).context("a tier")?;
+        let tier = *steps.get(&text_or(spec, "tier", "default")).context("a tier")?;
         let audit = |body: &Value| text_or(body, "mode", &text_or(spec, "mode", "enforce")) == "audit";
         let namespace = namespace.map(str::to_owned);
         for (field, action) in [("deny", Action::Deny), ("pass", Action::Pass), ("allow", Action::Allow)] {

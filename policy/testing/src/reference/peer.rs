@@ -148,8 +148,13 @@ pub(super) fn selects(
         (None, Some(labelled)) => by_labels(labelled, documents.namespaces.get(namespace)),
         (None, None) => Truth::is(own.is_none_or(|own| own == namespace)),
     };
+    let proxied = match (selector.get("proxy").and_then(Value::as_bool), candidate) {
+        (None, _) => Yes,
+        (Some(wanted), Candidate::Workload(workload)) => Truth::is(workload.proxied == wanted),
+        (Some(_), _) => Doubt,
+    };
     let account = Truth::is(accounts.is_empty() || accounts.iter().any(|a| a.as_str() == Some(account)));
-    Truth::all([in_namespace, account, by_labels(selector, labels)])
+    Truth::all([in_namespace, account, proxied, by_labels(selector, labels)])
 }
 
 fn by_labels(selector: &Value, labels: Option<&Value>) -> Truth {
@@ -176,7 +181,25 @@ fn labelled(selector: &Value, labels: &Value) -> bool {
                 "In" => listed,
                 "NotIn" => !listed,
                 "Exists" => value.is_some(),
-                _ => value.is_none(),
+                "DoesNotExist" => value.is_none(),
+                // S84.
+                affix => {
+                    let (negated, affix) = match affix.strip_prefix("Not") {
+                        Some(affix) => (true, affix),
+                        None => (false, affix),
+                    };
+                    let has = |part: &Value| {
+                        let (Some(value), Some(part)) = (value.and_then(Value::as_str), part.as_str()) else {
+                            return false;
+                        };
+                        match affix {
+                            "StartsWith" => value.starts_with(part),
+                            "EndsWith" => value.ends_with(part),
+                            _ => value.contains(part),
+                        }
+                    };
+                    list(expression, "values").iter().any(has) != negated
+                }
             }
         })
 }

@@ -7,6 +7,7 @@ use super::path::Segments;
 use super::peer::{Candidate, Party};
 use super::text::plain;
 use super::truth::Truth::{self, Doubt, No, Yes};
+use crate::question::ServerName;
 
 /// A value, as one reading of a request has it.
 #[derive(Clone, Debug, PartialEq)]
@@ -272,6 +273,16 @@ impl<'p> Parser<'p> {
                 known(request.head.method.clone().and_then(|method| String::from_utf8(method).ok()))
             }
             ["request", "host"] => known(request.host().map(|(host, _)| host)),
+            // S85.
+            ["request", "authority"] => {
+                let sent = request.host().and(request.head.authority.clone());
+                known(sent.map(|authority| String::from_utf8_lossy(&authority).to_lowercase()))
+            }
+            ["connection", "sni"] => match &request.head.server_name {
+                ServerName::Unknown => vec![Value::Unknown],
+                ServerName::Absent => vec![Value::Absent],
+                ServerName::Name(name) => vec![text(name.to_lowercase().into())],
+            },
             ["request", "path"] => known(request.path()),
             ["request", "headers", name] => texts(request.header(name)),
             ["request", "query", name] => texts(request.parameter(name)),
