@@ -33,6 +33,8 @@ impl Enforcer {
         let mut stop = pin!(stop);
         loop {
             self.turned();
+            // What is always ready must not keep timers, signals and sockets from being looked at.
+            tokio::task::coop::consume_budget().await;
             tokio::select! {
                 () = &mut stop => return Ok(()),
                 guard = events.readable_mut() => {
@@ -72,6 +74,7 @@ impl Enforcer {
                 guard = pinned.readable_mut() => {
                     let mut guard = guard.map_err(|e| cannot("watch the pins", &e))?;
                     guard.get_inner_mut().drain();
+                    guard.clear_ready();
                     guard.clear_ready();
                     self.restore_pins();
                 }

@@ -120,6 +120,16 @@ fn pins_that_are_wiped_open_nothing_a_workload_sends_and_are_made_again() {
     assert!(begin.elapsed() < Duration::from_secs(10));
     enforced(&field, "made again", 5203);
     until("what enforces is pinned", || std::fs::read_dir(&pinned).map_or(0, Iterator::count) == 6);
+    // It goes on waiting: whoever is busy with one notice for ever hears of nothing else.
+    until("there is nothing to do any more", || {
+        let before = field.enforcer.worked();
+        std::thread::sleep(Duration::from_secs(1));
+        field.enforcer.worked() - before < 50
+    });
+    assert!(field.enforcer.signal("HUP"));
+    let reloads = || field.enforcer.journal().matches("\"kind\":\"policy\"").count();
+    let before = reloads();
+    until("a reload is heard of", || reloads() > before);
     field.enforcer.kill();
     enforced(&field, "killed afterwards", 5204);
 }

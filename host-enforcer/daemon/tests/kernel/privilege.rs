@@ -87,23 +87,25 @@ fn systemd_is_told_when_it_is_ready_reloads_lives_and_ends() {
         format!("NOTIFY_SOCKET={} WATCHDOG_USEC=4000000 WATCHDOG_PID=$$ exec \"$@\"", path.display());
     world.launch_so(&["sh", "-c", &variables, "sh"], &[]);
     let mut heard = String::new();
-    let mut hear = |wanted: &str| {
+    let mut hear = |wanted: &str, world: &World| {
         let begin = heard.len();
         while !heard[begin..].contains(wanted) {
             let mut message = [0; 1024];
-            let length = socket.recv(&mut message).unwrap_or_else(|_| panic!("no {wanted} after {heard}"));
+            let length = socket
+                .recv(&mut message)
+                .unwrap_or_else(|_| panic!("no {wanted} after {heard}\n{}", world.doing()));
             heard.push_str(std::str::from_utf8(&message[..length]).unwrap());
             heard.push('\n');
         }
         heard[begin..].to_owned()
     };
-    let begun = hear("READY=1") + &hear("WATCHDOG=1");
+    let begun = hear("READY=1", &world) + &hear("WATCHDOG=1", &world);
     assert!(begun.contains("STATUS=policy ") && !begun.contains("RELOADING"), "{begun}");
     assert!(world.signal("HUP"));
-    hear("RELOADING=1\nMONOTONIC_USEC=");
-    hear("READY=1");
+    hear("RELOADING=1\nMONOTONIC_USEC=", &world);
+    hear("READY=1", &world);
     assert!(world.signal("TERM"));
-    hear("STOPPING=1");
+    hear("STOPPING=1", &world);
     assert_eq!(world.exit_code(), Some(0));
     assert!(never_connects(&world.web, &world.store, store4(), 80), "what is enforced stays");
 }

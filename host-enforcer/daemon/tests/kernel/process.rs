@@ -159,6 +159,22 @@ impl Enforcer {
         self.child = Some(enforcer);
     }
 
+    /// What the kernel says the enforcer is doing, for the message of a test that waits in vain.
+    pub(crate) fn doing(&self) -> String {
+        let Some(child) = &self.child else { return "it is gone".to_owned() };
+        let of = |name: &str| std::fs::read(format!("/proc/{}/{name}", child.id())).unwrap_or_default();
+        let text = |name: &str| String::from_utf8_lossy(&of(name)).replace('\0', " ");
+        ["status", "wchan", "stack", "environ"].map(|name| format!("--- {name}:\n{}", text(name))).join("\n")
+    }
+
+    /// The processor time that the running enforcer has used, in hundredths of a second.
+    pub(crate) fn worked(&self) -> u64 {
+        let id = self.child.as_ref().unwrap().id();
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        fields.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+    }
+
     /// Sends the enforcer a signal; whether that could be done.
     pub(crate) fn signal(&self, name: &str) -> bool {
         let id = self.child.as_ref().unwrap().id().to_string();
