@@ -33,6 +33,8 @@ pub struct Options {
     pub services: PathBuf,
     /// Policy and inventory.
     pub documents: Documents,
+    /// The policies are somebody's own, not the example's: only they say what should happen.
+    pub theirs: bool,
     /// How to print.
     pub format: Format,
     /// Leave the host enforcer out: only the filters are in force.
@@ -54,20 +56,26 @@ pub fn run(options: Options) -> Result<bool> {
         requirement::bpffs()?;
         Some([artifact(&options, "bookend-enforcer")?, artifact(&options, "bookend_ebpf.o")?])
     };
-    let report = Report::new(io::stdout(), options.format);
+    let (theirs, report) = (options.theirs, Report::new(io::stdout(), options.format));
     let mut stage = Stage::build(options.services, module, &options.documents, report)?;
     chapters::control(&mut stage)?;
     if let Some([program, object]) = enforcer {
         chapters::attach(&mut stage, program, object)?;
     }
-    chapters::page(&mut stage)?;
+    if theirs {
+        chapters::their_page(&mut stage)?;
+    } else {
+        chapters::page(&mut stage)?;
+    }
     chapters::requests(&mut stage)?;
     if stage.enforcer.is_some() {
         chapters::egress(&mut stage)?;
         chapters::takeover(&mut stage)?;
         chapters::crash(&mut stage)?;
     }
-    chapters::edit(&mut stage)?;
+    if !theirs {
+        chapters::edit(&mut stage)?;
+    }
     if stage.enforcer.is_some() {
         chapters::detach(&mut stage)?;
     }

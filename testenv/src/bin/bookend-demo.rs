@@ -21,8 +21,10 @@ struct Arguments {
     /// Leave the host enforcer out: only the filters are in force
     #[arg(long)]
     without_kernel: bool,
-    /// Policy files, instead of the example's
-    #[arg(long, value_name = "FILE")]
+    /// Other policies than the example's: files or directories; Bookend's own, Kubernetes', Istio's or Calico's.
+    ///
+    /// What should become of each attempt is then told by them. Edits, which only the example's can take, are left out.
+    #[arg(long, value_name = "PATH")]
     policy: Vec<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
@@ -83,12 +85,15 @@ fn options(arguments: &Arguments) -> Result<demo::Options> {
     let services = own_executable()?;
     let beside = services.parent().map(Path::to_owned).unwrap_or_default();
     let artifacts = std::env::var_os("BOOKEND_DIST").map_or(beside, PathBuf::from);
-    let mut documents = Documents::bookinfo(&checkout(&services)?);
-    if !arguments.policy.is_empty() {
-        documents.policies.clone_from(&arguments.policy);
-    }
+    let checkout = checkout(&services)?;
+    let theirs = !arguments.policy.is_empty();
+    let documents = match theirs {
+        true => Documents::other(&checkout, &arguments.policy)?,
+        false => Documents::bookinfo(&checkout),
+    };
     let format = if arguments.json { Format::Json } else { Format::text() };
-    Ok(demo::Options { artifacts, services, documents, format, without_kernel: arguments.without_kernel })
+    let without_kernel = arguments.without_kernel;
+    Ok(demo::Options { artifacts, services, documents, theirs, format, without_kernel })
 }
 
 /// The checkout that holds the executable or the current directory: where the example lies.

@@ -63,6 +63,12 @@ pub(super) fn page<W: Write>(stage: &mut Stage<W>) -> Result<()> {
     )
 }
 
+/// The page is asked for, where it is not known what the policies say of the services behind it.
+pub(super) fn their_page<W: Write>(stage: &mut Stage<W>) -> Result<()> {
+    stage.chapter("Somebody outside asks for the page")?;
+    stage.play(&[visit("/productpage")?, visit("/login")?])
+}
+
 /// Requests between services.
 pub(super) fn requests<W: Write>(stage: &mut Stage<W>) -> Result<()> {
     stage.chapter("Requests are judged by who asks, what, and how")?;
@@ -90,6 +96,9 @@ fn take_over<W: Write>(stage: &mut Stage<W>) -> Result<()> {
 
 /// The enforcer's process dies; what it enforces does not.
 pub(super) fn crash<W: Write>(stage: &mut Stage<W>) -> Result<()> {
+    if !stage.tells_gaps()? {
+        return stage.chapter("These policies do not let productpage read details and deny it ratings: nothing would show a gap");
+    }
     stage.chapter("The host enforcer is killed and comes back; traffic runs all the time")?;
     let mut enforcer =
         stage.enforcer.take().ok_or_else(|| Error::new("the host enforcer is not in force"))?;

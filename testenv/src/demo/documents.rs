@@ -27,6 +27,22 @@ impl Documents {
         }
     }
 
+    /// The example's workloads, and other policies: files, or directories of `*.yaml`, `*.yml` and `*.json`.
+    ///
+    /// # Errors
+    /// If a directory cannot be read, or holds no policies.
+    pub fn other(checkout: &Path, policies: &[PathBuf]) -> Result<Self> {
+        let mut files = Vec::new();
+        for path in policies {
+            if path.is_dir() {
+                files.extend(listed(path)?);
+            } else {
+                files.push(path.clone());
+            }
+        }
+        Ok(Self { policies: files, ..Self::bookinfo(checkout) })
+    }
+
     /// Copies the policies into `directory`, so that they can be edited; the inventory stays where it is.
     pub fn copied(&self, directory: &Path) -> Result<Self> {
         let copy = |from: &PathBuf| {
@@ -86,6 +102,24 @@ impl Documents {
         fs::write(&next, text).doing(format!("write `{}`", next.display()))?;
         fs::rename(&next, path).doing(format!("replace `{}`", path.display()))
     }
+}
+
+/// The documents in a directory, in the order of their names.
+fn listed(directory: &Path) -> Result<Vec<PathBuf>> {
+    let doing = || format!("read the directory `{}`", directory.display());
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).doing(doing())? {
+        let path = entry.doing(doing())?.path();
+        if path.extension().is_some_and(|it| it == "yaml" || it == "yml" || it == "json") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        return Err(Error::new(format!("the directory `{}` holds no policies", directory.display()))
+            .cure("name one with `*.yaml`, `*.yml` or `*.json` files"));
+    }
+    Ok(files)
 }
 
 /// The filter with the configuration that `compiled` becomes. It names the rule also of what it allows, and to the client.

@@ -71,6 +71,13 @@ impl<W: Write> Stage<W> {
         self.report.line(Line { attempt, expected, observed, decided: None, ok }).doing("write the report")
     }
 
+    /// Whether the policies allow and deny what [`traffic::during`] needs allowed and denied.
+    pub fn tells_gaps(&self) -> Result<bool> {
+        let [allowed, denied] = traffic::both();
+        let reaches = |attempt| Expectation::of(attempt, &self.compiled, true).map(|it| it.reaches);
+        Ok(reaches(&allowed)? && !reaches(&denied)?)
+    }
+
     /// Does every attempt and compares with what the policy says; see [`Self::play_one`].
     pub fn play(&mut self, attempts: &[Attempt]) -> Result<()> {
         attempts.iter().try_for_each(|attempt| self.play_one(attempt).map(drop))

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::attempt::Attempt;
+use crate::attempt::{Act, Attempt};
 use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::packet::{Forgery, Payload};
@@ -46,6 +46,17 @@ impl std::fmt::Display for Tally {
         let Self { requests, failed, packets, arrived } = self;
         write!(f, "{requests} requests, {failed} failed; {packets} denied packets, {arrived} arrived")
     }
+}
+
+/// The two sides as attempts: what is to be allowed, and what is to be denied.
+pub fn both() -> [Attempt; 2] {
+    let ratings = workload("ratings").map_or(std::net::Ipv4Addr::UNSPECIFIED, Workload::ipv4);
+    let denied = Act::Connect { to: SocketAddr::from((ratings, APP_PORT)) };
+    [asking(), Attempt::around_the_proxy("productpage", denied)]
+}
+
+fn asking() -> Attempt {
+    Attempt::http("productpage", "GET", "details", "/details/0")
 }
 
 /// Does `task` while productpage asks details for pages, which is to be allowed, and sends packets to ratings, which
@@ -122,7 +133,7 @@ fn await_more(requested: &AtomicUsize, sent: &AtomicUsize) {
 }
 
 fn ask(world: &World, stop: &AtomicBool, requested: &AtomicUsize) -> Result<usize> {
-    let attempt = Attempt::http("productpage", "GET", "details", "/details/0");
+    let attempt = asking();
     let mut failed = 0;
     while !stop.load(Ordering::Relaxed) {
         let observation = world.attempt(&attempt)?;
