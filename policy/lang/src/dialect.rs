@@ -5,7 +5,7 @@
 //! deny rule or an isolation widened, so that whoever wants the rest all the same gets nothing more than was meant.
 
 mod calico;
-mod istio;
+pub(crate) mod istio;
 mod kubernetes;
 
 use crate::{

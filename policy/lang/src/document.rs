@@ -2,6 +2,7 @@
 
 mod facts;
 mod host;
+mod mesh;
 mod policy;
 mod probe;
 mod service;
@@ -12,6 +13,9 @@ pub(crate) use facts::{
     TierDocument, WorkloadDocument,
 };
 pub(crate) use host::{FailsafeDocument, FailsafePort, HostDocument};
+pub(crate) use mesh::{
+    AuthorizationAction, AuthorizationDocument, AuthorizationRule, Part, Requirement, Targets,
+};
 pub(crate) use policy::{
     Entity, IsolateDocument, LimitsDocument, NamespacesDocument, NetworksDocument, PeerDocument,
     PolicyDocument, RuleDocument, WorkloadsDocument,
@@ -38,6 +42,7 @@ pub(crate) struct Spanned<T> {
 #[derive(Clone, Debug)]
 pub(crate) enum Document {
     Policy(PolicyDocument),
+    Authorization(AuthorizationDocument),
     Inventory(InventoryDocument),
     Workload(WorkloadDocument),
     Host(HostDocument),

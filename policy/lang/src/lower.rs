@@ -2,11 +2,13 @@
 
 mod facts;
 mod hosts;
+mod mesh;
 mod namespace;
 mod network;
 mod policies;
 mod reporting;
 mod services;
+mod settled;
 mod surroundings;
 mod tests;
 mod tier;
@@ -15,5 +17,6 @@ mod workloads;
 pub(crate) use facts::{Facts, World};
 pub(crate) use policies::{RulePlace, policy};
 pub(crate) use reporting::settings;
-pub(crate) use surroundings::{BUILT_IN_TIERS, DEFAULT_TIER, Surroundings};
+pub(crate) use settled::{policy_name, settled};
+pub(crate) use surroundings::{BUILT_IN_TIERS, DEFAULT_TIER, MESH_TIER, Surroundings};
 pub(crate) use tests::tests;

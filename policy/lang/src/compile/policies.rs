@@ -1,13 +1,15 @@
 //! Policies that are lowered again: only those that changed are.
 
-use std::collections::{BTreeMap, HashMap, btree_map::Entry};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap, btree_map::Entry},
+};
 
 use super::source::Readings;
 use crate::{
     Code, Span,
     check::{self, Index},
     diagnostic::Report,
-    document::{Document, PolicyDocument},
     lower::{self, RulePlace, Surroundings},
 };
 use bookend_engine::{Inventory, Program, Rule};
@@ -52,21 +54,24 @@ impl Policies {
             before.clear();
         }
         self.keys.clear();
-        let mut seen: BTreeMap<(Option<&str>, &str), Span> = BTreeMap::new();
+        let mut seen: BTreeMap<(Option<&str>, Cow<'_, str>), Span> = BTreeMap::new();
         for unit in readings.units() {
             for (position, document) in unit.documents.iter().enumerate() {
-                let Document::Policy(policy) = document else { continue };
-                match seen.entry((policy.namespace.as_deref(), policy.name.value.as_str())) {
+                let Some((namespace, name, span)) = lower::policy_name(document) else { continue };
+                match seen.entry((namespace, name)) {
                     Entry::Occupied(first) => {
-                        refuse_second(policy, *first.get(), report);
+                        refuse_second(first.key(), span, *first.get(), report);
                         continue;
                     }
-                    Entry::Vacant(vacant) => vacant.insert(policy.name.span),
+                    Entry::Vacant(vacant) => vacant.insert(span),
                 };
                 let key = (unit.id, position);
                 let lowered = before.remove(&key).unwrap_or_else(|| {
                     let mut report = Report::default();
-                    let (program, places) = lower::policy(policy.clone(), surroundings, &mut report);
+                    let policy = lower::settled(document, surroundings, &mut report).map(Cow::into_owned);
+                    let (program, places) = policy
+                        .map(|policy| lower::policy(policy, surroundings, &mut report))
+                        .unwrap_or_default();
                     Lowered { program, places, report, checked: None }
                 });
                 report.append(&lowered.report, |span| span);
@@ -128,12 +133,16 @@ impl Policies {
     }
 }
 
-fn refuse_second(policy: &PolicyDocument, first: Span, report: &mut Report) {
-    let name = &policy.name.value;
-    let message = match &policy.namespace {
+fn refuse_second(
+    (namespace, name): &(Option<&str>, Cow<'_, str>),
+    second: Span,
+    first: Span,
+    report: &mut Report,
+) {
+    let message = match namespace {
         Some(namespace) => format!("there are two policies `{name}` in namespace `{namespace}`"),
         None => format!("there are two cluster policies `{name}`"),
     };
     let related = (first, "the first one");
-    report.add_related(Code::DuplicatePolicy, policy.name.span, message, "rename one of them", related);
+    report.add_related(Code::DuplicatePolicy, second, message, "rename one of them", related);
 }

@@ -11,6 +11,7 @@ use crate::{
     Code,
     diagnostic::Report,
     document::{Injection, InventoryDocument, Kind, Rewriting, Spanned, WorkloadDocument},
+    limit,
     yaml::Node,
 };
 use bookend_engine::{Instance, Location};
@@ -24,6 +25,14 @@ pub(crate) fn inventory(mut fields: Fields<'_>, report: &mut Report) -> Option<I
     fields.finish(report);
     let mut spec = spec?;
     let trust_domain = spec.get("trustDomain").map(|node| name::name(node, "trustDomain", 253, report));
+    let aliases = fields::distinct(
+        spec.get("trustDomainAliases"),
+        "trustDomainAliases",
+        limit::VALUES,
+        report,
+        |node, report| name::name(node, "trustDomainAliases", 253, report),
+    );
+    let root_namespace = spec.get("rootNamespace").map(|node| name::name(node, "rootNamespace", 63, report));
     let trust_addresses = spec.get("trustAddresses").map(|node| flag(node, "trustAddresses", report));
     let nodes = network::addresses(spec.get("nodes"), "nodes", report);
     let kube_apiserver = network::addresses(spec.get("kubeApiserver"), "kubeApiserver", report);
@@ -34,6 +43,8 @@ pub(crate) fn inventory(mut fields: Fields<'_>, report: &mut Report) -> Option<I
     metadata?;
     Some(InventoryDocument {
         trust_domain: optional(trust_domain)?,
+        trust_domain_aliases: fields::into_list(aliases?),
+        root_namespace: optional(root_namespace)?,
         trust_addresses: optional(trust_addresses)?,
         nodes: nodes?,
         kube_apiserver: kube_apiserver?,

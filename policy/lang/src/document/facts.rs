@@ -10,6 +10,10 @@ use crate::Span;
 #[derive(Clone, Debug)]
 pub(crate) struct InventoryDocument {
     pub(crate) trust_domain: Option<Spanned<String>>,
+    /// Other names of the trust domain.
+    pub(crate) trust_domain_aliases: Vec<Spanned<String>>,
+    /// The namespace whose policies Istio applies everywhere.
+    pub(crate) root_namespace: Option<Spanned<String>>,
     pub(crate) trust_addresses: Option<Spanned<bool>>,
     pub(crate) nodes: Vec<Block>,
     pub(crate) kube_apiserver: Vec<Block>,

@@ -62,7 +62,9 @@ impl<'d> Facts<'d> {
             Document::Tier(tier) => self.tiers.push(tier),
             Document::Service(service) => self.services.push(service),
             Document::Slice(slice) => self.slices.push(slice),
-            Document::Policy(_) | Document::Test(_) | Document::Reporting(_) => return false,
+            Document::Policy(_) | Document::Authorization(_) | Document::Test(_) | Document::Reporting(_) => {
+                return false;
+            }
         }
         true
     }
@@ -97,7 +99,7 @@ impl<'d> Facts<'d> {
 }
 
 /// What all that say something about it agree on.
-fn agreed<'d, T: PartialEq + fmt::Display>(
+pub(super) fn agreed<'d, T: PartialEq + fmt::Display>(
     said: impl Iterator<Item = &'d Spanned<T>>,
     what: &str,
     report: &mut Report,

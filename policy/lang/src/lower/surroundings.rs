@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::Facts;
 use crate::{
     diagnostic::Report,
+    dialect::istio::Mesh,
     document::InventoryDocument,
-    lower::{network, tier},
+    lower::{mesh, network, tier},
 };
 use bookend_engine::{Block, IpNet, Labels, Plane};
 
@@ -24,6 +25,8 @@ pub(crate) struct Surroundings {
     /// All addresses that belong to the cluster whether or not a workload is known there: those of its nodes and of
     /// its API server, and `clusterCidrs` (S43).
     pub(crate) cluster: Vec<Block>,
+    /// What Istio's policies depend on.
+    pub(crate) mesh: Mesh,
 }
 
 /// A step in the order in which policies are asked (S2).
@@ -78,6 +81,7 @@ impl Default for Surroundings {
             nodes: Vec::new(),
             kube_apiserver: Vec::new(),
             cluster: Vec::new(),
+            mesh: Mesh::default(),
         }
     }
 }
@@ -98,6 +102,7 @@ pub(super) fn surroundings(facts: &Facts<'_>, report: &mut Report) -> Surroundin
         nodes,
         kube_apiserver,
         cluster,
+        mesh: mesh::mesh(facts, report),
     }
 }
 

@@ -1,0 +1,144 @@
+//! Joining conditions that must all hold.
+
+use bookend_engine::{ClaimMatch, Clause, HttpMatch, TextMatch, TextPattern, TokenMatch, ValueMatch};
+
+use crate::{Span, document::PeerDocument};
+
+/// How many alternatives come of multiplying out. What would be more is said by excluding what is excluded.
+const MOST: usize = 64;
+
+/// Something of which alternatives can be joined.
+pub(super) trait Condition: Clone {
+    /// What must hold together.
+    fn and(self, other: Self) -> Self;
+
+    /// What holds where none of these does.
+    fn none_of(list: Vec<Self>) -> Self;
+}
+
+/// The alternatives of what must hold together; the empty list is what always holds.
+pub(super) fn both<T: Condition>(left: Vec<T>, right: Vec<T>) -> Vec<T> {
+    match (left.as_slice(), right.as_slice()) {
+        ([], _) => right,
+        (_, []) => left,
+        (many, others) if many.len().saturating_mul(others.len()) > MOST => {
+            // The shorter one is said as what its opposite excludes.
+            let (kept, other) = if left.len() >= right.len() { (left, right) } else { (right, left) };
+            let other = T::none_of(vec![T::none_of(other)]);
+            kept.into_iter().map(|one| one.and(other.clone())).collect()
+        }
+        _ => left.iter().flat_map(|a| right.iter().map(|b| a.clone().and(b.clone()))).collect(),
+    }
+}
+
+impl Condition for HttpMatch {
+    fn and(mut self, other: Self) -> Self {
+        let Self { methods, hosts, paths, headers, query, grpc, jwt, clients, when, not } = other;
+        // What both say is said the second time as what its opposite excludes.
+        let mut again = Self::default();
+        (self.methods, again.methods) = first(self.methods, methods);
+        (self.hosts, again.hosts) = first(self.hosts, hosts);
+        (self.paths, again.paths) = first(self.paths, paths);
+        (self.grpc, again.grpc) = first(self.grpc, grpc);
+        (self.clients, again.clients) = first(self.clients, clients);
+        self.jwt = tokens(self.jwt, jwt);
+        (self.when, again.when) = earlier(self.when, when);
+        self.headers.extend(headers);
+        self.query.extend(query);
+        self.not.extend(not);
+        if again != Self::default() {
+            self.not.push(Self::none_of(vec![again]));
+        }
+        self
+    }
+
+    fn none_of(list: Vec<Self>) -> Self {
+        Self { not: list, ..Self::default() }
+    }
+}
+
+impl Condition for PeerDocument {
+    fn and(mut self, other: Self) -> Self {
+        let Self { span, workloads, block, network, principals, entities, not } = other;
+        let mut again = everybody(span);
+        (self.workloads, again.workloads) = earlier(self.workloads, workloads);
+        (self.block, again.block) = earlier(self.block, block);
+        (self.network, again.network) = earlier(self.network, network);
+        (self.principals, again.principals) = first(self.principals, principals);
+        (self.entities, again.entities) = first(self.entities, entities);
+        self.not.extend(not);
+        let says_more = again.workloads.is_some()
+            || again.block.is_some()
+            || again.network.is_some()
+            || !again.principals.is_any()
+            || !again.entities.is_any();
+        if says_more {
+            self.not.push(Self::none_of(vec![again]));
+        }
+        self
+    }
+
+    fn none_of(list: Vec<Self>) -> Self {
+        let span = list.first().map_or(Span::whole(0), |peer| peer.span);
+        Self { not: list, ..everybody(span) }
+    }
+}
+
+/// A peer of which nothing is asked.
+pub(super) fn everybody(span: Span) -> PeerDocument {
+    PeerDocument {
+        span,
+        workloads: None,
+        block: None,
+        network: None,
+        principals: Clause::Any,
+        entities: Clause::Any,
+        not: Vec::new(),
+    }
+}
+
+/// The part that is there first, and the other one.
+fn earlier<T>(one: Option<T>, other: Option<T>) -> (Option<T>, Option<T>) {
+    if one.is_none() { (other, None) } else { (one, other) }
+}
+
+/// The clause that restricts first, and the other one.
+fn first<T>(one: Clause<T>, other: Clause<T>) -> (Clause<T>, Clause<T>) {
+    if one.is_any() { (other, Clause::Any) } else { (one, other) }
+}
+
+/// Conditions on one token (S54): there is only one that Istio looks at.
+fn tokens(one: Clause<TokenMatch>, other: Clause<TokenMatch>) -> Clause<TokenMatch> {
+    let (Some(left), Some(right)) = (one.alternatives(), other.alternatives()) else {
+        return first(one, other).0;
+    };
+    let all = left.iter().flat_map(|a| right.iter().map(|b| joined(a.clone(), b.clone()))).collect();
+    Clause::one_of(all).unwrap_or(Clause::Any)
+}
+
+fn joined(mut one: TokenMatch, other: TokenMatch) -> TokenMatch {
+    let TokenMatch { issuer, subject, audiences, claims } = other;
+    let texts = |list: &[String]| {
+        let patterns = list.iter().filter_map(|text| TextPattern::exact(text.clone()).ok()).collect();
+        TextMatch::one_of(patterns).ok()
+    };
+    let mut again = Vec::new();
+    for (name, mine, theirs) in [("iss", &mut one.issuer, issuer), ("aud", &mut one.audiences, audiences)] {
+        match (mine.is_any(), theirs.alternatives().map(texts)) {
+            (true, _) => *mine = theirs,
+            (false, Some(Some(texts))) => again.push((name, texts)),
+            (false, _) => {}
+        }
+    }
+    match (&one.subject, subject) {
+        (None, subject) => one.subject = subject,
+        (Some(_), Some(subject)) => again.push(("sub", subject)),
+        (Some(_), None) => {}
+    }
+    one.claims.extend(claims);
+    let claim = |(name, texts): (&str, TextMatch)| {
+        ClaimMatch::new(vec![name.to_owned()], ValueMatch::Text(texts)).ok()
+    };
+    one.claims.extend(again.into_iter().filter_map(claim));
+    one
+}
