@@ -14,6 +14,8 @@ use crate::{
     document::Document,
 };
 
+pub(crate) use kubernetes::warn_of_ties;
+
 /// Reads a document of another system.
 ///
 /// # Errors

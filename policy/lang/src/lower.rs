@@ -18,5 +18,7 @@ pub(crate) use facts::{Facts, World};
 pub(crate) use policies::{RulePlace, policy};
 pub(crate) use reporting::settings;
 pub(crate) use settled::{policy_name, settled};
-pub(crate) use surroundings::{BUILT_IN_TIERS, DEFAULT_TIER, MESH_TIER, Surroundings};
+pub(crate) use surroundings::{
+    BUILT_IN_TIERS, DEFAULT_TIER, MESH_TIER, NETWORK_ADMIN_TIER, NETWORK_BASELINE_TIER, NETWORK_TIER, Surroundings,
+};
 pub(crate) use tests::tests;

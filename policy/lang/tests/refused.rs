@@ -68,7 +68,6 @@ fn the_items_of_a_list_of_one_kind_are_of_that_kind() {
 #[test]
 fn a_policy_of_another_system_is_not_passed_over_whatever_its_group() {
     for (version, kind) in [
-        ("extensions/v1beta1", "NetworkPolicy"),
         ("crd.antrea.io/v1beta1", "ClusterNetworkPolicy"),
         ("policy.linkerd.io/v1alpha1", "AuthorizationPolicy"),
         ("cilium.io/v2", "CiliumClusterwideNetworkPolicy"),

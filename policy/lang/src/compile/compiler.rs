@@ -5,6 +5,7 @@ use crate::{
     Code, Source,
     check::{self, Index},
     diagnostic::Report,
+    dialect,
     document::{Document, Probe, Service},
     lower::{self, Facts, Surroundings, World},
 };
@@ -81,6 +82,12 @@ impl Compiler {
         if !complete {
             later.forget(&FROM_ELSEWHERE);
         }
+        let policies =
+            self.readings.units().flat_map(|unit| &unit.documents).filter_map(|document| match document {
+                Document::Policy(policy) => Some(policy),
+                _ => None,
+            });
+        dialect::warn_of_ties(policies, &mut later);
         let tests =
             self.readings.units().flat_map(|unit| &unit.documents).filter_map(|document| match document {
                 Document::Test(test) => Some(test.clone()),

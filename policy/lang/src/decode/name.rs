@@ -223,7 +223,8 @@ fn label_name(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
-fn label_key(key: &str) -> bool {
+/// Whether Kubernetes takes it for the key of a label.
+pub(crate) fn label_key(key: &str) -> bool {
     match key.split_once('/') {
         None => label_name(key),
         Some((prefix, name)) => {
@@ -236,7 +237,8 @@ fn label_key(key: &str) -> bool {
     }
 }
 
-fn label_value(value: &str) -> bool {
+/// Whether Kubernetes takes it for the value of a label.
+pub(crate) fn label_value(value: &str) -> bool {
     value.is_empty() || label_name(value)
 }
 
