@@ -16,6 +16,7 @@ mod decode;
 mod diagnostic;
 mod dialect;
 mod document;
+pub mod export;
 mod format;
 mod import;
 mod limit;

@@ -131,8 +131,8 @@ mod tests {
             all.without(&range("0.0.0.0/0", &["10.1.2.0/24", "10.9.0.0/16"])),
             [range("10.9.0.0/16", &[])]
         );
-        assert_eq!(all.without(&range("192.0.2.0/24", &[])), [all.clone()]);
-        assert_eq!(all.without(&all), [range("10.1.0.0/16", &[])][..0]);
+        assert_eq!(all.without(&range("192.0.2.0/24", &[])), core::slice::from_ref(&all));
+        assert!(all.without(&all).is_empty());
     }
 
     #[test]
