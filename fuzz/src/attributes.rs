@@ -170,7 +170,7 @@ impl Proxy for Said<'_> {
             Attribute::Peer => self.parts.get(5).filter(|text| !text.is_empty()),
             Attribute::FirstUriSan => self.parts.get(6),
             Attribute::Destination => self.parts.get(7),
-            Attribute::TlsVersion | Attribute::Upstream => None,
+            Attribute::TlsVersion | Attribute::Client | Attribute::ServerName | Attribute::Upstream => None,
         };
         Ok(part.map(|part| Cow::Borrowed(*part)))
     }

@@ -19,8 +19,8 @@ impl Proxy for Connection<'_> {
             Attribute::Peer => peer(self).map(|peer| Some(Cow::Owned(peer))).ok_or(REFUSED),
             // Asked for where the above is not there, or before.
             Attribute::FirstUriSan | Attribute::Destination | Attribute::TlsVersion => Err(REFUSED),
-            // Nothing is chosen yet.
-            Attribute::Upstream => Ok(None),
+            // Of requests only; nothing is chosen yet.
+            Attribute::Client | Attribute::ServerName | Attribute::Upstream => Ok(None),
         }
     }
 

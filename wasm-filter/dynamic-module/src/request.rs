@@ -34,6 +34,8 @@ impl Proxy for Stream<'_> {
             Attribute::FirstUriSan => of_envoy(abi::Attribute::UriSanPeerCertificate),
             Attribute::Destination => of_envoy(abi::Attribute::DestinationAddress),
             Attribute::TlsVersion => of_envoy(abi::Attribute::TlsVersion),
+            Attribute::Client => of_envoy(abi::Attribute::SourceAddress),
+            Attribute::ServerName => of_envoy(abi::Attribute::RequestedServerName),
             Attribute::Upstream => of_envoy(abi::Attribute::UpstreamAddress),
         }
     }

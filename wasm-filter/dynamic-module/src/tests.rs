@@ -29,7 +29,7 @@ const CONFIGURATION: &str = r#"{
         "from": [{"workloads": {"namespaces": {"named": "default"}, "labels": {"app": "reviews"}, "expressions": [], "serviceAccounts": null}, "blocks": null, "principals": null, "not": []}],
         "to": [{"workloads": {"namespaces": {"named": "default"}, "labels": {"app": "ratings"}, "expressions": [], "serviceAccounts": null}, "blocks": null, "principals": null, "not": []}],
         "ports": [{"range": {"protocol": "TCP", "first": 9080, "last": 9080}}], "notPorts": [],
-        "http": [{"methods": ["GET"], "hosts": null, "paths": ["/ratings/{id}"], "headers": [], "query": [], "grpc": null, "jwt": null, "when": null, "not": []}]
+        "http": [{"methods": ["GET"], "hosts": null, "clients": null, "paths": ["/ratings/{id}"], "headers": [], "query": [], "grpc": null, "jwt": null, "when": null, "not": []}]
       },
       {
         "id": "default/bookinfo/reviews-streams",

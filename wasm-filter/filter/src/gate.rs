@@ -1,12 +1,13 @@
 //! A configuration at work.
 
 mod execution;
+mod facts;
 
 use std::net::SocketAddr;
 
 use bookend_engine::{
     Configuration, Enforcement, Exchange, FilterEnd, Head, Inventory, OwnWorkload, Permit, Program, Request,
-    Ruling, Settings, Tokens,
+    Ruling, ServerName, Settings, Tokens,
 };
 
 use crate::arrival::{Arrival, socket_address};
@@ -227,13 +228,20 @@ impl Gate {
         let enforcement = self.enforcement.as_ref().map_err(Fault::clone)?;
         let (arrival, head) = (arrival.map_err(Fault::clone)?, head.map_err(Fault::clone)?);
         let upstream = upstream.as_ref().map_err(Fault::clone)?;
+        let needs = enforcement.needs();
         // Two microseconds that a policy without tokens need not pay.
-        let tokens = if enforcement.needs().tokens { self.tokens(proxy, books) } else { Tokens::Unknown };
+        let tokens = if needs.tokens { self.tokens(proxy, books) } else { Tokens::Unknown };
+        // What the destination's proxy finds nobody else knows (S60).
+        let inbound = self.settings.end == FilterEnd::Destination;
+        let client = (inbound && needs.client).then(|| facts::client(proxy)).flatten();
+        let asked = (inbound && needs.server_name).then(|| facts::asked(proxy));
+        let server_name = asked.as_ref().map_or(ServerName::Unknown, facts::Asked::name);
         let RequestHead { method, authority, path, headers } = *head;
-        let request = Request::new(Head { method, authority, path, headers: Some(headers), tokens, ..Head::default() });
+        let headers = Some(headers);
+        let request = Request::new(Head { method, authority, path, headers, tokens, client, server_name });
         let exchange = Exchange::Http(&request);
         Ok(match (self.settings.end, upstream) {
-            (FilterEnd::Destination, _) => Some(inbound(enforcement, arrival, exchange)),
+            (FilterEnd::Destination, _) => Some(self::inbound(enforcement, arrival, exchange)),
             (FilterEnd::Source, Some(upstream)) => {
                 enforcement.decide_outbound(arrival.address, *upstream, exchange)
             }

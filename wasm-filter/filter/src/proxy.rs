@@ -89,6 +89,12 @@ pub enum Attribute {
     /// `connection.tls_version`: anything at all where the connection is one of TLS, from its first moment on; nothing where
     /// it is plaintext. Only whether there is something is looked at.
     TlsVersion,
+    /// `source.address`: the client's address as the proxy finds it, which may come from `x-forwarded-for`, so it proves nothing
+    /// (S86). Asked for only where a policy has conditions about it.
+    Client,
+    /// `connection.requested_server_name`: the name that the client asked for in its handshake; empty where there was none, and
+    /// where the proxy did not look (`tls_inspector`). Asked for only where a policy has conditions about it.
+    ServerName,
     /// `upstream.address`: the address and port of the endpoint that was chosen for a request. Asked for at the source end only.
     Upstream,
 }
@@ -101,6 +107,8 @@ impl Attribute {
             Self::FirstUriSan => &["connection", "uri_san_peer_certificate"],
             Self::Destination => &["destination", "address"],
             Self::TlsVersion => &["connection", "tls_version"],
+            Self::Client => &["source", "address"],
+            Self::ServerName => &["connection", "requested_server_name"],
             Self::Upstream => &["upstream", "address"],
         }
     }

@@ -21,8 +21,12 @@ const FEW: usize = 48;
 #[repr(u32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Attribute {
+    /// `source.address`
+    SourceAddress = 24,
     /// `destination.address`
     DestinationAddress = 26,
+    /// `connection.requested_server_name`
+    RequestedServerName = 30,
     /// `connection.tls_version`
     TlsVersion = 31,
     /// `connection.uri_san_peer_certificate`, the first of them

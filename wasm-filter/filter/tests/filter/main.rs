@@ -5,6 +5,7 @@ mod audit;
 mod configuration;
 mod connection;
 mod doubt;
+mod facts;
 mod outbound;
 mod proxy;
 mod report;

@@ -29,7 +29,7 @@ pub(crate) const CONFIGURATION: &str = r#"{
         "to": [{"workloads": {"namespaces": {"named": "default"}, "labels": {"app": "ratings"}, "expressions": [], "serviceAccounts": null}, "blocks": null, "principals": null, "not": []}],
         "ports": [{"range": {"protocol": "TCP", "first": 9080, "last": 9080}}],
         "notPorts": [],
-        "http": [{"methods": ["GET"], "hosts": null, "paths": ["/ratings/{id}"], "headers": [], "query": [],
+        "http": [{"methods": ["GET"], "hosts": null, "clients": null, "paths": ["/ratings/{id}"], "headers": [], "query": [],
           "grpc": null, "jwt": null, "when": null, "not": []}]
       },
       {
@@ -45,7 +45,7 @@ pub(crate) const CONFIGURATION: &str = r#"{
         "to": [{"workloads": {"namespaces": {"named": "default"}, "labels": {"app": "ratings"}, "expressions": [], "serviceAccounts": null}, "blocks": null, "principals": null, "not": []}],
         "ports": null,
         "notPorts": [],
-        "http": [{"methods": null, "hosts": null, "paths": ["/admin/{**}"], "headers": [], "query": [],
+        "http": [{"methods": null, "hosts": null, "clients": null, "paths": ["/admin/{**}"], "headers": [], "query": [],
           "grpc": null, "jwt": null, "when": null, "not": []}]
       }
     ],
