@@ -116,8 +116,10 @@ fn own(header: &Header, mut fields: Fields<'_>, report: &mut Report, documents: 
             documents.extend(service::slice(fields, report).map(Document::Slice));
         }
         ("", "Service") => documents.extend(service::manifest(fields, report).map(Document::Service)),
-        // A service account is named by the workloads that run under it; that it exists adds nothing.
-        ("", "ServiceAccount") => drop(name::metadata(&mut fields, report)),
+        // A service account is named by the workloads that run under it; its labels are all that it adds.
+        ("", "ServiceAccount") => {
+            documents.extend(manifest::account(&mut fields, report).map(Document::Account));
+        }
         ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
         | ("batch", "Job")
         | ("", "ReplicationController") => {

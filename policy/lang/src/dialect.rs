@@ -8,6 +8,8 @@ mod calico;
 pub(crate) mod istio;
 mod kubernetes;
 
+pub(crate) use calico::{Expression as Selector, Test};
+
 use crate::{
     decode::{fields::Fields, header::Header},
     diagnostic::Report,

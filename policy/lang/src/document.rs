@@ -1,5 +1,6 @@
 //! Documents as they were written, each value already of its type, with the places diagnostics need.
 
+mod calico;
 mod facts;
 mod host;
 mod mesh;
@@ -8,6 +9,10 @@ mod probe;
 mod service;
 mod test;
 
+pub(crate) use calico::{
+    AccountDocument, Behind, CalicoEntity, CalicoPolicy, CalicoRule, CalicoSet, CalicoTier, HOSTS, IpVersion,
+    Order, ServiceName,
+};
 pub(crate) use facts::{
     Injection, InventoryDocument, Kind, NamespaceDocument, NetworkDocument, NodeDocument, ReportingDocument,
     TierDocument, WorkloadDocument,
@@ -43,6 +48,10 @@ pub(crate) struct Spanned<T> {
 pub(crate) enum Document {
     Policy(PolicyDocument),
     Authorization(AuthorizationDocument),
+    Calico(Box<CalicoPolicy>),
+    CalicoTier(CalicoTier),
+    CalicoSet(CalicoSet),
+    Account(AccountDocument),
     Inventory(InventoryDocument),
     Workload(WorkloadDocument),
     Host(HostDocument),

@@ -38,6 +38,11 @@ impl<'n> Fields<'n> {
         self.entries.iter().find(|entry| entry.key == name).map(|entry| &entry.value)
     }
 
+    /// The field `name`, if it is written, without having asked for it.
+    pub(crate) fn peek(&self, name: &str) -> Option<&'n Node> {
+        self.entries.iter().find(|entry| entry.key == name).map(|entry| &entry.value)
+    }
+
     /// The field `name`, which must be written.
     pub(crate) fn required(&mut self, name: &'static str, report: &mut Report) -> Option<&'n Node> {
         let node = self.get(name);

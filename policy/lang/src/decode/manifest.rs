@@ -13,7 +13,10 @@ use super::{
 use crate::{
     Code,
     diagnostic::Report,
-    document::{Injection, Kind, NamespaceDocument, NodeDocument, Rewriting, Spanned, WorkloadDocument},
+    document::{
+        AccountDocument, Injection, Kind, NamespaceDocument, NodeDocument, Rewriting, Spanned,
+        WorkloadDocument,
+    },
     yaml::{Node, Value},
 };
 use bookend_engine::{Instance, Labels};
@@ -226,6 +229,16 @@ pub(super) fn namespace(fields: &mut Fields<'_>, report: &mut Report) -> Option<
         None => labels.contains_key("istio.io/rev").then_some(true),
     };
     Some(NamespaceDocument { name: metadata.name, labels, injected })
+}
+
+/// A ServiceAccount.
+pub(super) fn account(fields: &mut Fields<'_>, report: &mut Report) -> Option<AccountDocument> {
+    let metadata = name::metadata(fields, report)?;
+    let labels = match metadata.labels.filter(|node| !node.is_null()) {
+        None => Labels::new(),
+        Some(node) => name::labels(node, "labels", report)?,
+    };
+    Some(AccountDocument { namespace: metadata.namespace, name: metadata.name, labels })
 }
 
 /// A Node, with the addresses its status gives.

@@ -243,7 +243,7 @@ pub(crate) fn label_value(value: &str) -> bool {
 }
 
 /// What some label value can have in it. Nothing is in every value, which nobody means who writes it.
-fn label_part(text: &str) -> bool {
+pub(crate) fn label_part(text: &str) -> bool {
     let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     (1..=63).contains(&text.len()) && text.chars().all(known)
 }

@@ -129,7 +129,7 @@ fn icmp(
 }
 
 /// What a type is that other rules decide about, and what to do instead.
-fn judged_elsewhere(protocol: Protocol, kind: u8) -> Option<(&'static str, &'static str)> {
+pub(crate) fn judged_elsewhere(protocol: Protocol, kind: u8) -> Option<(&'static str, &'static str)> {
     const ERROR: (&str, &str) =
         ("an error", "remove it; an error passes iff the packet it quotes belongs to a connection");
     const DISCOVERY: (&str, &str) =

@@ -8,8 +8,9 @@ use crate::{
     Code, Span,
     diagnostic::Report,
     document::{
-        Document, HostDocument, InventoryDocument, NamespaceDocument, NetworkDocument, NodeDocument, Probe,
-        Service, ServiceDocument, SliceDocument, Spanned, TierDocument, WorkloadDocument,
+        AccountDocument, CalicoPolicy, CalicoSet, CalicoTier, Document, HostDocument, InventoryDocument,
+        NamespaceDocument, NetworkDocument, NodeDocument, Probe, Service, ServiceDocument, SliceDocument,
+        Spanned, TierDocument, WorkloadDocument,
     },
     lower::Surroundings,
 };
@@ -27,6 +28,11 @@ pub(crate) struct Facts<'d> {
     pub(super) tiers: Vec<&'d TierDocument>,
     pub(super) services: Vec<&'d ServiceDocument>,
     pub(super) slices: Vec<&'d SliceDocument>,
+    pub(super) accounts: Vec<&'d AccountDocument>,
+    /// What Calico's policies mean depends on the others of their tiers.
+    pub(super) calico_policies: Vec<&'d CalicoPolicy>,
+    pub(super) calico_tiers: Vec<&'d CalicoTier>,
+    pub(super) calico_sets: Vec<&'d CalicoSet>,
 }
 
 /// What they say together.
@@ -62,6 +68,10 @@ impl<'d> Facts<'d> {
             Document::Tier(tier) => self.tiers.push(tier),
             Document::Service(service) => self.services.push(service),
             Document::Slice(slice) => self.slices.push(slice),
+            Document::Account(account) => self.accounts.push(account),
+            Document::Calico(policy) => self.calico_policies.push(policy),
+            Document::CalicoTier(tier) => self.calico_tiers.push(tier),
+            Document::CalicoSet(set) => self.calico_sets.push(set),
             Document::Policy(_) | Document::Authorization(_) | Document::Test(_) | Document::Reporting(_) => {
                 return false;
             }
@@ -86,11 +96,18 @@ impl<'d> Facts<'d> {
         let (workloads, probes) = workloads::workloads(&self.workloads, &injection, report);
         let default = Inventory::default();
         let domain = domain.map_or(default.trust_domain(), String::as_str).to_owned();
+        let accounts = self.accounts.iter();
+        unique(
+            accounts.map(|a| ((a.namespace.as_str(), a.name.value.as_str()), a.name.span)),
+            "service account",
+            report,
+        );
         let inventory = Inventory::new(domain, trusts, namespaces, workloads);
         let (services, addressed) = services::services(&self.services, &self.slices, &inventory, report);
+        let surroundings = surroundings::surroundings(self, &inventory, report);
         World {
             inventory: inventory.with_services(addressed),
-            surroundings: surroundings::surroundings(self, report),
+            surroundings,
             services,
             probes,
             failsafe: hosts::failsafe(&self.hosts),

@@ -7,7 +7,7 @@ use super::facts::unique;
 use crate::{
     Code, Span,
     diagnostic::Report,
-    document::{Service, ServiceDocument, ServicePortDocument, SliceDocument, Target},
+    document::{self, Service, ServiceDocument, ServiceName, ServicePortDocument, SliceDocument, Target},
 };
 use bookend_engine::{Backend, Inventory, Labels, Protocol, ServicePort, Workload};
 
@@ -38,6 +38,42 @@ pub(super) fn services(
     });
     let lowered = addressed.map(|(document, own)| lower(document, own, &behind, report)).collect();
     (named.collect(), lowered)
+}
+
+/// Who is behind each of the Services that are `named`, as far as they are described.
+pub(super) fn behind(
+    documents: &[&ServiceDocument],
+    slices: &[&SliceDocument],
+    inventory: &Inventory,
+    named: &BTreeSet<ServiceName>,
+) -> BTreeMap<ServiceName, Vec<document::Behind>> {
+    if named.is_empty() {
+        return BTreeMap::new();
+    }
+    // What is wrong with them is said where all Services are read.
+    let mut report = Report::default();
+    let known = Behind::new(documents, slices, inventory, &mut report);
+    let mut found: BTreeMap<ServiceName, Vec<document::Behind>> = BTreeMap::new();
+    for document in documents {
+        let service =
+            ServiceName { namespace: document.namespace.clone(), name: document.name.value.clone() };
+        if !named.contains(&service) {
+            continue;
+        }
+        let mut all = Vec::new();
+        for port in &document.ports {
+            let backends = known.port(document, port, &mut report).backends;
+            all.extend(backends.into_iter().map(|Backend { address, port: number }| document::Behind {
+                protocol: port.protocol,
+                port: number,
+                address,
+            }));
+        }
+        all.sort_unstable();
+        all.dedup();
+        found.insert(service, all);
+    }
+    found
 }
 
 fn lower(

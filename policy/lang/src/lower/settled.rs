@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Surroundings;
+use super::{Surroundings, calico};
 use crate::{
     Span,
     diagnostic::Report,
@@ -14,13 +14,14 @@ use crate::{
 pub(crate) fn settled<'d>(
     document: &'d Document,
     surroundings: &Surroundings,
-    _report: &mut Report,
+    report: &mut Report,
 ) -> Option<Cow<'d, PolicyDocument>> {
     match document {
         Document::Policy(policy) => Some(Cow::Borrowed(policy)),
         Document::Authorization(authorization) => {
             Some(Cow::Owned(dialect::istio::policy(authorization, &surroundings.mesh)))
         }
+        Document::Calico(policy) => calico::policy(policy, surroundings, report).map(Cow::Owned),
         _ => None,
     }
 }
@@ -36,6 +37,9 @@ pub(crate) fn policy_name(document: &Document) -> Option<(Option<&str>, Cow<'_, 
             let name = &authorization.name;
             let shown = dialect::istio::authorization_name(&name.value);
             Some((Some(&authorization.namespace), Cow::Owned(shown), name.span))
+        }
+        Document::Calico(policy) => {
+            Some((policy.namespace.as_deref(), Cow::Borrowed(&policy.name.value), policy.name.span))
         }
         _ => None,
     }

@@ -7,9 +7,9 @@ use crate::{
     diagnostic::Report,
     dialect::istio::Mesh,
     document::InventoryDocument,
-    lower::{mesh, network, tier},
+    lower::{calico, mesh, network, tier},
 };
-use bookend_engine::{Block, IpNet, Labels, Plane};
+use bookend_engine::{Block, Inventory, IpNet, Labels, Plane};
 
 /// Everything outside a policy that its meaning depends on. Two policies lowered in equal surroundings mean the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub(crate) struct Surroundings {
     pub(crate) cluster: Vec<Block>,
     /// What Istio's policies depend on.
     pub(crate) mesh: Mesh,
+    /// What Calico's policies depend on.
+    pub(crate) calico: calico::Context,
 }
 
 /// A step in the order in which policies are asked (S2).
@@ -58,11 +60,15 @@ pub(crate) const NETWORK_ADMIN_TIER: &str = "network-admin";
 pub(crate) const NETWORK_TIER: &str = "network";
 /// The tier of ClusterNetworkPolicies that hold where nothing else does.
 pub(crate) const NETWORK_BASELINE_TIER: &str = "network-baseline";
+/// The tier of what endpoints of hosts have by themselves, as Calico's profiles are behind all policies.
+pub(crate) const PROFILES_TIER: &str = "network-profiles";
+/// Its order, which no other tier of the plane exceeds.
+pub(crate) const PROFILES_TIER_ORDER: u32 = 100_000_000;
 /// The tier of Istio's policies.
 pub(crate) const MESH_TIER: &str = "mesh";
 
 /// The tiers that are always there.
-pub(crate) const BUILT_IN_TIERS: [(&str, Tier); 7] = [
+pub(crate) const BUILT_IN_TIERS: [(&str, Tier); 8] = [
     ("admin", Tier { plane: Plane::Bookend, order: 100, namespaced: false }),
     (DEFAULT_TIER, Tier { plane: Plane::Bookend, order: bookend_engine::DEFAULT_TIER, namespaced: true }),
     ("baseline", Tier { plane: Plane::Bookend, order: 10_000, namespaced: false }),
@@ -70,6 +76,7 @@ pub(crate) const BUILT_IN_TIERS: [(&str, Tier); 7] = [
     (NETWORK_ADMIN_TIER, Tier { plane: Plane::Network, order: 1_000, namespaced: false }),
     (NETWORK_TIER, Tier { plane: Plane::Network, order: 1_000_000, namespaced: true }),
     (NETWORK_BASELINE_TIER, Tier { plane: Plane::Network, order: 10_000_000, namespaced: false }),
+    (PROFILES_TIER, Tier { plane: Plane::Network, order: PROFILES_TIER_ORDER, namespaced: true }),
     (MESH_TIER, Tier { plane: Plane::Mesh, order: 1_000, namespaced: true }),
 ];
 
@@ -82,12 +89,13 @@ impl Default for Surroundings {
             kube_apiserver: Vec::new(),
             cluster: Vec::new(),
             mesh: Mesh::default(),
+            calico: calico::Context::default(),
         }
     }
 }
 
 /// The surroundings that documents describe.
-pub(super) fn surroundings(facts: &Facts<'_>, report: &mut Report) -> Surroundings {
+pub(super) fn surroundings(facts: &Facts<'_>, inventory: &Inventory, report: &mut Report) -> Surroundings {
     let of = |blocks: fn(&InventoryDocument) -> &Vec<Block>| {
         facts.inventories.iter().flat_map(move |inventory| blocks(inventory)).cloned()
     };
@@ -96,13 +104,18 @@ pub(super) fn surroundings(facts: &Facts<'_>, report: &mut Report) -> Surroundin
     let kube_apiserver = set(of(|inventory| &inventory.kube_apiserver).collect());
     let cidrs = of(|inventory| &inventory.cluster_cidrs);
     let cluster = set(nodes.iter().chain(&kube_apiserver).cloned().chain(cidrs).collect());
+    let mut tiers = tier::tiers(&facts.tiers, report);
+    calico::place(&mut tiers, &facts.calico_tiers, report);
+    let mut networks = network::networks(&facts.networks, report);
+    networks.extend(calico::networks(&facts.calico_sets, inventory, report));
     Surroundings {
-        tiers: tier::tiers(&facts.tiers, report),
-        networks: network::networks(&facts.networks, report),
+        tiers,
+        networks,
         nodes,
         kube_apiserver,
         cluster,
         mesh: mesh::mesh(facts, report),
+        calico: calico::context(facts, inventory),
     }
 }
 
