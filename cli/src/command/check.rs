@@ -1,6 +1,7 @@
 //! `bookend check`
 
 mod advice;
+mod clash;
 mod trail;
 
 use std::collections::BTreeSet;

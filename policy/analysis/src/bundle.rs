@@ -3,7 +3,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
-use bookend_engine::{End, Truth};
+use bookend_engine::{End, Plane, Truth};
 
 use crate::clauses::ANYBODY;
 use crate::engine::governs;
@@ -60,7 +60,7 @@ impl<'s> Ground<'s> {
     /// The bundles toward one destination; together they hold every class once.
     pub(crate) fn toward(&self, sources: &Sources, destination: u32) -> Vec<Bundle> {
         let rules: Vec<Vec<u32>> = self.indexes.iter().map(|index| index.toward(destination)).collect();
-        let mut touched: BTreeMap<u32, Vec<Token>> = BTreeMap::new();
+        let mut touched: HashMap<u32, Vec<Token>> = HashMap::new();
         for (side, (index, rules)) in self.indexes.iter().zip(&rules).enumerate() {
             let mut seen = BTreeMap::new();
             for rule in rules.iter().filter_map(|rule| index.rules.get(*rule as usize)) {
@@ -71,24 +71,32 @@ impl<'s> Ground<'s> {
                     continue;
                 };
                 let key = *new.insert(number);
-                let everybody: Vec<_>;
-                let members: &[(u32, Truth)] = if rule.from != ANYBODY {
-                    index.members.get(rule.from as usize).map_or(&[], Vec::as_slice)
-                } else if home.is_some() || rule.looks {
-                    everybody = (0..self.parties().len() as u32).map(|class| (class, Truth::Yes)).collect();
-                    &everybody
-                } else {
-                    &[]
-                };
-                for (class, truth) in members {
+                let mut touch = |class: u32, truth: Truth| {
                     let governed =
-                        self.seen(side, *class).is_some_and(|seen| governs(rule.rule, End::Source, seen));
-                    if rule.from == ANYBODY && !governed && !rule.looks {
-                        continue;
+                        self.seen(side, class).is_some_and(|seen| governs(rule.rule, End::Source, seen));
+                    let own = if rule.looks { class } else { u32::MAX };
+                    touched.entry(class).or_default().push((side, key, truth as u8, governed, own));
+                };
+                if rule.looks && rule.from == ANYBODY {
+                    (0..self.parties().len() as u32).for_each(|class| touch(class, Truth::Yes));
+                    continue;
+                }
+                if rule.looks {
+                    let members = index.members.get(rule.from as usize).into_iter().flatten();
+                    members.for_each(|(class, truth)| touch(*class, *truth));
+                    continue;
+                }
+                let unusual = index.unusual.get(rule.from as usize).map_or(&[][..], Vec::as_slice);
+                unusual.iter().for_each(|(class, truth)| touch(*class, *truth));
+                // Beside whom it means, there is only whether its policy has a say: in the whole cluster, over every workload, and those
+                // are told from everybody else anyway.
+                let home = home.filter(|_| rule.rule.at.source).and_then(|home| index.by_namespace.get(home));
+                for class in home.into_iter().flatten() {
+                    let truth = index.means(rule.from, *class);
+                    let is_known = unusual.binary_search_by_key(class, |(at, _)| *at).is_ok();
+                    if truth != Truth::No && !is_known {
+                        touch(*class, truth);
                     }
-                    let own = if rule.looks { *class } else { u32::MAX };
-                    let token = (side, key, *truth as u8, governed, own);
-                    touched.entry(*class).or_default().push(token);
                 }
             }
         }
@@ -100,7 +108,7 @@ impl<'s> Ground<'s> {
         sources: &Sources,
         destination: u32,
         rules: &[Vec<u32>],
-        touched: BTreeMap<u32, Vec<Token>>,
+        touched: HashMap<u32, Vec<Token>>,
     ) -> Vec<Bundle> {
         let mut groups: BTreeMap<(u32, Vec<Token>), Vec<u32>> = BTreeMap::new();
         for (base, members) in (0_u32..).zip(&sources.by_base) {
@@ -110,6 +118,8 @@ impl<'s> Ground<'s> {
                 groups.insert((base, Vec::new()), untouched);
             }
         }
+        let mut touched: Vec<_> = touched.into_iter().collect();
+        touched.sort_unstable_by_key(|(class, _)| *class);
         for (class, tokens) in touched {
             let base = sources.bases.get(class as usize).copied().unwrap_or_default();
             groups.entry((base, tokens)).or_default().push(class);
@@ -139,7 +149,7 @@ impl<'s> Ground<'s> {
 
 impl Index<'_> {
     /// What a set of isolations amounts to, whatever their ids: in which tiers they deny what no rule of it allows.
-    pub(crate) fn tiers(&self, isolations: &[u32]) -> Vec<(u32, bool)> {
+    pub(crate) fn tiers(&self, isolations: &[u32]) -> Vec<((Plane, u32), bool)> {
         let mut tiers: Vec<_> = isolations
             .iter()
             .filter_map(|number| self.side.program.isolations().get(*number as usize))

@@ -47,17 +47,21 @@ pub(crate) struct Points<'s> {
     seen: Vec<Seen<'s>>,
     inventory: &'s Inventory,
     by_namespace: BTreeMap<&'s str, Vec<u32>>,
+    /// Those outside.
+    outside: Vec<u32>,
 }
 
 impl<'s> Points<'s> {
     pub(crate) fn new(seen: Vec<Seen<'s>>, inventory: &'s Inventory) -> Self {
         let mut by_namespace: BTreeMap<_, Vec<u32>> = BTreeMap::new();
+        let mut outside = Vec::new();
         for (index, seen) in (0..).zip(&seen) {
-            if let Some(namespace) = seen.namespace() {
-                by_namespace.entry(namespace).or_default().push(index);
+            match seen.namespace() {
+                Some(namespace) => by_namespace.entry(namespace).or_default().push(index),
+                None => outside.push(index),
             }
         }
-        Self { seen, inventory, by_namespace }
+        Self { seen, inventory, by_namespace, outside }
     }
 
     fn meant(&self, clause: &Clause<PeerMatch>) -> Vec<(u32, Truth)> {
@@ -70,6 +74,7 @@ impl<'s> Points<'s> {
             None => (0..self.seen.len() as u32).filter_map(ask).collect(),
             Some(names) => {
                 let near = names.into_iter().filter_map(|name| self.by_namespace.get(name)).flatten();
+                let near = near.chain(&self.outside);
                 let mut members: Vec<_> = near.copied().filter_map(ask).collect();
                 members.sort_unstable();
                 members

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bookend_engine::{
-    Clause, End, HttpMatch, IpNet, Isolation, Mode, NamespaceMatch, PeerMatch, PortMatch, PortRange, Program,
+    Clause, End, HttpMatch, IpNet, Isolation, Mode, NamespaceMatch, PeerMatch, Plane, PortMatch, PortRange, Program,
     Protocol, Rule, WorkloadIdentity,
 };
 
@@ -15,16 +15,31 @@ pub(crate) fn nets(program: &Program) -> impl Iterator<Item = IpNet> {
     peers.flat_map(|clause| clause.alternatives().unwrap_or_default()).flat_map(PeerMatch::nets)
 }
 
-/// The namespaces outside of which a clause certainly means nobody; `None` where it may mean anybody.
+/// The namespaces outside of which a clause certainly means no workload; `None` where it may mean any.
 pub(crate) fn namespaces(clause: &Clause<PeerMatch>) -> Option<BTreeSet<&str>> {
-    let named = |peer| match peer {
-        &PeerMatch { workloads: Some(ref selector), .. } => match &selector.namespaces {
-            NamespaceMatch::Named(name) => Some(name.as_str()),
-            NamespaceMatch::Labelled(_) => None,
-        },
+    fn add<'c>(peer: &'c PeerMatch, found: &mut BTreeSet<&'c str>) -> Option<()> {
+        if let Some(NamespaceMatch::Named(name)) =
+            peer.workloads.as_ref().map(|selector| &selector.namespaces)
+        {
+            found.insert(name);
+            return Some(());
+        }
+        let ids = peer.principals.alternatives()?.iter().map(|pattern| pattern.exact().and_then(of_account));
+        found.extend(ids.collect::<Option<Vec<_>>>()?);
+        Some(())
+    }
+    let mut found = BTreeSet::new();
+    clause.alternatives()?.iter().try_for_each(|peer| add(peer, &mut found))?;
+    Some(found)
+}
+
+/// The namespace of the account that has this SPIFFE id, if it is one of an account. A workload's is
+/// `spiffe://<trust domain>/ns/<namespace>/sa/<account>` (S21), so it lies in no other namespace.
+fn of_account(id: &str) -> Option<&str> {
+    match id.strip_prefix("spiffe://")?.split('/').collect::<Vec<_>>().as_slice() {
+        [_, "ns", namespace, "sa", _] => Some(namespace),
         _ => None,
-    };
-    clause.alternatives()?.iter().map(named).collect()
+    }
 }
 
 /// Whether a rule has a say over `end`, at which `seen` is (S4, S37, S38).
@@ -107,9 +122,9 @@ pub(crate) fn enforced(rule: &Rule) -> bool {
     rule.mode == Mode::Enforce
 }
 
-/// The tier of an isolation, and whether it takes part in verdicts.
-pub(crate) fn isolation_tier(isolation: &Isolation) -> (u32, bool) {
-    (isolation.tier, isolation.mode == Mode::Enforce)
+/// The plane and the tier of an isolation, and whether it takes part in verdicts.
+pub(crate) fn isolation_tier(isolation: &Isolation) -> ((Plane, u32), bool) {
+    ((isolation.plane, isolation.tier), isolation.mode == Mode::Enforce)
 }
 
 /// SPIFFE ids that the principals in a rule mean, one for each pattern.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
-use bookend_engine::{End, Identity, Rule, Truth};
+use bookend_engine::{End, Identity, Isolation, NamespaceMatch, Rule, Truth};
 
 use crate::atoms::Atoms;
 use crate::clauses::{ANYBODY, ClauseId, Clauses, Points};
@@ -26,6 +26,10 @@ pub(crate) struct Index<'s> {
     pub(crate) members: Vec<Vec<(u32, Truth)>>,
     /// The lists that may mean a class, in order.
     pub(crate) held: Vec<Vec<(ClauseId, Truth)>>,
+    /// By list: the classes that it means otherwise than most, which may be not at all.
+    pub(crate) unusual: Vec<Vec<(u32, Truth)>>,
+    /// The classes of the workloads of each namespace, in order.
+    pub(crate) by_namespace: BTreeMap<&'s str, Vec<u32>>,
     /// The isolations that may cover a class, as source and as destination.
     pub(crate) isolated: Vec<[Vec<u32>; 2]>,
 }
@@ -58,8 +62,10 @@ impl<'s> Ground<'s> {
         let mut indexes: Vec<_> =
             (0..sides.len()).filter_map(|n| Some(index(*sides.get(n)?, n, &points))).collect();
         let (classes, class_of) = classify(&points, &indexes);
-        for index in &mut indexes {
+        for (number, index) in indexes.iter_mut().enumerate() {
             index.reduce(&classes, &class_of);
+            let first = |class: &u32| points.get(*class as usize)?.get(number).copied();
+            index.survey(&classes.iter().map(first).collect::<Vec<_>>());
         }
         let mut parties: Vec<Party<'s>> = classes
             .iter()
@@ -159,24 +165,49 @@ fn index<'s>(side: Side<'s>, number: usize, points: &[Point<'s>]) -> Index<'s> {
             list.push(position);
         }
     }
-    let isolated = seen.iter().map(|seen| isolations(side, seen)).collect();
+    let isolations = Isolations::new(side.program.isolations());
+    let isolated = seen.iter().map(|seen| isolations.covering(seen)).collect();
     let held = transpose(&clauses.members, points.len());
-    Index { side, rules, by_to, members: clauses.members, held, isolated }
+    let (unusual, by_namespace) = (Vec::new(), BTreeMap::new());
+    Index { side, rules, by_to, members: clauses.members, held, unusual, by_namespace, isolated }
 }
 
-/// The isolations that may cover somebody, as source and as destination.
-fn isolations(side: Side<'_>, seen: &Seen<'_>) -> [Vec<u32>; 2] {
-    let Some(identity) = seen.identity else { return [Vec::new(), Vec::new()] };
-    let identity = Identity::Workload(identity);
-    End::BOTH.map(|end| {
-        (0..)
-            .zip(side.program.isolations())
-            .filter(|(_, isolation)| {
-                isolation.covers(end) && isolation.workloads.holds(&identity) != Truth::No
-            })
-            .map(|(number, _)| number)
-            .collect()
-    })
+/// Isolations, by the namespace that they name, so that not all are asked about everybody.
+struct Isolations<'s> {
+    all: &'s [Isolation],
+    named: HashMap<&'s str, Vec<u32>>,
+    /// Those that name no namespace.
+    others: Vec<u32>,
+}
+
+impl<'s> Isolations<'s> {
+    fn new(all: &'s [Isolation]) -> Self {
+        let mut isolations = Self { all, named: HashMap::new(), others: Vec::new() };
+        for (number, isolation) in (0..).zip(all) {
+            match &isolation.workloads.namespaces {
+                NamespaceMatch::Named(name) => isolations.named.entry(name).or_default().push(number),
+                NamespaceMatch::Labelled(_) => isolations.others.push(number),
+            }
+        }
+        isolations
+    }
+
+    /// Those that may cover somebody, as source and as destination.
+    fn covering(&self, seen: &Seen<'_>) -> [Vec<u32>; 2] {
+        let Some(identity) = seen.identity else { return [Vec::new(), Vec::new()] };
+        let named = self.named.get(identity.namespace.as_str()).into_iter().flatten();
+        let mut near: Vec<u32> = named.chain(&self.others).copied().collect();
+        near.sort_unstable();
+        let identity = Identity::Workload(identity);
+        End::BOTH.map(|end| {
+            let covers = |number: &u32| {
+                self.all.get(*number as usize).is_some_and(|isolation| {
+                    isolation.covers(end) && isolation.workloads.holds(&identity) != Truth::No
+                })
+            };
+            near.iter().copied().filter(covers).collect()
+        })
+    }
 }
 
 fn transpose(members: &[Vec<(u32, Truth)>], points: usize) -> Vec<Vec<(ClauseId, Truth)>> {
@@ -220,7 +251,29 @@ fn classify(points: &[Point<'_>], indexes: &[Index<'_>]) -> (Vec<u32>, Vec<u32>)
     (firsts, class_of)
 }
 
-impl Index<'_> {
+impl<'s> Index<'s> {
+    /// Notes where classes are, and whom lists mean otherwise than most; `seen` is one of each class.
+    fn survey(&mut self, seen: &[Option<Seen<'s>>]) {
+        for (class, seen) in (0..).zip(seen) {
+            if let Some(namespace) = seen.and_then(|seen| seen.namespace()) {
+                self.by_namespace.entry(namespace).or_default().push(class);
+            }
+        }
+        let classes = seen.len() as u32;
+        let unusual = |members: &Vec<(u32, Truth)>| {
+            let sure = members.iter().filter(|(_, truth)| *truth == Truth::Yes).count();
+            if sure * 2 <= classes as usize {
+                return members.clone();
+            }
+            // Most are meant for sure.
+            let mut known = members.iter().copied().peekable();
+            let truth = |class| known.next_if(|(at, _)| *at == class).map_or(Truth::No, |(_, truth)| truth);
+            let all: Vec<_> = (0..classes).zip((0..classes).map(truth).collect::<Vec<_>>()).collect();
+            all.into_iter().filter(|(_, truth)| *truth != Truth::Yes).collect()
+        };
+        self.unusual = self.members.iter().map(unusual).collect();
+    }
+
     /// From points to classes.
     fn reduce(&mut self, firsts: &[u32], class_of: &[u32]) {
         for members in &mut self.members {

@@ -1,15 +1,15 @@
 //! Kubelet probes that isolation keeps out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bookend_engine::{
-    Block, Cause, Connection, End, Endpoint, Exchange, Identity, Location, NoTrace, Principal, Protocol,
-    Truth, Verdict, Workload, decide_end,
+    Block, Cause, Connection, End, Endpoint, Exchange, Identity, Location, NoTrace, Principal, Program,
+    Protocol, Truth, Verdict, Workload, WorkloadIdentity, decide_end,
 };
 
 use crate::atoms::Atoms;
 use crate::engine::nets;
-use crate::side::{Name, Place, Side};
+use crate::side::{Name, Place, Seen, Side};
 
 /// A TCP port at which the node of a workload asks it whether it works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,20 +39,40 @@ pub fn unprobed<'s>(side: Side<'s>, probes: &[Probe<'s>], nodes: &[Block]) -> Ve
         .iter()
         .map(|workload| (Name { namespace: &workload.identity.namespace, name: &workload.name }, workload))
         .collect();
+    let (program, atoms) = (side.program.clone().indexed(), atoms(side.program, nodes));
+    let ids: HashMap<&str, &'s str> = side
+        .program
+        .isolations()
+        .iter()
+        .map(|isolation| (isolation.id.as_str(), isolation.id.as_str()))
+        .collect();
+    // Pods of one making are asked alike wherever no rule tells their addresses apart.
+    let mut known = HashMap::new();
     let mut found: BTreeMap<&'s str, BTreeSet<Probe<'s>>> = BTreeMap::new();
     for probe in probes {
-        let workload = workloads.get(&probe.workload);
-        if let Some(isolation) = workload.and_then(|workload| denied(side, workload, probe.port, &sources)) {
+        let Some(workload) = workloads.get(&probe.workload) else { continue };
+        let addresses = workload.instances.iter().flat_map(|instance| &instance.addresses);
+        let places: BTreeSet<Place> = addresses.map(|address| atoms.place(*address)).collect();
+        let by = known.entry((&workload.identity, places, probe.port)).or_insert_with_key(
+            |(identity, places, port)| {
+                let destinations = destinations(side, identity, places);
+                denied(&program, &destinations, *port, &sources).and_then(|id| ids.get(id).copied())
+            },
+        );
+        if let Some(isolation) = *by {
             found.entry(isolation).or_default().insert(*probe);
         }
     }
     found.into_iter().map(|(isolation, probes)| Unprobed { isolation, probes }).collect()
 }
 
+/// The blocks that rules and nodes name.
+fn atoms(program: &Program, nodes: &[Block]) -> Atoms {
+    Atoms::new(nets(program).chain(nodes.iter().flat_map(Block::nets)))
+}
+
 /// Everywhere a node may be, as far as any rule tells places apart.
 fn sources(side: Side<'_>, nodes: &[Block]) -> Vec<Location> {
-    let blocks = nodes.iter().flat_map(Block::nets);
-    let atoms = Atoms::new(nets(side.program).chain(blocks));
     let own = side.inventory.workloads().iter().flat_map(|workload| &workload.instances);
     let taken = own.flat_map(|instance| &instance.addresses).map(|address| address.to_canonical()).collect();
     let is_node = |place: &Place| match place {
@@ -60,29 +80,38 @@ fn sources(side: Side<'_>, nodes: &[Block]) -> Vec<Location> {
         Place::Block(net) => nodes.iter().any(|node| node.holds(Location::Block(*net)) == Truth::Yes),
         Place::Elsewhere => false,
     };
-    atoms.outside(&taken).into_iter().filter(is_node).map(Place::location).collect()
+    atoms(side.program, nodes).outside(&taken).into_iter().filter(is_node).map(Place::location).collect()
+}
+
+/// A workload at each of its places; anywhere, if none is known.
+fn destinations<'s>(
+    side: Side<'s>,
+    identity: &'s WorkloadIdentity,
+    places: &BTreeSet<Place>,
+) -> Vec<Endpoint<'s>> {
+    let at = |place: Place| Seen { identity: Some(identity), place }.endpoint(side.inventory);
+    match places.is_empty() {
+        true => vec![at(Place::Elsewhere)],
+        false => places.iter().copied().map(at).collect(),
+    }
 }
 
 /// The isolation that denies a probe from everywhere; none where something lets it in, where a rule denies it, and where
 /// there is nobody to ask.
-fn denied<'s>(side: Side<'s>, workload: &Workload, port: u16, sources: &[Location]) -> Option<&'s str> {
-    let addresses = workload.instances.iter().flat_map(|instance| &instance.addresses);
-    let mut destinations: Vec<Endpoint<'_>> =
-        addresses.map(|address| side.inventory.endpoint(*address)).collect();
-    if destinations.is_empty() {
-        let identity = Identity::Workload(&workload.identity);
-        let principal = side.inventory.principal_of(&identity);
-        destinations.push(Endpoint { identity, location: Location::Elsewhere, principal });
-    }
+fn denied<'p>(
+    program: &'p Program,
+    destinations: &[Endpoint<'_>],
+    port: u16,
+    sources: &[Location],
+) -> Option<&'p str> {
     let mut isolation = None;
-    for destination in &destinations {
+    for destination in destinations {
         for location in sources {
             let source =
                 Endpoint { identity: Identity::Outside, location: *location, principal: Principal::Open };
             let connection =
                 Connection { source, destination: destination.clone(), protocol: Protocol::Tcp, port };
-            let decision =
-                decide_end(side.program, End::Destination, &connection, Exchange::Packet, &mut NoTrace);
+            let decision = decide_end(program, End::Destination, &connection, Exchange::Packet, &mut NoTrace);
             match (decision.verdict, decision.cause) {
                 (Verdict::Allow, _) => return None,
                 (Verdict::Deny, Cause::Isolation(by)) => isolation = Some(by.id.as_str()),

@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bookend_engine::{
-    Connection, Decision, Dialled, End, Endpoint, Exchange, Inventory, NoTrace, PeerMatch, Program, Protocol,
+    Connection, Decision, Dialled, End, Endpoint, Exchange, Inventory, Location, NoTrace, Program, Protocol,
     Service, ServicePort, Verdict, decide_dialled, decide_end,
 };
 
+use crate::atoms::Atoms;
+use crate::engine::nets;
 use crate::ground::Ground;
 use crate::side::{Name, Side};
 
@@ -27,7 +29,7 @@ pub struct Mixed<'s> {
 /// The Services of which a part is allowed to somebody.
 pub fn mixed(side: Side<'_>) -> Vec<Mixed<'_>> {
     let program = side.program.clone().indexed();
-    let located = names_blocks(&program);
+    let atoms = Atoms::new(nets(&program));
     let mut found = Vec::new();
     let several: Vec<_> = side
         .inventory
@@ -35,7 +37,7 @@ pub fn mixed(side: Side<'_>) -> Vec<Mixed<'_>> {
         .iter()
         .flat_map(|service| service.ports.iter().map(move |port| (service, port)))
         .filter(|(_, port)| port.backends.len() > 1)
-        .flat_map(|(service, port)| dialled(side.inventory, service, port, located))
+        .flat_map(|(service, port)| dialled(side.inventory, service, port, &atoms))
         .filter(|(_, _, dialled)| dialled.backends.len() > 1)
         .collect();
     if several.is_empty() {
@@ -69,36 +71,35 @@ pub fn mixed(side: Side<'_>) -> Vec<Mixed<'_>> {
     found
 }
 
-/// Whether a rule speaks of destinations by their addresses.
-fn names_blocks(program: &Program) -> bool {
-    let peers = program.rules().iter().filter_map(|rule| rule.to.alternatives()).flatten();
-    peers.into_iter().any(PeerMatch::names_blocks)
-}
-
-/// The connections to a port of a Service, one for each family of its addresses; where no rule speaks of addresses (`located`), with one
-/// backend of each identity and port.
+/// The connections to a port of a Service, one for each family of its addresses, with one backend of each identity, place and port: no
+/// rule tells others of these apart.
 fn dialled<'s>(
     inventory: &'s Inventory,
     service: &'s Service,
     port: &'s ServicePort,
-    located: bool,
+    atoms: &Atoms,
 ) -> Vec<(&'s Service, &'s ServicePort, Dialled<'s>)> {
     let mut found = Vec::new();
     for ipv6 in [false, true] {
         let address = service.addresses.iter().find(|address| address.is_ipv6() == ipv6);
         let dialled = address.and_then(|at| inventory.dialled(*at, port.protocol, port.port));
         let Some(mut dialled) = dialled else { continue };
-        if !located {
-            let mut kept: Vec<(Endpoint<'s>, u16)> = Vec::new();
-            for (endpoint, port) in dialled.backends {
-                let same =
-                    |other: &(Endpoint<'s>, u16)| (&other.0.identity, other.1) == (&endpoint.identity, port);
-                if !kept.iter().any(same) {
-                    kept.push((endpoint, port));
-                }
+        let mut kept: Vec<(Endpoint<'s>, u16)> = Vec::new();
+        for (endpoint, port) in dialled.backends {
+            // A location is the block of one address.
+            let place = |location: Location| match location {
+                Location::Block(net) => Some(atoms.place(net.addr())),
+                Location::Elsewhere | Location::Unknown => None,
+            };
+            let same = |(other, at): &(Endpoint<'s>, u16)| {
+                (&other.identity, place(other.location), *at)
+                    == (&endpoint.identity, place(endpoint.location), port)
+            };
+            if !kept.iter().any(same) {
+                kept.push((endpoint, port));
             }
-            dialled.backends = kept;
         }
+        dialled.backends = kept;
         found.push((service, port, dialled));
     }
     found

@@ -1,22 +1,20 @@
 //! What is allowed but probably not meant: warnings, given the inventory.
 
+mod half_open;
 mod index;
 
 use std::collections::BTreeMap;
 
 use crate::{Code, diagnostic::Report, lower::RulePlace};
 use bookend_engine::{
-    Action, Block, Connection, End, Endpoint, Exchange, Identity, Inventory, Location, Mode, NoTrace,
-    PortMatch, Principal, Program, Protocol, Rule, Selector, Verdict, WorkloadIdentity, decide,
+    Action, Block, End, Inventory, Mode, PathPattern, Plane, Rule, Selector, WorkloadIdentity,
 };
 
+pub(crate) use half_open::program;
 pub(crate) use index::Index;
 
-/// How many pairs of workloads one rule is tried on at most.
-const MAX_PAIRS: usize = 10_000;
-
-/// How often a selector is compared with a workload, and a rule with a connection, at most. Both grow with the product
-/// of what the documents hold, and whoever enforces them waits; warnings are not worth more than a few seconds.
+/// How often a selector is compared with a workload at most. That grows with the product of what the documents hold, and
+/// whoever enforces them waits; warnings are not worth more than a few seconds.
 pub(crate) const MAX_EFFORT: usize = 20_000_000;
 
 /// The workloads that a rule names by selectors at an end, by position in the inventory.
@@ -55,6 +53,13 @@ pub(crate) fn policy(
         let message = "this denies every stream that is not HTTP as well, on every port";
         report.add(Code::DeniesStreams, span, message, "name the `ports` on which requests are expected");
     }
+    for rule in rules {
+        let Some(span) = places.get(&rule.id).and_then(|place| place.http) else { continue };
+        if let Some((pattern, root)) = forgotten_root(rule) {
+            let message = format!("`{pattern}` does not mean `{root}`, which many servers answer alike");
+            report.add(Code::ForgottenRoot, span, message, format!("add `{root}` to the paths"));
+        }
+    }
     if index.is_empty() {
         return;
     }
@@ -67,6 +72,10 @@ pub(crate) fn policy(
     for rule in rules {
         let Some(span) = places.get(&rule.id).and_then(|place| place.http) else { continue };
         let destinations = named(rule, End::Destination, inventory, index);
+        // A mesh's policy for a whole namespace is for those there that are in the mesh.
+        if rule.plane == Plane::Mesh && destinations.values().any(|workload| workload.proxied) {
+            continue;
+        }
         if let Some(bare) = unproxied(rule, &destinations, index.bare(inventory)) {
             let message = format!(
                 "nobody can enforce these conditions toward {bare}: no Bookend filter stands before it"
@@ -76,42 +85,29 @@ pub(crate) fn policy(
     }
 }
 
-/// Adds what all policies together give reason to warn of, as much as can be found in reasonable time.
-pub(crate) fn program(
-    program: &Program,
-    places: &BTreeMap<&str, &RulePlace>,
-    inventory: &Inventory,
-    index: &Index,
-    report: &mut Report,
-) {
-    let rules = program.rules().len();
-    let pairs = (MAX_EFFORT / rules.saturating_mul(rules).max(1)).min(MAX_PAIRS);
-    if pairs == 0 {
-        return;
+/// A pattern for all that is below a path, and the path, which none of the other patterns means. That keeps nobody away who is kept
+/// away from what is below it; and of an allow rule, who writes `{**}` in another system's words probably takes it for more than it means.
+fn forgotten_root(rule: &Rule) -> Option<(&str, &str)> {
+    let denies = rule.action == Action::Deny;
+    let below = |pattern: &'_ str| -> Option<usize> {
+        let root = pattern.strip_suffix("/{**}").or_else(|| pattern.strip_suffix("/*").filter(|_| denies))?;
+        (!root.is_empty()).then_some(root.len())
+    };
+    if !denies && rule.plane != Plane::Mesh {
+        return None;
     }
-    let mut effort = MAX_EFFORT;
-    for rule in program.rules().iter().filter(|rule| rule.action == Action::Allow) {
-        let Some(place) = places.get(rule.id.as_str()) else { continue };
-        let cost = End::BOTH.into_iter().flat_map(|end| selectors(rule, end)).map(|s| index.cost(s)).sum();
-        let Some(left) = effort.checked_sub(cost) else { return };
-        effort = left;
-        let sources = named(rule, End::Source, inventory, index);
-        let destinations = named(rule, End::Destination, inventory, index);
-        if let Some((source, destination, end)) = half_open(program, rule, &sources, &destinations, pairs) {
-            let message = format!(
-                "`{}` to `{}` is allowed here, but denied at the {}",
-                describe(source),
-                describe(destination),
-                end.name()
-            );
-            let namespace = match end {
-                End::Source => &source.namespace,
-                End::Destination => &destination.namespace,
+    rule.http.alternatives().unwrap_or_default().iter().find_map(|condition| {
+        let patterns = condition.paths.alternatives().unwrap_or_default();
+        patterns.iter().map(PathPattern::as_str).find_map(|pattern| {
+            let root = pattern.get(..below(pattern)?)?;
+            let means = |other: &PathPattern| {
+                let other = other.as_str();
+                let wider = other.strip_suffix('*').is_some_and(|start| root.starts_with(start));
+                other == root || wider || other.strip_prefix('*').is_some_and(|end| root.ends_with(end))
             };
-            let cure = format!("allow it in a policy of namespace `{namespace}` too");
-            report.add(Code::HalfOpen, place.name, message, cure);
-        }
-    }
+            (!patterns.iter().any(means)).then_some((pattern, root))
+        })
+    })
 }
 
 /// A destination of a rule that has no proxy in front: of one that names nobody, `bare`.
@@ -124,49 +120,6 @@ fn unproxied(rule: &Rule, destinations: &Named<'_>, bare: Option<&WorkloadIdenti
             blocks.flat_map(|peer| peer.blocks.alternatives().unwrap_or_default()).flat_map(Block::nets);
         nets.next().map(|net| format!("addresses in `{net}`"))
     })
-}
-
-/// A pair of workloads that an allow rule means to connect, and the end that denies it.
-fn half_open<'w>(
-    program: &Program,
-    rule: &Rule,
-    sources: &Named<'w>,
-    destinations: &Named<'w>,
-    pairs: usize,
-) -> Option<(&'w WorkloadIdentity, &'w WorkloadIdentity, End)> {
-    let (protocol, port) = rule.ports.alternatives().and_then(|list| list.first()).map_or(
-        (Protocol::Tcp, 1),
-        |port| match port {
-            PortMatch::Range(range) => (range.protocol(), range.first()),
-            PortMatch::Named(named) => (named.protocol, 1),
-        },
-    );
-    let abroad = |w: &&WorkloadIdentity| !rule.speaks_of(&w.namespace);
-    let all: Vec<&WorkloadIdentity> = destinations.values().copied().collect();
-    let foreign: Vec<&WorkloadIdentity> = all.iter().copied().filter(abroad).collect();
-    sources
-        .values()
-        // Where both ends lie in the rule's own namespace, the rule governs both.
-        .flat_map(|source| {
-            let destinations = if abroad(source) { &all } else { &foreign };
-            destinations.iter().map(move |destination| (*source, *destination))
-        })
-        .take(pairs)
-        .find_map(|(source, destination)| {
-            let endpoint = |w| Endpoint {
-                identity: Identity::Workload(w),
-                location: Location::Elsewhere,
-                principal: Principal::Unknown,
-            };
-            let connection =
-                Connection { source: endpoint(source), destination: endpoint(destination), protocol, port };
-            let judgement = decide(program, &connection, Exchange::Packet, &mut NoTrace);
-            match (judgement.source.verdict, judgement.destination.verdict) {
-                (Verdict::Deny, Verdict::Allow) => Some((source, destination, End::Source)),
-                (Verdict::Allow, Verdict::Deny) => Some((source, destination, End::Destination)),
-                _ => None,
-            }
-        })
 }
 
 /// A workload as a person would point at it.

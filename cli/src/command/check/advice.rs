@@ -6,6 +6,7 @@ use bookend_analysis::{Finding, Mixed, Name, Probe, Side, Unprobed, Unused, mixe
 use bookend_engine::Protocol;
 use bookend_lang::{Code, Compiled, Diagnostic, Span};
 
+use super::clash;
 use crate::output::count;
 
 /// How many names a message lists.
@@ -29,6 +30,7 @@ pub(super) fn advice(compiled: &Compiled) -> Vec<Diagnostic> {
         .collect();
     let cut_off = unprobed(side, &probes, &compiled.nodes);
     found.extend(cut_off.iter().filter_map(|unprobed| without_probes(unprobed, compiled)));
+    found.extend(clash::advice(side, compiled));
     found.extend(mixed(side).iter().filter_map(|mixed| of_a_part(mixed, compiled)));
     found
 }

@@ -1,8 +1,8 @@
 //! Rules that ask for what nobody can tell about their ends.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use bookend_engine::{HttpMatch, PortMatch, Truth};
+use bookend_engine::{HttpMatch, Labels, PortMatch, Truth, Workload};
 
 use super::Finding;
 use crate::clauses::{ANYBODY, ClauseId};
@@ -15,6 +15,7 @@ pub(super) fn findings<'s>(side: Side<'s>, ground: &Ground<'s>) -> Vec<Finding<'
     let Some(index) = ground.indexes.first() else { return Vec::new() };
     let placed = addresses(side);
     let accounts = accounts(ground);
+    let mut alike = HashMap::new();
     let mut found = Vec::new();
     for rule in &index.rules {
         let destinations = members(index, ground, rule.to);
@@ -22,7 +23,17 @@ pub(super) fn findings<'s>(side: Side<'s>, ground: &Ground<'s>) -> Vec<Finding<'
             found.push(Finding::UnverifiedTokens { rule: &rule.rule.id, destination });
         }
         found.extend(nameless_ports(rule, &destinations));
-        found.extend(indistinct((index, ground), rule, &destinations, &accounts, &placed));
+        let judged = destinations.iter().any(|party| party.identity(0).is_some_and(|w| w.proxied));
+        if rule.from != ANYBODY && judged {
+            let pair = alike
+                .entry(rule.from)
+                .or_insert_with(|| indistinct((index, ground), rule.from, &accounts, &placed));
+            found.extend(pair.map(|(meant, other)| Finding::Indistinct {
+                rule: &rule.rule.id,
+                meant,
+                other,
+            }));
+        }
     }
     found.extend(nowhere(side, index, ground, &placed));
     found
@@ -86,29 +97,53 @@ fn accounts<'s>(ground: &Ground<'s>) -> Accounts<'s> {
     accounts
 }
 
-/// The workloads of which the inventory has an address.
+/// The workloads of which the inventory has an address, and those whose pods it has: what makes pods is listed beside them, with
+/// their account and with labels that each of them has, and has no address of its own.
 fn addresses(side: Side<'_>) -> BTreeSet<Name<'_>> {
-    let workloads = side.inventory.workloads().iter();
-    let placed = workloads.filter(|w| w.instances.iter().any(|instance| !instance.addresses.is_empty()));
-    placed.map(|w| Name { namespace: &w.identity.namespace, name: &w.name }).collect()
+    fn account(workload: &Workload) -> (&str, &str) {
+        (&workload.identity.namespace, &workload.identity.service_account)
+    }
+    fn name(workload: &Workload) -> Name<'_> {
+        Name { namespace: &workload.identity.namespace, name: &workload.name }
+    }
+    let mut labels: HashMap<(&str, &str), HashSet<&Labels>> = HashMap::new();
+    let (mut placed, mut others) = (BTreeSet::new(), Vec::new());
+    for workload in side.inventory.workloads() {
+        if workload.instances.iter().any(|instance| !instance.addresses.is_empty()) {
+            labels.entry(account(workload)).or_default().insert(&workload.identity.labels);
+            placed.insert(name(workload));
+        } else if !workload.identity.labels.is_empty() {
+            others.push(workload);
+        }
+    }
+    let makes = |workload: &&Workload| {
+        let own = &workload.identity.labels;
+        let within = |pod: &&Labels| own.iter().all(|(key, value)| pod.get(key) == Some(value));
+        labels.get(&account(workload)).is_some_and(|pods| pods.iter().any(within))
+    };
+    placed.extend(others.into_iter().filter(makes).map(name));
+    placed
 }
 
-/// Two sources of which a rule means one, and which a destination's proxy takes for the same: they run under one account,
-/// and the address of one of them is not known, by which it could be told from the other.
+/// Two sources of which a list of peers means one, and which a destination's proxy takes for the same: they run under one
+/// account, and the address of one of them is not known, by which it could be told from the other.
 fn indistinct<'s>(
     (index, ground): (&Index<'s>, &Ground<'s>),
-    rule: &Indexed<'s>,
-    destinations: &[&Party<'s>],
+    from: ClauseId,
     accounts: &Accounts<'s>,
     placed: &BTreeSet<Name<'s>>,
-) -> Option<Finding<'s>> {
-    let judged = destinations.iter().any(|party| party.identity(0).is_some_and(|w| w.proxied));
-    if rule.from == ANYBODY || !judged {
-        return None;
-    }
+) -> Option<(Name<'s>, Name<'s>)> {
     let names = |class: &u32| ground.party(*class).map(|party| party.workloads.as_slice());
-    for classes in accounts.values().filter(|classes| classes.len() > 1) {
-        let meant = |class: &&u32| index.means(rule.from, **class) != Truth::No;
+    let account = |class: u32| {
+        let identity = ground.party(class)?.identity(0)?;
+        Some((identity.namespace.as_str(), identity.service_account.as_str()))
+    };
+    // Of an account of which nobody is meant, nobody is taken for somebody else.
+    let members = index.members.get(from as usize).into_iter().flatten();
+    let concerned: BTreeSet<_> = members.filter_map(|(class, _)| account(*class)).collect();
+    let concerned = concerned.iter().filter_map(|account| accounts.get(account));
+    for classes in concerned.filter(|classes| classes.len() > 1) {
+        let meant = |class: &&u32| index.means(from, **class) != Truth::No;
         let (Some(one), Some(other)) = (classes.iter().find(meant), classes.iter().find(|c| !meant(c)))
         else {
             continue;
@@ -121,7 +156,7 @@ fn indistinct<'s>(
             (None, None) => continue,
         };
         if let (Some(meant), Some(other)) = (meant, other) {
-            return Some(Finding::Indistinct { rule: &rule.rule.id, meant, other });
+            return Some((meant, other));
         }
     }
     None
