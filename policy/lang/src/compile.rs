@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Diagnostic, Source, Span,
-    document::{Probe, Service, TestSuite},
+    document::{Probe, Service, TestSuite, Verifier},
 };
 use bookend_engine::{Block, Configuration, FAILSAFE, Inventory, Plane, Program, Settings};
 
@@ -36,6 +36,8 @@ pub struct Compiled {
     pub probes: Vec<Probe>,
     /// The Services: further names of workloads.
     pub services: Vec<Service>,
+    /// Whose tokens proxies verify. What is enforced of it is in the inventory.
+    pub verifiers: Vec<Verifier>,
     /// What somebody expects of the policies, by the name of the document.
     pub tests: Vec<TestSuite>,
     /// What is probably not meant.

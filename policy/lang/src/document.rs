@@ -18,8 +18,10 @@ pub(crate) use facts::{
     TierDocument, WorkloadDocument,
 };
 pub(crate) use host::{FailsafeDocument, FailsafePort, HostDocument};
+pub use mesh::Verifier;
 pub(crate) use mesh::{
-    AuthorizationAction, AuthorizationDocument, AuthorizationRule, Part, Requirement, Targets,
+    AuthorizationAction, AuthorizationDocument, AuthorizationRule, Encryption, Part,
+    PeerAuthenticationDocument, RequestAuthenticationDocument, Requirement, Targets, TlsMode,
 };
 pub(crate) use policy::{
     Entity, IsolateDocument, LimitsDocument, NamespacesDocument, NetworksDocument, PeerDocument,
@@ -52,6 +54,8 @@ pub(crate) enum Document {
     CalicoTier(CalicoTier),
     CalicoSet(CalicoSet),
     Account(AccountDocument),
+    PeerAuthentication(PeerAuthenticationDocument),
+    RequestAuthentication(RequestAuthenticationDocument),
     Inventory(InventoryDocument),
     Workload(WorkloadDocument),
     Host(HostDocument),

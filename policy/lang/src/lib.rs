@@ -32,7 +32,7 @@ pub use decode::split_port;
 pub use diagnostic::{Diagnostic, Severity};
 pub use document::{
     Expected, ExpectedAudit, Probe, Purpose, Service, Test, TestPort, TestProtocol, TestRequest, TestSuite,
-    TestTraffic, Written,
+    TestTraffic, Verifier, Written,
 };
 pub use format::format;
 pub use import::{Import, Importing, Native, import};

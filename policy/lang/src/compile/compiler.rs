@@ -6,7 +6,7 @@ use crate::{
     check::{self, Index},
     diagnostic::Report,
     dialect,
-    document::{Document, Probe, Service},
+    document::{Document, Probe, Service, Verifier},
     lower::{self, Facts, Surroundings, World},
 };
 use bookend_engine::{FAILSAFE, FAILSAFE_TIER, Plane, Rule};
@@ -42,6 +42,8 @@ struct WorldState {
     surroundings: Surroundings,
     /// Their places name units.
     services: Vec<Service>,
+    /// Their places name units.
+    verifiers: Vec<Verifier>,
     /// Their places name units.
     probes: Vec<Probe>,
     /// What hosts must never lose.
@@ -120,6 +122,10 @@ impl Compiler {
         let services = self.world.services.iter();
         self.compiled.services =
             services.map(|service| Service { place: places.of(service.place), ..service.clone() }).collect();
+        let verifiers = self.world.verifiers.iter();
+        self.compiled.verifiers = verifiers
+            .map(|verifier| Verifier { place: places.of(verifier.place), ..verifier.clone() })
+            .collect();
         let rules = self.policies.places();
         self.compiled.places =
             rules.into_iter().map(|(id, place)| (id.to_owned(), places.of(place.name))).collect();
@@ -143,10 +149,19 @@ impl Compiler {
             return;
         }
         let mut report = Report::default();
-        let World { inventory, surroundings, services, probes, failsafe } = facts.lower(&mut report);
+        let World { inventory, surroundings, services, probes, failsafe, verifiers } =
+            facts.lower(&mut report);
         let version = self.world.version + 1;
-        self.world =
-            WorldState { units: Some(units), version, surroundings, services, probes, failsafe, report };
+        self.world = WorldState {
+            units: Some(units),
+            version,
+            surroundings,
+            services,
+            verifiers,
+            probes,
+            failsafe,
+            report,
+        };
         self.compiled.inventory = inventory;
         let tiers = self.world.surroundings.tiers.iter();
         let tiers = tiers.map(|(name, tier)| ((tier.plane, tier.order), name.clone()));

@@ -16,7 +16,9 @@ mod mesh;
 mod method;
 mod path;
 mod peer;
+mod peer_authentication;
 mod port;
+mod request_authentication;
 mod target;
 mod token;
 mod trust;
@@ -29,7 +31,8 @@ use crate::{
     document::Document,
 };
 pub(crate) use fold::{authorization_name, policy};
-pub(crate) use mesh::Mesh;
+pub(crate) use mesh::{Mesh, ROOT_NAMESPACE};
+pub(crate) use peer_authentication::{peer_authentication_name, peer_policy};
 pub(crate) use trust::TrustDomains;
 
 /// The API of Istio's policies about security.
@@ -45,7 +48,8 @@ pub(super) fn document<'n>(
     report: &mut Report,
     documents: &mut Vec<Document>,
 ) -> Result<(), Fields<'n>> {
-    let known = matches!(header.kind.value.as_str(), "AuthorizationPolicy");
+    let kind = header.kind.value.as_str();
+    let known = matches!(kind, "AuthorizationPolicy" | "PeerAuthentication" | "RequestAuthentication");
     if header.group() != GROUP || !known {
         return Err(fields);
     }
@@ -60,6 +64,16 @@ pub(super) fn document<'n>(
         );
         return Ok(());
     }
-    documents.extend(authorization::authorization(fields, report).map(Document::Authorization));
+    documents.extend(match kind {
+        "PeerAuthentication" => {
+            let read = peer_authentication::peer_authentication(fields, report);
+            read.map(Document::PeerAuthentication)
+        }
+        "RequestAuthentication" => {
+            let read = request_authentication::request_authentication(fields, report);
+            read.map(Document::RequestAuthentication)
+        }
+        _ => authorization::authorization(fields, report).map(Document::Authorization),
+    });
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Istio's policies as they were written: what they mean depends on the mesh that they are in.
 
-use bookend_engine::{Block, HttpMatch, Labels, Mode, TextMatch};
+use bookend_engine::{Block, HttpMatch, Labels, Mode, TextMatch, WorkloadIdentity};
 
 use super::{PeerDocument, Spanned};
 use crate::Span;
@@ -31,8 +31,10 @@ pub(crate) enum AuthorizationAction {
 #[derive(Clone, Debug)]
 pub(crate) struct Targets {
     pub(crate) span: Span,
-    /// Alternatives; all labels of one must be there. Never empty: every workload has no labels in particular.
+    /// Alternatives; all labels of one must be there.
     pub(crate) labels: Vec<Labels>,
+    /// Whether it is for others too, and nobody can say which.
+    pub(crate) unsayable: bool,
 }
 
 /// An element of `rules`: one of `from`, one of `to`, and all of `when`.
@@ -79,4 +81,66 @@ impl Part {
     pub(crate) fn is_http(&self) -> bool {
         matches!(self, Self::Requests(_) | Self::Claim(..))
     }
+}
+
+/// `kind: PeerAuthentication`.
+#[derive(Clone, Debug)]
+pub(crate) struct PeerAuthenticationDocument {
+    pub(crate) name: Spanned<String>,
+    pub(crate) encryption: Encryption,
+}
+
+/// Which peers must prove who they are, and at which workloads.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Encryption {
+    pub(crate) namespace: String,
+    /// Empty: for the namespace, or, in the root namespace, for the mesh.
+    pub(crate) labels: Labels,
+    /// `None`: as the namespace has it, or the mesh.
+    pub(crate) mode: Option<TlsMode>,
+    /// Ports that differ; `None`: as the workload has it.
+    pub(crate) ports: Vec<(u16, Option<TlsMode>)>,
+}
+
+/// Whether peers encrypt and prove who they are. The order is that of strictness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum TlsMode {
+    Disable,
+    Permissive,
+    Strict,
+}
+
+/// What the proxies in front of some workloads verify of JSON web tokens, as a RequestAuthentication of Istio says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verifier {
+    /// The namespace of the workloads; `None` where they may be in any.
+    pub namespace: Option<String>,
+    /// Alternatives: labels of the workloads, all of which they have.
+    pub labels: Vec<Labels>,
+    /// Those whose tokens are verified.
+    pub issuers: Vec<String>,
+    /// Where it is written.
+    pub place: Span,
+}
+
+impl Verifier {
+    /// Whether the proxy in front of a workload is one of these.
+    pub fn is_for(&self, workload: &WorkloadIdentity) -> bool {
+        let has = |labels: &Labels| labels.iter().all(|(key, value)| workload.labels.get(key) == Some(value));
+        workload.proxied
+            && self.namespace.as_ref().is_none_or(|own| *own == workload.namespace)
+            && self.labels.iter().any(has)
+    }
+}
+
+/// `kind: RequestAuthentication`.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestAuthenticationDocument {
+    pub(crate) namespace: String,
+    pub(crate) name: Spanned<String>,
+    pub(crate) targets: Targets,
+    /// Whose tokens are verified.
+    pub(crate) issuers: Vec<Spanned<String>>,
+    /// Claims that are divided at spaces.
+    pub(crate) split_claims: Vec<String>,
 }

@@ -3,14 +3,15 @@
 use core::fmt;
 use std::collections::BTreeMap;
 
-use super::{hosts, namespace, services, surroundings, workloads};
+use super::{hosts, mesh, namespace, services, surroundings, workloads};
 use crate::{
     Code, Span,
     diagnostic::Report,
     document::{
         AccountDocument, CalicoPolicy, CalicoSet, CalicoTier, Document, HostDocument, InventoryDocument,
-        NamespaceDocument, NetworkDocument, NodeDocument, Probe, Service, ServiceDocument, SliceDocument,
-        Spanned, TierDocument, WorkloadDocument,
+        NamespaceDocument, NetworkDocument, NodeDocument, PeerAuthenticationDocument, Probe,
+        RequestAuthenticationDocument, Service, ServiceDocument, SliceDocument, Spanned, TierDocument,
+        Verifier, WorkloadDocument,
     },
     lower::Surroundings,
 };
@@ -33,6 +34,8 @@ pub(crate) struct Facts<'d> {
     pub(super) calico_policies: Vec<&'d CalicoPolicy>,
     pub(super) calico_tiers: Vec<&'d CalicoTier>,
     pub(super) calico_sets: Vec<&'d CalicoSet>,
+    pub(super) peer_authentications: Vec<&'d PeerAuthenticationDocument>,
+    pub(super) request_authentications: Vec<&'d RequestAuthenticationDocument>,
 }
 
 /// What they say together.
@@ -46,6 +49,8 @@ pub(crate) struct World {
     pub(crate) probes: Vec<Probe>,
     /// What hosts must never lose.
     pub(crate) failsafe: Vec<Rule>,
+    /// Whose tokens proxies verify.
+    pub(crate) verifiers: Vec<Verifier>,
 }
 
 impl<'d> Facts<'d> {
@@ -72,6 +77,8 @@ impl<'d> Facts<'d> {
             Document::Calico(policy) => self.calico_policies.push(policy),
             Document::CalicoTier(tier) => self.calico_tiers.push(tier),
             Document::CalicoSet(set) => self.calico_sets.push(set),
+            Document::PeerAuthentication(document) => self.peer_authentications.push(document),
+            Document::RequestAuthentication(document) => self.request_authentications.push(document),
             Document::Policy(_) | Document::Authorization(_) | Document::Test(_) | Document::Reporting(_) => {
                 return false;
             }
@@ -93,7 +100,8 @@ impl<'d> Facts<'d> {
         unique(self.hosts.iter().map(host), "host", report);
         let namespaces = namespace::namespaces(&self.namespaces, &self.workloads, report);
         let injection = namespace::injection(&self.namespaces);
-        let (workloads, probes) = workloads::workloads(&self.workloads, &injection, report);
+        let (mut workloads, probes) = workloads::workloads(&self.workloads, &injection, report);
+        let verifiers = mesh::verifiers(self, &mut workloads);
         let default = Inventory::default();
         let domain = domain.map_or(default.trust_domain(), String::as_str).to_owned();
         let accounts = self.accounts.iter();
@@ -111,6 +119,7 @@ impl<'d> Facts<'d> {
             services,
             probes,
             failsafe: hosts::failsafe(&self.hosts),
+            verifiers,
         }
     }
 }

@@ -22,6 +22,9 @@ pub(crate) fn settled<'d>(
             Some(Cow::Owned(dialect::istio::policy(authorization, &surroundings.mesh)))
         }
         Document::Calico(policy) => calico::policy(policy, surroundings, report).map(Cow::Owned),
+        Document::PeerAuthentication(authentication) => {
+            Some(Cow::Owned(dialect::istio::peer_policy(authentication, &surroundings.mesh, report)))
+        }
         _ => None,
     }
 }
@@ -40,6 +43,11 @@ pub(crate) fn policy_name(document: &Document) -> Option<(Option<&str>, Cow<'_, 
         }
         Document::Calico(policy) => {
             Some((policy.namespace.as_deref(), Cow::Borrowed(&policy.name.value), policy.name.span))
+        }
+        Document::PeerAuthentication(authentication) => {
+            let name = &authentication.name;
+            let shown = dialect::istio::peer_authentication_name(&name.value);
+            Some((Some(&authentication.encryption.namespace), Cow::Owned(shown), name.span))
         }
         _ => None,
     }

@@ -32,8 +32,7 @@ pub(super) fn authorization(mut fields: Fields<'_>, report: &mut Report) -> Opti
     fields.finish(report);
     let (action, targets, rules) = match spec {
         None => {
-            let targets =
-                crate::document::Targets { span: place, labels: vec![bookend_engine::Labels::new()] };
+            let targets = target::everything(place);
             (Some(AuthorizationAction::Allow), Some(targets), Some(Vec::new()))
         }
         Some(node) => {

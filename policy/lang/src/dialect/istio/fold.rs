@@ -29,11 +29,19 @@ pub(crate) fn policy(document: &AuthorizationDocument, mesh: &Mesh) -> PolicyDoc
             egress: false,
             mode: document.mode,
         };
-        document.targets.labels.iter().map(isolation).collect()
+        targets(document).iter().map(isolation).collect()
     } else {
         Vec::new()
     };
     mesh.housed(&document.namespace, name, isolate, rules)
+}
+
+/// The workloads that a policy is for, by their labels: all of them where nobody can say which.
+fn targets(document: &AuthorizationDocument) -> Vec<Labels> {
+    match document.targets.unsayable {
+        true => vec![Labels::new()],
+        false => document.targets.labels.clone(),
+    }
 }
 
 /// What the policy of an AuthorizationPolicy is called.
@@ -132,8 +140,8 @@ impl Folding<'_> {
             requests.push(any_request());
         }
         let (ports, not_ports) = ports.matches(span)?;
-        let targets = self.document.targets.labels.iter();
-        let targets = targets.filter(|labels| !labels.is_empty()).map(|labels| PeerDocument {
+        let targets = targets(self.document);
+        let targets = targets.iter().filter(|labels| !labels.is_empty()).map(|labels| PeerDocument {
             workloads: Some(workloads(self.document.targets.span, labels)),
             ..everybody(self.document.targets.span)
         });

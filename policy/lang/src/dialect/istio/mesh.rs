@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{fold, trust::TrustDomains};
-use crate::document::{IsolateDocument, PolicyDocument, RuleDocument, Spanned};
+use crate::document::{Encryption, IsolateDocument, PolicyDocument, RuleDocument, Spanned, TlsMode};
 
 /// The namespace whose policies are for all, unless an inventory says otherwise.
 pub(crate) const ROOT_NAMESPACE: &str = "istio-system";
@@ -16,6 +16,8 @@ const SPLIT: [&str; 2] = ["scope", "permission"];
 pub(crate) struct Mesh {
     pub(crate) root_namespace: String,
     pub(crate) trust_domains: TrustDomains,
+    /// Which peers must prove who they are, as all documents say it.
+    pub(crate) encryption: Vec<Encryption>,
     /// Claims that some proxies divide at spaces and others may not.
     pub(crate) split_claims: BTreeSet<String>,
 }
@@ -25,12 +27,31 @@ impl Default for Mesh {
         Self {
             root_namespace: ROOT_NAMESPACE.to_owned(),
             trust_domains: TrustDomains(vec!["cluster.local".to_owned()]),
+            encryption: Vec::new(),
             split_claims: BTreeSet::new(),
         }
     }
 }
 
 impl Mesh {
+    /// Whether policies of a namespace are for all.
+    pub(super) fn is_root(&self, namespace: &str) -> bool {
+        self.root_namespace == namespace
+    }
+
+    /// The mode of workloads for which `own` says none: that of their namespace, or that of the mesh. Of several documents the
+    /// strictest counts.
+    pub(super) fn inherited(&self, own: &Encryption) -> TlsMode {
+        let of = |namespace: &str| {
+            let wide = self
+                .encryption
+                .iter()
+                .filter(|other| other.namespace == namespace && other.labels.is_empty());
+            wide.filter_map(|other| other.mode).max()
+        };
+        of(&own.namespace).or_else(|| of(&self.root_namespace)).unwrap_or(TlsMode::Permissive)
+    }
+
     /// Whether a claim is divided at spaces. Where some proxies do so and others do not, it is what denies more: `wide` is a
     /// condition that denies more the more texts meet it.
     pub(super) fn splits(&self, names: &[String], wide: bool) -> bool {
@@ -47,7 +68,7 @@ impl Mesh {
         rules: Vec<RuleDocument>,
     ) -> PolicyDocument {
         let tier = Some(fold::tier(name.span));
-        if namespace == self.root_namespace {
+        if self.is_root(namespace) {
             let value = format!("{namespace}/{}", name.value);
             return PolicyDocument { namespace: None, name: Spanned { value, ..name }, tier, isolate, rules };
         }

@@ -31,14 +31,17 @@ pub(super) fn targets(spec: &mut Fields<'_>, report: &mut Report) -> Option<Targ
         return None;
     }
     match (selector, single, several) {
-        (Some(node), ..) => Some(Targets { span: node.span, labels: vec![self::selector(node, report)?] }),
+        (Some(node), ..) => {
+            let labels = vec![self::selector(node, report)?];
+            Some(Targets { span: node.span, labels, unsayable: false })
+        }
         (_, Some(node), _) => references(node.span, &[reference(node, report)?]),
         (.., Some(node)) => {
             let read: Vec<_> =
                 list(node, "targetRefs", report)?.iter().map(|node| reference(node, report)).collect();
             references(node.span, &read.into_iter().collect::<Option<Vec<_>>>()?)
         }
-        _ => Some(Targets { span: spec.span, labels: vec![Labels::new()] }),
+        _ => Some(everything(spec.span)),
     }
 }
 
@@ -52,10 +55,15 @@ pub(super) fn selector(node: &Node, report: &mut Report) -> Option<Labels> {
     labels.filter(|_| !unknown)
 }
 
-/// Several references mean all that any of them means. One that means what cannot be said widens to every workload.
+/// Every workload.
+pub(super) fn everything(span: Span) -> Targets {
+    Targets { span, labels: vec![Labels::new()], unsayable: false }
+}
+
+/// Several references mean all that any of them means.
 fn references(span: Span, read: &[Option<Labels>]) -> Option<Targets> {
-    let labels: Option<Vec<Labels>> = read.iter().cloned().collect();
-    Some(Targets { span, labels: labels.unwrap_or_else(|| vec![Labels::new()]) })
+    let unsayable = read.iter().any(Option::is_none);
+    Some(Targets { span, labels: read.iter().flatten().cloned().collect(), unsayable })
 }
 
 /// An element of `targetRefs`: labels of the workloads that it means, if that can be said.
