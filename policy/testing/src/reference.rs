@@ -8,6 +8,7 @@
 
 mod condition;
 mod document;
+mod native;
 mod path;
 mod peer;
 mod service;
@@ -22,18 +23,18 @@ use anyhow::Context;
 use bookend_engine::{Protocol, Verdict};
 use serde_json::Value;
 
-use crate::question::Head;
 use crate::vehicle::Vehicle;
 use crate::{Answer, Judged, Question, Seen, Traffic, World};
-use condition::Request;
+use condition::{Request, has_two_ends};
 use document::{Action, Documents, Isolation, Rule, Step, Workload, list, text};
+use native::Native;
 use peer::{Candidate, Party, account, by_address, candidates, selects, within};
 use truth::Truth::{self, Doubt, No, Yes};
 
 /// The reference evaluator.
 #[derive(Debug, Default)]
 pub struct Reference {
-    documents: Option<Documents>,
+    native: Option<Native>,
 }
 
 impl Vehicle for Reference {
@@ -42,15 +43,13 @@ impl Vehicle for Reference {
     }
 
     fn enter(&mut self, world: &Arc<World>) -> anyhow::Result<()> {
-        self.documents = Some(Documents::read(&world.documents)?);
+        self.native = Some(Native::read(world)?);
         Ok(())
     }
 
     fn judge(&mut self, question: &Question) -> anyhow::Result<Judged> {
-        let documents = self.documents.as_ref().context("no world was entered")?;
-        if documents.foreign {
-            return Ok(Judged::NotApplicable("the reference reads no policies of other systems"));
-        }
+        let native = self.native.as_ref().context("no world was entered")?;
+        let documents = &native.documents;
         let facts = Facts::of(question, documents);
         // S61: behind an address of no workload may be a Service.
         let stranger = documents.at(question.destination.address).is_none();
@@ -70,7 +69,7 @@ impl Vehicle for Reference {
         };
         let (enforced, rehearsed) = (decide(false), decide(true));
         let audit = (rehearsed != enforced).then_some((rehearsed.verdict, rehearsed.id));
-        Ok(Answer::new(enforced.verdict, enforced.id).with(audit).into())
+        Ok(native.named(Answer::new(enforced.verdict, enforced.id).with(audit)).into())
     }
 }
 
@@ -396,14 +395,4 @@ fn protocol(port: &Value) -> Protocol {
 /// Name, number and protocol of a named port.
 fn named(port: &Value) -> Option<(&str, u64, Protocol)> {
     Some((port.get("name")?.as_str()?, port.get("port")?.as_u64()?, protocol(port)))
-}
-
-/// Whether a header passes for one that says where the request ends (S65).
-fn has_two_ends(head: &Head) -> bool {
-    let passes = |name: &[u8]| {
-        let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-        let folded = name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
-        folded != name && matches!(folded.as_str(), "transfer-encoding" | "content-length")
-    };
-    head.headers.iter().any(|(name, _)| passes(name))
 }

@@ -282,3 +282,13 @@ fn split_port(text: &str) -> (&str, &str) {
         None => (text, ""),
     }
 }
+
+/// Whether a header passes for one that says where the request ends (S65).
+pub(super) fn has_two_ends(head: &Head) -> bool {
+    let passes = |name: &[u8]| {
+        let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+        let folded = name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+        folded != name && matches!(folded.as_str(), "transfer-encoding" | "content-length")
+    };
+    head.headers.iter().any(|(name, _)| passes(name))
+}

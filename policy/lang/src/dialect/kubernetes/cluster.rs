@@ -36,8 +36,8 @@ pub(super) enum Form {
     Baseline,
 }
 
-/// How far apart the priorities of two policies are: more than a policy has rules in a direction.
-const STEP: i32 = 1_000;
+/// How far apart the priorities of two policies are: as many rules as a policy may have in a direction.
+const STEP: i32 = 100;
 /// The largest `priority`.
 const LAST: i64 = 1_000;
 

@@ -34,7 +34,7 @@ pub(super) fn counted<T>(
     let Some(node) = present(fields, name) else {
         if required {
             let place = fields.place();
-            let message = format!("there is no `{name}`, and nothing of it is not everything");
+            let message = format!("there is no `{name}`, of which the API wants an entry at least");
             report.add(Code::MissingField, place, message, format!("add `{name}`"));
             return None;
         }
