@@ -73,7 +73,8 @@ pub(crate) fn policy(
         let Some(span) = places.get(&rule.id).and_then(|place| place.http) else { continue };
         let destinations = named(rule, End::Destination, inventory, index);
         // A mesh's policy for a whole namespace is for those there that are in the mesh.
-        if rule.plane == Plane::Mesh && destinations.values().any(|workload| workload.proxied) {
+        let some = rule.to.is_any() || destinations.values().any(|workload| workload.proxied);
+        if rule.plane == Plane::Mesh && some {
             continue;
         }
         if let Some(bare) = unproxied(rule, &destinations, index.bare(inventory)) {
