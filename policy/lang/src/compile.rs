@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     Diagnostic, Source, Span,
     document::{Probe, Service, TestSuite, Verifier},
+    lower::Surroundings,
 };
 use bookend_engine::{Block, Configuration, FAILSAFE, Inventory, Plane, Program, Settings};
 
@@ -109,6 +110,17 @@ pub fn compile(sources: &[Source]) -> Result<Compiled, Refused> {
 /// # Errors
 /// As [`compile`].
 pub fn compile_with(sources: &[Source], options: Options) -> Result<Compiled, Refused> {
+    compile_in(sources, options).map(|(compiled, _)| compiled)
+}
+
+/// As [`compile_with`], and what policies referred to.
+///
+/// # Errors
+/// As [`compile`].
+pub(crate) fn compile_in(
+    sources: &[Source],
+    options: Options,
+) -> Result<(Compiled, Surroundings), Refused> {
     let mut compiler = Compiler::new(options);
     compiler.compile(sources)?;
     Ok(compiler.into_compiled())

@@ -8,13 +8,17 @@ mod draft;
 mod gather;
 mod merge;
 mod name;
+mod order;
 mod proof;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Code, Compiled, Diagnostic, Options, Refused, Source, Span, compile_with,
-    document::Document,
+    Code, Compiled, Diagnostic, Options, Refused, Source, Span,
+    compile::compile_in,
+    compile_with,
+    document::{Document, NetworkDocument, Spanned, TierDocument},
+    lower::{BUILT_IN_TIERS, Network, Surroundings, Tier},
     write::{self, Page},
 };
 use bookend_engine::Workload;
@@ -67,12 +71,14 @@ pub struct Importing {
 /// When the sources are refused; or, with [`Code::ImportDiffers`], when what was written does not say the same, which is a mistake of
 /// Bookend's.
 pub fn import(sources: &[Source], importing: Importing) -> Result<Import, Refused> {
-    let before = compile_with(sources, importing.reading)?;
+    let (before, surroundings) = compile_in(sources, importing.reading)?;
     let items = gather(sources)?;
     let mut written = Written::default();
+    written.surroundings(&surroundings, &items);
     written.facts(&items);
     let taken = native_names(&items);
-    let drafts = drafts(&items, &before.program, sources);
+    let drafts = drafts(&items, &before, &surroundings, sources);
+    let drafts = order::numbered(drafts, &native_tiers(&items));
     let drafts = if importing.merge { merge::merged(drafts) } else { drafts };
     for (page, ids) in name::pages(drafts, importing.merge, &taken) {
         written.page(&page, &ids);
@@ -106,12 +112,41 @@ struct Written {
 }
 
 impl Written {
+    /// Tiers and networks that documents of other systems describe.
+    fn surroundings(&mut self, surroundings: &Surroundings, items: &[Item]) {
+        let (mut tiers, mut networks) = (BTreeSet::new(), BTreeSet::new());
+        for document in natives(items) {
+            match document {
+                Document::Tier(tier) => tiers.insert(tier.name.value.as_str()),
+                Document::Network(network) => networks.insert(network.name.value.as_str()),
+                _ => false,
+            };
+        }
+        tiers.extend(BUILT_IN_TIERS.map(|(name, _)| name));
+        fn nowhere<T>(value: T) -> Spanned<T> {
+            Spanned { value, span: Span::whole(0) }
+        }
+        for (name, tier) in surroundings.tiers.iter().filter(|(name, _)| !tiers.contains(name.as_str())) {
+            let Tier { plane, order, namespaced } = *tier;
+            let document =
+                TierDocument { name: nowhere(name.clone()), order: nowhere(order), plane, namespaced };
+            self.document(&Document::Tier(document), false);
+        }
+        let networks = surroundings.networks.iter().filter(|(name, _)| !networks.contains(name.as_str()));
+        for (name, network) in networks {
+            let Network { labels, blocks } = network.clone();
+            let document = NetworkDocument { name: nowhere(name.clone()), labels, blocks };
+            self.document(&Document::Network(document), false);
+        }
+    }
+
     /// What policies of other systems refer to; and, apart, what describes the world.
     fn facts(&mut self, items: &[Item]) {
         for item in items {
             match &item.role {
                 Role::Foreign(documents) => {
-                    documents.iter().for_each(|document| self.document(document, false));
+                    let hosts = documents.iter().filter(|document| matches!(document, Document::Host(_)));
+                    hosts.for_each(|document| self.document(document, false));
                 }
                 Role::Fact => {
                     self.facts.push_str("---\n");
@@ -195,17 +230,31 @@ fn laid_out(text: String) -> String {
 
 /// Namespaces and names of the policies that are Bookend's own already.
 fn native_names(items: &[Item]) -> BTreeSet<(Option<String>, String)> {
-    let documents = items.iter().filter_map(|item| match &item.role {
-        Role::Native(_, documents) => Some(documents),
-        _ => None,
-    });
-    documents
-        .flatten()
+    natives(items)
         .filter_map(|document| match document {
             Document::Policy(policy) => Some((policy.namespace.clone(), policy.name.value.clone())),
             _ => None,
         })
         .collect()
+}
+
+/// The tiers in which policies lie that are Bookend's own already.
+fn native_tiers(items: &[Item]) -> BTreeSet<Option<String>> {
+    natives(items)
+        .filter_map(|document| match document {
+            Document::Policy(policy) => Some(policy.tier.as_ref().map(|tier| tier.value.clone())),
+            _ => None,
+        })
+        .collect()
+}
+
+/// What Bookend's own documents say.
+fn natives(items: &[Item]) -> impl Iterator<Item = &Document> {
+    let documents = items.iter().filter_map(|item| match &item.role {
+        Role::Native(_, documents) => Some(documents),
+        _ => None,
+    });
+    documents.flatten()
 }
 
 /// The documents and the facts, read as anybody would.

@@ -20,7 +20,7 @@ pub(crate) use policies::{RulePlace, policy};
 pub(crate) use reporting::settings;
 pub(crate) use settled::{policy_name, settled};
 pub(crate) use surroundings::{
-    BUILT_IN_TIERS, DEFAULT_TIER, MESH_TIER, NETWORK_ADMIN_TIER, NETWORK_BASELINE_TIER, NETWORK_TIER, PROFILES_TIER,
-    Surroundings,
+    BUILT_IN_TIERS, DEFAULT_TIER, MESH_TIER, NETWORK_ADMIN_TIER, NETWORK_BASELINE_TIER, NETWORK_TIER,
+    Network, PROFILES_TIER, Surroundings, Tier,
 };
 pub(crate) use tests::tests;

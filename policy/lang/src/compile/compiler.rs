@@ -132,9 +132,9 @@ impl Compiler {
         Ok(&self.compiled)
     }
 
-    /// What was compiled last.
-    pub(super) fn into_compiled(self) -> Compiled {
-        self.compiled
+    /// What was compiled last, and what policies referred to.
+    pub(super) fn into_compiled(self) -> (Compiled, Surroundings) {
+        (self.compiled, self.world.surroundings)
     }
 
     fn lower_world(&mut self) {

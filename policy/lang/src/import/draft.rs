@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::gather::{Item, Role};
 use crate::{
-    Source,
-    document::{Document, NamespacesDocument, PeerDocument, PolicyDocument, RuleDocument},
+    Compiled, Source,
+    diagnostic::Report,
+    document::{NamespacesDocument, PeerDocument, PolicyDocument, RuleDocument},
+    lower::{self, Surroundings},
     write::{self, Part, Tree},
 };
-use bookend_engine::{Action, Clause, Ends, Mode, Program};
+use bookend_engine::{Action, Clause, Ends, HOST_LABEL, LabelExpression, Mode};
 
 /// A rule or an isolation.
 #[derive(Clone, Debug)]
@@ -56,20 +58,34 @@ pub(super) struct Origin {
     pub(super) called: Option<String>,
     /// As verdicts name it.
     pub(super) id: String,
+    /// Whether something wider says it too, so that it needs no mention.
+    pub(super) covered: bool,
 }
 
 /// Everything in the policies of other systems, in the order of the sources. Priorities are those of the program, because some
 /// systems have only an order among all policies.
-pub(super) fn drafts(items: &[Item], program: &Program, sources: &[Source]) -> Vec<Draft> {
+pub(super) fn drafts(
+    items: &[Item],
+    compiled: &Compiled,
+    surroundings: &Surroundings,
+    sources: &[Source],
+) -> Vec<Draft> {
     let priorities: BTreeMap<&str, i32> =
-        program.rules().iter().map(|rule| (rule.id.as_str(), rule.priority)).collect();
+        compiled.program.rules().iter().map(|rule| (rule.id.as_str(), rule.priority)).collect();
+    let hosts = compiled.inventory.hosts().next().is_some();
+    // What is wrong was said when the sources were compiled.
+    let mut report = Report::tolerant(true);
     let mut found = Vec::new();
     let mut policies = 0;
     for item in items {
         let Role::Foreign(documents) = &item.role else { continue };
         for document in documents {
-            let Document::Policy(policy) = document else { continue };
-            policy_drafts(item, policy, policies, &priorities, sources, &mut found);
+            let Some(policy) = lower::settled(document, surroundings, &mut report) else { continue };
+            let mut policy = policy.into_owned();
+            if !hosts {
+                policy.forget_hosts();
+            }
+            policy_drafts(item, &policy, policies, &priorities, sources, &mut found);
             policies += 1;
         }
     }
@@ -105,6 +121,7 @@ fn policy_drafts(
         label: label.clone(),
         called: item.names.get(&part).cloned(),
         id: format!("{prefix}/{part}"),
+        covered: false,
         part,
     };
     let tier = tier.as_ref().map(|tier| tier.value.clone());
@@ -126,6 +143,31 @@ fn policy_drafts(
         let what = What::Rule { action: rule.action, priority, at: rule.at, idle: idle(rule, own) };
         let (namespace, tier) = (namespace.clone(), tier.clone());
         found.push(Draft { namespace, tier, what, mode, body: without(body, "at"), origins: vec![origin] });
+    }
+}
+
+impl PolicyDocument {
+    /// Leaves out of selectors that hosts are not meant, which is nobody anyway where there are none.
+    fn forget_hosts(&mut self) {
+        fn forget(expressions: &mut Vec<LabelExpression>) {
+            expressions.retain(
+                |expression| !matches!(expression, LabelExpression::DoesNotExist { key } if key == HOST_LABEL),
+            );
+        }
+        fn forgetting(mut peer: PeerDocument) -> PeerDocument {
+            peer.workloads.iter_mut().for_each(|selector| forget(&mut selector.expressions));
+            peer.not = peer.not.into_iter().map(forgetting).collect();
+            peer
+        }
+        self.isolate.iter_mut().for_each(|isolation| forget(&mut isolation.workloads.expressions));
+        for rule in &mut self.rules {
+            for clause in [&mut rule.from, &mut rule.to] {
+                let Some(list) = clause.alternatives() else { continue };
+                let list = list.iter().cloned().map(forgetting).collect();
+                // The list was not empty, so neither is this one.
+                *clause = Clause::one_of(list).unwrap_or_default();
+            }
+        }
     }
 }
 

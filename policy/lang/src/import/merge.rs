@@ -4,12 +4,14 @@
 //! the same otherwise and lie in the same namespace: a rule governs each end by itself (S37, S4). The same holds for the
 //! directions of an isolation (S7). Where a tier isolates all workloads of a namespace in a direction, it isolates each of them.
 //!
-//! Rules with other peers are never put into one, nor one with several peers divided: a proxy that cannot tell two
-//! workloads apart judges a list of peers as a whole (S22), so lists say more than their parts.
+//! A rule of the source that names several destinations is divided where rules of these destinations say the same: who accepts a
+//! connection is always known, by its address (S23) or because a filter stands before it (S26). Who opens it may be one of
+//! several, who are judged together by a list of peers (S22), so that such a list says more than its parts: it is never divided, and
+//! none is put together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::draft::{Draft, What};
+use super::draft::{Draft, Origin, What};
 use crate::write::Tree;
 use bookend_engine::{Action, Ends, Mode};
 
@@ -50,7 +52,7 @@ impl Key {
 pub(super) fn merged(drafts: Vec<Draft>) -> Vec<Draft> {
     let mut places: BTreeMap<Key, usize> = BTreeMap::new();
     let mut found: Vec<Draft> = Vec::new();
-    for draft in drafts {
+    for draft in divided(drafts) {
         let key = Key::of(&draft);
         match places.get(&key).and_then(|place| found.get_mut(*place)) {
             Some(first) => first.absorb(draft),
@@ -61,6 +63,38 @@ pub(super) fn merged(drafts: Vec<Draft>) -> Vec<Draft> {
         }
     }
     covered(found)
+}
+
+/// The drafts, with those of the source divided that have several destinations, as far as drafts of these say the same.
+fn divided(drafts: Vec<Draft>) -> Vec<Draft> {
+    let accepts = |draft: &&Draft| matches!(draft.what, What::Rule { at, .. } if at.destination);
+    let accepted: BTreeSet<Key> = drafts.iter().filter(accepts).map(Key::of).collect();
+    let mut found = Vec::new();
+    for draft in drafts {
+        let opens = matches!(draft.what, What::Rule { at, .. } if at.source && !at.destination);
+        let place = draft.body.iter().position(|(key, _)| key == "to").filter(|_| opens);
+        let Some((place, Tree::List(list))) =
+            place.and_then(|place| Some((place, draft.body.get(place)?.1.clone())))
+        else {
+            found.push(draft);
+            continue;
+        };
+        let toward = |list: Vec<Tree>| {
+            let mut part = draft.clone();
+            if let Some((_, to)) = part.body.get_mut(place) {
+                *to = Tree::List(list);
+            }
+            part
+        };
+        let parts: Vec<Draft> = list.iter().map(|peer| toward(vec![peer.clone()])).collect();
+        let (known, rest): (Vec<_>, Vec<_>) =
+            parts.into_iter().zip(list).partition(|(part, _)| accepted.contains(&Key::of(part)));
+        found.extend(known.into_iter().map(|(part, _)| part));
+        if !rest.is_empty() {
+            found.push(toward(rest.into_iter().map(|(_, peer)| peer).collect()));
+        }
+    }
+    found
 }
 
 impl Draft {
@@ -122,7 +156,8 @@ fn covered(drafts: Vec<Draft>) -> Vec<Draft> {
     }
     for (cover, draft) in more {
         if let Some(Some(whole)) = kept.get_mut(cover) {
-            whole.origins.extend(draft.origins);
+            let covered = |origin| Origin { covered: true, ..origin };
+            whole.origins.extend(draft.origins.into_iter().map(covered));
         }
     }
     kept.into_iter().flatten().collect()

@@ -125,10 +125,12 @@ fn page(drafts: &[Draft], name: String) -> Named {
         };
         drafts.iter().filter(rule).count()
     };
+    let open = drafts.iter().flat_map(|draft| &draft.origins).filter(|origin| !origin.covered);
+    let mentioned: BTreeSet<usize> = open.map(|origin| origin.policy).collect();
     let mut used = BTreeSet::new();
     let mut ids = Vec::new();
     for draft in drafts {
-        let comments = if several { origins(draft) } else { Vec::new() };
+        let comments = if several { origins(draft, &mentioned) } else { Vec::new() };
         match &draft.what {
             What::Isolation { .. } => {
                 ids.push((format!("{prefix}/isolate[{}]", page.isolate.len()), draft.ids()));
@@ -146,10 +148,12 @@ fn page(drafts: &[Draft], name: String) -> Named {
     (page, ids)
 }
 
-/// Where a rule of several policies comes from, one line for each policy.
-fn origins(draft: &Draft) -> Vec<String> {
+/// Where a rule of several policies comes from, one line for each policy; those that are `mentioned` elsewhere only where they say
+/// what nothing wider does.
+fn origins(draft: &Draft, mentioned: &BTreeSet<usize>) -> Vec<String> {
     let mut lines: Vec<(&str, Vec<&str>)> = Vec::new();
-    for origin in &draft.origins {
+    let told = |origin: &&Origin| !(origin.covered && mentioned.contains(&origin.policy));
+    for origin in draft.origins.iter().filter(told) {
         match lines.iter_mut().find(|(label, _)| *label == origin.label) {
             Some((_, parts)) => parts.push(&origin.part),
             None => lines.push((&origin.label, vec![&origin.part])),

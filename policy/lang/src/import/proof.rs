@@ -1,13 +1,16 @@
 //! Whether two programs say the same, whoever there is.
 //!
-//! A rule is taken apart by the end that it governs and an isolation by its direction, names are taken away, and what has no
+//! A rule is taken apart by the end that it governs and by its destinations, an isolation by its direction, names are taken away, and what has no
 //! order is sorted. What decides of a connection depends on the set of these alone (S2): so where the sets are equal, every
 //! verdict is, in every inventory.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Compiled;
-use bookend_engine::{Action, Clause, End, FAILSAFE, Mode, NamespaceMatch, PeerMatch, Plane, Program, Rule};
+use bookend_engine::{
+    Action, Clause, End, FAILSAFE, HOST_LABEL, LabelExpression, Mode, NamespaceMatch, PeerMatch, Plane,
+    Program, Rule,
+};
 use serde_json::{Map, Value};
 
 /// In which way what two sets of documents say differs; `None` where it does not.
@@ -20,7 +23,8 @@ pub(super) fn difference(before: &Compiled, after: &Compiled) -> Option<String> 
     if !alike {
         return Some("workloads are known otherwise".to_owned());
     }
-    let (old, new) = (said(&before.program), said(&after.program));
+    let hosts = old.hosts().next().is_some();
+    let (old, new) = (said(&before.program, hosts), said(&after.program, hosts));
     let missing = || old.iter().find(|(said, _)| !new.contains_key(*said));
     let added = || new.iter().find(|(said, _)| !old.contains_key(*said));
     missing()
@@ -28,16 +32,22 @@ pub(super) fn difference(before: &Compiled, after: &Compiled) -> Option<String> 
         .or_else(|| added().map(|(_, id)| format!("`{id}` is new")))
 }
 
-/// Everything that a program says, and the id of one that says it.
-fn said(program: &Program) -> BTreeMap<String, &str> {
+/// Everything that a program says, and the id of one that says it. Without `hosts`, that they are not meant says nothing.
+fn said(program: &Program, hosts: bool) -> BTreeMap<String, &str> {
     let ranks = ranks(program);
     let mut said = BTreeMap::new();
     for rule in program.rules().iter().filter(|rule| rule.id != FAILSAFE) {
         let place = (rule.plane, rule.tier, rule.priority);
         let rank = ranks.get(&place).copied().unwrap_or_default();
-        let body = rule_body(rule, rank);
-        for end in End::BOTH.into_iter().filter(|end| rule.at.contains(*end) && !is_idle(rule, *end)) {
-            said.insert(format!("{} {body}", end.name()), rule.id.as_str());
+        let ends = || End::BOTH.into_iter().filter(|end| rule.at.contains(*end) && !is_idle(rule, *end));
+        // Who accepts a connection is always known, so each of several is meant by itself.
+        let destinations = match rule.to.alternatives() {
+            None => vec![Clause::Any],
+            Some(list) => list.iter().cloned().map(Clause::only).collect(),
+        };
+        for to in destinations {
+            let body = rule_body(Rule { to, ..rule.clone() }, rank, hosts);
+            said.extend(ends().map(|end| (format!("{} {body}", end.name()), rule.id.as_str())));
         }
     }
     let mut whole: BTreeSet<(String, &str)> = BTreeSet::new();
@@ -49,15 +59,19 @@ fn said(program: &Program) -> BTreeMap<String, &str> {
         }
         let scope = format!("{:?} {}", isolation.plane, isolation.tier);
         let selector = &isolation.workloads;
+        let no_host = |expression: &LabelExpression| {
+            !hosts && matches!(expression, LabelExpression::DoesNotExist { key } if key == HOST_LABEL)
+        };
         let every = selector.labels.is_empty()
-            && selector.expressions.is_empty()
+            && selector.expressions.iter().all(no_host)
+            && selector.proxied.is_none()
             && selector.service_accounts.is_any()
             && isolation.mode == Mode::Enforce;
         let namespace = match &selector.namespaces {
             NamespaceMatch::Named(name) => Some(name.as_str()),
             NamespaceMatch::Labelled(_) => None,
         };
-        let body = text(normal("", Value::Object(value)));
+        let body = normal("", Value::Object(value), hosts).to_string();
         for (direction, covers) in [("ingress", isolation.ingress), ("egress", isolation.egress)] {
             if !covers {
                 continue;
@@ -92,15 +106,15 @@ fn ranks(program: &Program) -> BTreeMap<(Plane, u32, i32), usize> {
     ranks
 }
 
-fn rule_body(rule: &Rule, rank: usize) -> String {
-    let mut value = object(serde_json::to_value(rule).unwrap_or_default());
+fn rule_body(rule: Rule, rank: usize, hosts: bool) -> String {
+    let mut value = object(serde_json::to_value(&rule).unwrap_or_default());
     for key in ["id", "at"] {
         value.remove(key);
     }
     value.insert("priority".to_owned(), Value::from(rank));
     // Filters do not get them, so they are not serialized.
     value.insert("limits".to_owned(), Value::from(format!("{:?}", rule.limits)));
-    text(normal("", Value::Object(value)))
+    normal("", Value::Object(value), hosts).to_string()
 }
 
 /// Whether an allow rule cannot govern this end, because all peers there lie in other namespaces by name (S4).
@@ -115,14 +129,14 @@ fn is_idle(rule: &Rule, end: End) -> bool {
 }
 
 /// A value with everything sorted that has no order, and with a label in place of an expression that asks for one value.
-fn normal(key: &str, value: Value) -> Value {
+fn normal(key: &str, value: Value, hosts: bool) -> Value {
     match value {
         // The way to a claim.
         Value::Array(list) if key == "claim" => Value::Array(list),
         Value::Array(list) => {
             let mut list: Vec<(String, Value)> = list
                 .into_iter()
-                .map(|value| normal("", value))
+                .map(|value| normal("", value, hosts))
                 .map(|value| (value.to_string(), value))
                 .collect();
             list.sort_by(|a, b| a.0.cmp(&b.0));
@@ -130,12 +144,12 @@ fn normal(key: &str, value: Value) -> Value {
             Value::Array(list.into_iter().map(|(_, value)| value).collect())
         }
         Value::Object(mut fields) => {
-            single_values(&mut fields);
+            single_values(&mut fields, hosts);
             Value::Object(
                 fields
                     .into_iter()
                     .map(|(key, value)| {
-                        let value = normal(&key, value);
+                        let value = normal(&key, value, hosts);
                         (key, value)
                     })
                     .collect(),
@@ -145,7 +159,7 @@ fn normal(key: &str, value: Value) -> Value {
     }
 }
 
-fn single_values(fields: &mut Map<String, Value>) {
+fn single_values(fields: &mut Map<String, Value>, hosts: bool) {
     let (Some(Value::Array(expressions)), Some(Value::Object(labels))) =
         (fields.get("expressions").cloned(), fields.get("labels").cloned())
     else {
@@ -159,6 +173,7 @@ fn single_values(fields: &mut Map<String, Value>) {
             (Some("In"), Some(key), Some([only])) if !labels.contains_key(key) => {
                 labels.insert(key.to_owned(), only.clone());
             }
+            (Some("DoesNotExist"), Some(HOST_LABEL), _) if !hosts => {}
             _ => others.push(expression),
         }
     }
@@ -171,8 +186,4 @@ fn object(value: Value) -> Map<String, Value> {
         Value::Object(fields) => fields,
         _ => Map::new(),
     }
-}
-
-fn text(value: Value) -> String {
-    value.to_string()
 }

@@ -1,5 +1,7 @@
 //! A policy document, made of parts that may come from many places.
 
+use std::collections::BTreeMap;
+
 use super::tree::{self, Tree};
 use crate::{decode::API_VERSION, document::PolicyDocument, lower::DEFAULT_TIER};
 use bookend_engine::{Action, Mode};
@@ -70,15 +72,19 @@ impl Page {
         out
     }
 
-    /// What all rules say alike, so that none has to.
+    /// What most of it says, so that only the others have to.
     fn defaults(&self) -> (i32, Mode) {
-        let mut priorities = self.rules.iter().map(|(_, part)| part.priority);
-        let first = priorities.next().unwrap_or_default();
-        let alike = self.rules.len() > 1 && priorities.all(|priority| priority == first);
-        let mut modes =
-            self.isolate.iter().chain(self.rules.iter().map(|(_, part)| part)).map(|part| part.mode);
-        let audit = modes.all(|mode| mode == Mode::Audit);
-        (if alike { first } else { 0 }, if audit { Mode::Audit } else { Mode::Enforce })
+        let mut counts: BTreeMap<i32, usize> = BTreeMap::new();
+        for (_, part) in &self.rules {
+            *counts.entry(part.priority).or_default() += 1;
+        }
+        let usual = counts.remove(&0).unwrap_or_default().max(1);
+        let most = counts.into_iter().max_by_key(|(_, count)| *count).filter(|(_, count)| *count > usual);
+        let modes =
+            || self.isolate.iter().chain(self.rules.iter().map(|(_, part)| part)).map(|part| part.mode);
+        let audits = modes().filter(|mode| *mode == Mode::Audit).count();
+        let mode = if audits * 2 > modes().count() { Mode::Audit } else { Mode::Enforce };
+        (most.map_or(0, |(priority, _)| priority), mode)
     }
 }
 

@@ -169,8 +169,9 @@ fn scalar(text: &str) -> String {
 fn is_word(text: &str) -> bool {
     let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
     let block = || {
-        // `10.0.0.0/8` is no number to anybody, and `2001:db8::/32` may be one in base 60.
-        text.starts_with(|c: char| c.is_ascii_digit()) && text.contains('/') && text.contains('.')
+        // `10.0.0.0/8`, `10.0.0.1` and `100/s` are numbers to nobody; `2001:db8::/32` may be one in base 60.
+        let dots = text.matches('.').count();
+        text.starts_with(|c: char| c.is_ascii_digit()) && (text.contains('/') || dots == 3)
     };
     // Of one letter `y` and `n` are booleans to some.
     (text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.len() > 1 || block())
@@ -197,7 +198,7 @@ mod tests {
         {
             assert!(scalar(text).starts_with('"'), "{text}");
         }
-        for text in ["web", "a-b.c/d_e", "10.0.0.0/8", "v1", "ab"] {
+        for text in ["web", "a-b.c/d_e", "10.0.0.0/8", "10.0.0.1", "100/s", "v1", "ab"] {
             assert_eq!(scalar(text), text);
         }
         assert_eq!(key("app"), "app");
