@@ -13,6 +13,7 @@ use anyhow::{Context, ensure};
 use bookend_engine::{End, Protocol};
 
 use crate::frame::Notation;
+use crate::question::ServerName;
 use crate::world::Family;
 use crate::{Answer, Case, Expectation, Question, Section, Seen, Sequence, Step, Tokens, Traffic, World};
 use document::{RawCase, RawSection, RawStep, SeenAddress};
@@ -150,12 +151,31 @@ fn questions(
         "streams and requests travel over TCP"
     );
     ensure!(raw.tokens.is_none() || !raw.requests.is_empty(), "tokens travel with requests");
+    let told = raw.client.is_some() || raw.sni.is_some();
+    ensure!(
+        !told || (!raw.requests.is_empty() && end == End::Destination),
+        "`client` and `sni` are of requests"
+    );
+    ensure!(raw.sni.is_none() || !seen.uri_sans.is_empty(), "a plaintext peer has no `sni`");
     if let Some(answer) = &raw.stream {
         let question = ask(Traffic::Stream(seen.clone()));
         expectations.push(Expectation { question, answer: answer.parse()? });
     }
     for (request, answer) in &raw.requests {
-        let head = bytes::request(request, &format!("bookend.test:{}", target.port(family)))?;
+        let mut head = bytes::request(request, &format!("bookend.test:{}", target.port(family)))?;
+        // What the destination's proxy finds nobody else knows (S60).
+        if end == End::Destination {
+            head.client = match raw.client {
+                None => seen.address.or(Some(source.address)),
+                Some(SeenAddress::Unknown) => None,
+                Some(SeenAddress::Known(address)) => Some(address),
+            };
+            head.server_name = match raw.sni.as_deref() {
+                None if seen.uri_sans.is_empty() => ServerName::Absent,
+                None => ServerName::Unknown,
+                Some(name) => ServerName::Name(name.to_owned()),
+            };
+        }
         let tokens = raw.tokens.clone().map_or_else(Tokens::default, Into::into);
         let question = ask(Traffic::Request { peer: seen.clone(), head, tokens });
         let answer: Answer = answer.parse()?;

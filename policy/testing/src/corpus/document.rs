@@ -64,6 +64,10 @@ pub(super) struct RawCase {
     pub(super) sans: Option<Vec<String>>,
     /// The direct address that the destination's proxy sees, where it is not the source's; or `unknown`.
     pub(super) address: Option<SeenAddress>,
+    /// Where the destination's proxy finds the client of requests to be (S86), where that is not the source's address; or `unknown`.
+    pub(super) client: Option<SeenAddress>,
+    /// The name that the client of requests asked for in its handshake (S85). Without it there was no handshake, or nobody knows.
+    pub(super) sni: Option<String>,
     /// The end whose filter judges streams and requests; the destination's where nothing is said.
     pub(super) end: Option<RawEnd>,
     pub(super) packet: Option<String>,
