@@ -23,12 +23,6 @@ fn diagnostics(documents: &str) -> (Vec<Code>, String) {
 }
 
 #[track_caller]
-fn check(spec: &str, code: Code) {
-    let (codes, lines) = diagnostics(&authorization(spec));
-    assert_eq!(codes, [code], "{spec}\n{lines}");
-}
-
-#[track_caller]
 fn read(documents: &str) -> Compiled {
     compile(&[Source::new("x", documents)]).unwrap_or_else(|refused| panic!("{:#?}", refused.diagnostics))
 }
@@ -49,13 +43,13 @@ fn ids(compiled: &Compiled) -> Vec<&str> {
 #[test]
 fn every_field_is_read_by_its_type_or_refused() {
     use Code::*;
+    let mut wrong = Vec::new();
     for (spec, code) in [
         ("action: PERMIT", UnknownWord),
         ("action: allow", UnknownWord),
         ("acton: ALLOW", UnknownField),
         ("provider: {name: x}", BadIstioValue),
         ("action: CUSTOM, rules: [{}]", BadIstioValue),
-        ("action: CUSTOM, provider: {name: x, url: y}, rules: [{}]", UnknownField),
         ("action: CUSTOM, provider: {name: x}, rules: [{}]", InexactIstio),
         ("selector: {labels: {a: b}}", UnknownField),
         ("selector: {matchLabels: {a: 1}}", WrongType),
@@ -79,7 +73,7 @@ fn every_field_is_read_by_its_type_or_refused() {
         ("rules: [{from: [{}]}]", MissingField),
         ("rules: [{from: [{source: {}}]}]", BadIstioValue),
         ("rules: [{from: [{source: {principals: []}}]}]", BadIstioValue),
-        ("rules: [{from: [{sources: {principals: [a]}}]}]", MissingField),
+        ("rules: [{from: [{sources: {principals: [a]}}]}]", UnknownField),
         ("rules: [{from: [{source: {principal: [a]}}]}]", UnknownField),
         ("rules: [{from: [{source: {principals: a}}]}]", WrongType),
         ("rules: [{from: [{source: {principals: ['']}}]}]", BadIstioValue),
@@ -125,7 +119,37 @@ fn every_field_is_read_by_its_type_or_refused() {
         ("rules: [{when: [{key: connection.sni, values: [A.example]}]}]", BadIstioValue),
         ("rules: [{when: [{key: destination.port, values: [http]}]}]", BadIstioValue),
     ] {
-        check(spec, code);
+        let (codes, lines) = diagnostics(&authorization(spec));
+        if codes != [code] {
+            wrong.push(format!("{spec}: {code}, not\n{lines}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once() {
+    let spec =
+        "action: CUSTOM, provider: {name: x, url: y}, rules: [{from: [{source: {ipBlocks: [a]}}], to: [{}]}]";
+    let (codes, lines) = diagnostics(&authorization(spec));
+    let expected = [Code::InexactIstio, Code::UnknownField, Code::BadIstioValue, Code::MissingField];
+    assert_eq!(codes, expected, "{lines}");
+}
+
+#[test]
+fn a_host_that_a_port_gets_around_is_warned_of() {
+    for (spec, warned) in [
+        ("action: DENY, rules: [{to: [{operation: {hosts: [a.example]}}]}]", true),
+        ("action: DENY, rules: [{to: [{operation: {hosts: [a.example, 'A.example:*']}}]}]", false),
+        ("action: DENY, rules: [{to: [{operation: {hosts: ['*.example']}}]}]", true),
+        ("action: DENY, rules: [{to: [{operation: {hosts: ['a.example*']}}]}]", false),
+        ("action: DENY, rules: [{to: [{operation: {hosts: ['a.example:80']}}]}]", false),
+        ("action: DENY, rules: [{to: [{operation: {notHosts: [a.example]}}]}]", false),
+        ("rules: [{to: [{operation: {hosts: [a.example]}}]}]", false),
+        ("rules: [{to: [{operation: {notHosts: [a.example]}}]}]", true),
+    ] {
+        let (codes, lines) = diagnostics(&authorization(spec));
+        assert_eq!(codes.contains(&Code::HostWithoutPort), warned, "{spec}\n{lines}");
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Targets {
     pub(crate) span: Span,
     /// Alternatives; all labels of one must be there.
     pub(crate) labels: Vec<Labels>,
+    /// Whether it is for objects that are named, which are in its own namespace in any case.
+    pub(crate) named: bool,
     /// Whether it is for others too, and nobody can say which.
     pub(crate) unsayable: bool,
 }

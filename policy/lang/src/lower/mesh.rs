@@ -66,7 +66,8 @@ pub(super) fn verifiers(facts: &Facts<'_>, workloads: &mut [Workload]) -> Vec<Ve
     let documents = facts.request_authentications.iter().filter(|document| !document.issuers.is_empty());
     let verifiers: Vec<Verifier> = documents
         .map(|document| Verifier {
-            namespace: (document.namespace != root).then(|| document.namespace.clone()),
+            namespace: (document.namespace != root || document.targets.named)
+                .then(|| document.namespace.clone()),
             labels: document.targets.labels.clone(),
             issuers: document.issuers.iter().map(|issuer| issuer.value.clone()).collect(),
             place: document.name.span,

@@ -2,7 +2,7 @@
 
 use super::{
     attribute::Attribute,
-    target,
+    host, target,
     values::{bad, field, inexact, values, written},
 };
 use crate::{
@@ -17,6 +17,13 @@ use crate::{
     yaml::{Node, Value},
 };
 use bookend_engine::Mode;
+
+/// What the parts of a policy must know of the whole.
+#[derive(Clone, Copy)]
+struct Scope<'s> {
+    namespace: &'s str,
+    denies: bool,
+}
 
 /// Everything after `spec:` is optional: a policy without rules is for nobody, so who is allowed nothing else is denied everything.
 pub(super) fn authorization(mut fields: Fields<'_>, report: &mut Report) -> Option<AuthorizationDocument> {
@@ -39,7 +46,9 @@ pub(super) fn authorization(mut fields: Fields<'_>, report: &mut Report) -> Opti
             let mut spec = Fields::of(node, "policy's spec", report)?;
             let action = action(&mut spec, report);
             let targets = target::targets(&mut spec, report);
-            let rules = rules(field(&mut spec, "rules"), namespace, report);
+            let denies = action.is_some_and(|action| action != AuthorizationAction::Allow);
+            let scope = Scope { namespace, denies };
+            let rules = rules(field(&mut spec, "rules"), scope, report);
             let idle = spec.place();
             spec.finish(report);
             if let (Some(action), Some([])) = (action, rules.as_deref())
@@ -115,7 +124,7 @@ fn mode(annotations: Option<&Node>, report: &mut Report) -> Option<Mode> {
 }
 
 /// `rules`; without any, nothing matches.
-fn rules(node: Option<&Node>, namespace: &str, report: &mut Report) -> Option<Vec<AuthorizationRule>> {
+fn rules(node: Option<&Node>, scope: Scope<'_>, report: &mut Report) -> Option<Vec<AuthorizationRule>> {
     let Some(node) = node else { return Some(Vec::new()) };
     let Value::Sequence(items) = &node.value else {
         wrong_type(node, "rules", "a list", report);
@@ -126,17 +135,17 @@ fn rules(node: Option<&Node>, namespace: &str, report: &mut Report) -> Option<Ve
         report.add(Code::TooMany, node.span, message, "split it into several policies");
         return None;
     }
-    let read: Vec<_> = items.iter().map(|node| rule(node, namespace, report)).collect();
+    let read: Vec<_> = items.iter().map(|node| rule(node, scope, report)).collect();
     read.into_iter().collect()
 }
 
-fn rule(node: &Node, namespace: &str, report: &mut Report) -> Option<AuthorizationRule> {
+fn rule(node: &Node, scope: Scope<'_>, report: &mut Report) -> Option<AuthorizationRule> {
     let mut fields = Fields::of(node, "rule", report)?;
-    let from = alternatives(&mut fields, "from", "source", &SOURCE, namespace, report);
-    let to = alternatives(&mut fields, "to", "operation", &OPERATION, namespace, report);
+    let from = alternatives(&mut fields, "from", "source", &SOURCE, scope, report);
+    let to = alternatives(&mut fields, "to", "operation", &OPERATION, scope, report);
     let when = field(&mut fields, "when").map_or(Some(Vec::new()), |node| {
         let read: Vec<_> =
-            list(node, "when", report)?.iter().map(|node| condition(node, namespace, report)).collect();
+            list(node, "when", report)?.iter().map(|node| condition(node, scope, report)).collect();
         let read: Option<Vec<_>> = read.into_iter().collect();
         read.map(|read| read.into_iter().flatten().collect())
     });
@@ -174,13 +183,15 @@ fn alternatives(
     name: &'static str,
     inner: &'static str,
     names: &[Names],
-    namespace: &str,
+    scope: Scope<'_>,
     report: &mut Report,
 ) -> Option<Vec<Vec<Requirement>>> {
     let Some(node) = field(fields, name) else { return Some(vec![Vec::new()]) };
     let element = |node: &Node, report: &mut Report| {
-        let mut outer = Fields::of(node, name, report)?;
-        let node = outer.required(inner, report);
+        let mut outer = Fields::of(node, "entry", report)?;
+        let node = outer.get(inner);
+        // What it says instead is refused already.
+        let node = if outer.has_unknown() { node } else { outer.required(inner, report) };
         outer.finish(report);
         let mut fields = Fields::of(node?, inner, report)?;
         let read: Vec<_> = names
@@ -190,7 +201,7 @@ fn alternatives(
             })
             .map(|(name, negated, attribute)| {
                 let node = fields.get(name);
-                requirement(node, name, negated, attribute, namespace, report)
+                requirement(node, name, negated, attribute, scope, report)
             })
             .collect();
         let (place, unknown) = (fields.place(), fields.has_unknown());
@@ -221,7 +232,7 @@ fn exclusive(fields: &mut Fields<'_>, report: &mut Report) -> bool {
 }
 
 /// An element of `when`: what its values say, and what those that must not be say.
-fn condition(node: &Node, namespace: &str, report: &mut Report) -> Option<Vec<Requirement>> {
+fn condition(node: &Node, scope: Scope<'_>, report: &mut Report) -> Option<Vec<Requirement>> {
     let mut fields = Fields::of(node, "condition", report)?;
     let key = fields.required("key", report).and_then(|node| string(node, "key", report));
     let (values_node, not_node) = (fields.get("values"), fields.get("notValues"));
@@ -229,8 +240,8 @@ fn condition(node: &Node, namespace: &str, report: &mut Report) -> Option<Vec<Re
     fields.finish(report);
     let key: Spanned<String> = key?;
     let attribute = Attribute::of(&key, report)?;
-    let positive = requirement(values_node, "values", false, &attribute, namespace, report);
-    let negative = requirement(not_node, "notValues", true, &attribute, namespace, report);
+    let positive = requirement(values_node, "values", false, &attribute, scope, report);
+    let negative = requirement(not_node, "notValues", true, &attribute, scope, report);
     let read: Vec<Requirement> = [positive?, negative?].into_iter().flatten().collect();
     if read.is_empty() && !unknown {
         bad(
@@ -249,11 +260,14 @@ fn requirement(
     name: &str,
     negated: bool,
     attribute: &Attribute,
-    namespace: &str,
+    scope: Scope<'_>,
     report: &mut Report,
 ) -> Option<Option<Requirement>> {
     let Some(values) = values(node, name, report)? else { return Some(None) };
+    if *attribute == Attribute::Host && scope.denies != negated {
+        host::warn_of_ports(&values, report);
+    }
     let span =
         node.map_or(values.first().map_or(crate::Span::whole(0), |value| value.span), |node| node.span);
-    attribute.requirement(span, negated, &values, namespace, report).map(Some)
+    attribute.requirement(span, negated, &values, scope.namespace, report).map(Some)
 }

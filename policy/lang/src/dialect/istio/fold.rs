@@ -16,7 +16,7 @@ use crate::{
 };
 use bookend_engine::{Action, Clause, Ends, HttpMatch, Labels, Mode, PortMatch, PrincipalPattern, Protocol};
 
-/// What a policy means in a mesh. A policy of the root namespace is for all namespaces.
+/// What a policy means in a mesh. A policy of the root namespace is for all namespaces, unless it names what it is for.
 pub(crate) fn policy(document: &AuthorizationDocument, mesh: &Mesh) -> PolicyDocument {
     let name = Spanned { value: authorization_name(&document.name.value), span: document.name.span };
     let folding = Folding { document, mesh, allow: document.action == AuthorizationAction::Allow };
@@ -33,7 +33,7 @@ pub(crate) fn policy(document: &AuthorizationDocument, mesh: &Mesh) -> PolicyDoc
     } else {
         Vec::new()
     };
-    mesh.housed(&document.namespace, name, isolate, rules)
+    mesh.housed((&document.namespace, document.targets.named), name, isolate, rules)
 }
 
 /// The workloads that a policy is for, by their labels: all of them where nobody can say which.

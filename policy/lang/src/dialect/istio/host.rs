@@ -5,8 +5,35 @@ use super::{
     form::Form,
     values::{Read, bad, inexact},
 };
-use crate::{decode::fields::quoted, diagnostic::Report, document::Spanned};
+use crate::{Code, decode::fields::quoted, diagnostic::Report, document::Spanned};
 use bookend_engine::{ExpressionError, HttpMatch};
+
+/// Warns of hosts that are denied, or not allowed, and that a client gets around by sending a port.
+pub(super) fn warn_of_ports(values: &[Spanned<String>], report: &mut Report) {
+    let lower: Vec<String> = values.iter().map(|value| value.value.to_ascii_lowercase()).collect();
+    for (value, host) in values.iter().zip(&lower) {
+        let literal = match Form::of(host) {
+            Form::Exact(literal) | Form::Suffix(literal) => literal,
+            Form::Prefix(_) | Form::Present => continue,
+        };
+        // With a port, or as an address that has colons itself, it means what it says.
+        let said = literal.contains(':') && !literal.ends_with(']');
+        let with_port = format!("{host}:");
+        let covered = lower.iter().any(|other| match Form::of(other) {
+            Form::Prefix(start) => with_port.starts_with(start),
+            Form::Present => true,
+            Form::Suffix(_) | Form::Exact(_) => false,
+        });
+        if !said && !covered {
+            let message = format!("whoever sends a port with `{}` gets around it", quoted(&value.value));
+            let cure = match Form::of(host) {
+                Form::Suffix(_) => "name the hosts, each with `:*` beside it".to_owned(),
+                _ => format!("add `{}:*`", quoted(&value.value)),
+            };
+            report.add(Code::HostWithoutPort, value.span, message, cure);
+        }
+    }
+}
 
 /// Authorities as they are sent, the port included, without regard to case.
 pub(super) fn hosts(values: &[Spanned<String>], report: &mut Report) -> Read<HttpMatch> {

@@ -59,16 +59,17 @@ impl Mesh {
         SPLIT.contains(&name.as_str()) || wide && self.split_claims.contains(name)
     }
 
-    /// The policy of `namespace` with these parts: of no namespace where that is the root namespace, and named after it.
+    /// The policy of `namespace` with these parts: of no namespace where that is the root namespace, and named after it, unless it is
+    /// for that namespace `alone`.
     pub(super) fn housed(
         &self,
-        namespace: &str,
+        (namespace, alone): (&str, bool),
         name: Spanned<String>,
         isolate: Vec<IsolateDocument>,
         rules: Vec<RuleDocument>,
     ) -> PolicyDocument {
         let tier = Some(fold::tier(name.span));
-        if self.is_root(namespace) {
+        if self.is_root(namespace) && !alone {
             let value = format!("{namespace}/{}", name.value);
             return PolicyDocument { namespace: None, name: Spanned { value, ..name }, tier, isolate, rules };
         }

@@ -143,7 +143,7 @@ pub(crate) fn peer_policy(
             rules.push(rule("portLevelMtls", span, destinations(own, mesh, span), (&strict, &[])));
         }
     }
-    mesh.housed(&own.namespace, name, Vec::new(), rules)
+    mesh.housed((&own.namespace, false), name, Vec::new(), rules)
 }
 
 /// The workloads behind proxies, other than gateways, that nothing more special is for.

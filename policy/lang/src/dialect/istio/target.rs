@@ -33,7 +33,7 @@ pub(super) fn targets(spec: &mut Fields<'_>, report: &mut Report) -> Option<Targ
     match (selector, single, several) {
         (Some(node), ..) => {
             let labels = vec![self::selector(node, report)?];
-            Some(Targets { span: node.span, labels, unsayable: false })
+            Some(Targets { span: node.span, labels, named: false, unsayable: false })
         }
         (_, Some(node), _) => references(node.span, &[reference(node, report)?]),
         (.., Some(node)) => {
@@ -57,13 +57,14 @@ pub(super) fn selector(node: &Node, report: &mut Report) -> Option<Labels> {
 
 /// Every workload.
 pub(super) fn everything(span: Span) -> Targets {
-    Targets { span, labels: vec![Labels::new()], unsayable: false }
+    Targets { span, labels: vec![Labels::new()], named: false, unsayable: false }
 }
 
 /// Several references mean all that any of them means.
 fn references(span: Span, read: &[Option<Labels>]) -> Option<Targets> {
     let unsayable = read.iter().any(Option::is_none);
-    Some(Targets { span, labels: read.iter().flatten().cloned().collect(), unsayable })
+    let labels = read.iter().flatten().cloned().collect();
+    Some(Targets { span, labels, named: true, unsayable })
 }
 
 /// An element of `targetRefs`: labels of the workloads that it means, if that can be said.

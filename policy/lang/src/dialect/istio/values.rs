@@ -1,5 +1,7 @@
 //! Lists of values, and what makes one unsayable.
 
+use std::collections::BTreeSet;
+
 use crate::{
     Code, Span,
     decode::fields::{Fields, quoted, string, wrong_type},
@@ -31,7 +33,10 @@ pub(super) fn values(
     }
     let read: Vec<_> = items.iter().map(|item| value(item, what, report)).collect();
     let read: Option<Vec<_>> = read.into_iter().collect();
-    Some(Some(read?).filter(|read| !read.is_empty()))
+    // Istio takes what is said twice, and it says no more than once.
+    let mut seen = BTreeSet::new();
+    let once: Vec<_> = read?.into_iter().filter(|value| seen.insert(value.value.clone())).collect();
+    Some(Some(once).filter(|read| !read.is_empty()))
 }
 
 /// A value: a text that is not empty.
