@@ -81,7 +81,7 @@ impl<'s> Planes<'_, 's> {
                     continue;
                 }
                 for port in &ports {
-                    *effort = effort.checked_sub(1).unwrap_or_default();
+                    *effort = effort.saturating_sub(1);
                     if *effort == 0 {
                         return None;
                     }
