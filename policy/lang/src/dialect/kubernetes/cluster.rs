@@ -7,7 +7,7 @@ mod tie;
 use super::{
     peer, port,
     rule::{self, Rule},
-    values::{counted, items, mapping, only},
+    values::{counted, described, items, mapping, only},
 };
 use crate::{
     Code, Span,
@@ -79,7 +79,8 @@ impl Form {
 
 /// Reads a policy.
 pub(super) fn policy(form: Form, mut fields: Fields<'_>, report: &mut Report) -> Option<PolicyDocument> {
-    let metadata = name::cluster_metadata(&mut fields, form.word(), report);
+    let metadata = name::cluster_metadata(&mut fields, form.word(), report)
+        .filter(|metadata| described(metadata.labels, metadata.annotations, report));
     let metadata = metadata.filter(|metadata| form != Form::Baseline || is_default(&metadata.name, report));
     let spec = fields.required("spec", report).and_then(|node| mapping(node, "spec of the policy", report));
     fields.get("status");

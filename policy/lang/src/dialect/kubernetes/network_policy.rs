@@ -4,7 +4,7 @@ use super::{
     peer, port,
     rule::{self, Rule},
     selector,
-    values::{items, mapping},
+    values::{described, items, mapping},
 };
 use crate::{
     Code, Span,
@@ -22,7 +22,8 @@ use bookend_engine::{Action, End, LabelMatch, Mode, PortMatch};
 
 /// Reads a NetworkPolicy.
 pub(super) fn network_policy(mut fields: Fields<'_>, report: &mut Report) -> Option<PolicyDocument> {
-    let metadata = name::metadata(&mut fields, report);
+    let metadata = name::metadata(&mut fields, report)
+        .filter(|metadata| described(metadata.labels, metadata.annotations, report));
     let spec =
         fields.required("spec", report).and_then(|node| mapping(node, "spec of the NetworkPolicy", report));
     fields.get("status");

@@ -5,6 +5,7 @@ use crate::{
     decode::{
         container::{present, sequence},
         fields::{Fields, wrong_type},
+        name,
     },
     diagnostic::Report,
     yaml::Node,
@@ -100,6 +101,12 @@ pub(super) fn only<'n>(
             None
         }
     }
+}
+
+/// Whether the labels and annotations of a document are what an API server takes. They say nothing.
+pub(super) fn described(labels: Option<&Node>, annotations: Option<&Node>, report: &mut Report) -> bool {
+    let written = |node: &&Node| !node.is_null();
+    name::described(labels.filter(written), annotations.filter(written), report).is_some()
 }
 
 /// A mapping, which nothing may stand in for.
