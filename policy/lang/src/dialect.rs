@@ -8,7 +8,7 @@ mod calico;
 pub(crate) mod istio;
 mod kubernetes;
 
-pub(crate) use calico::{Expression as Selector, Test};
+pub(crate) use calico::{Expression as Selector, Test, refuse_replacements};
 
 use crate::{
     decode::{fields::Fields, header::Header},

@@ -10,6 +10,7 @@ use crate::{
     Code, Span,
     check::{self, Index},
     diagnostic::Report,
+    dialect,
     lower::{self, RulePlace, Surroundings},
 };
 use bookend_engine::{Inventory, Program, Rule};
@@ -79,6 +80,8 @@ impl Policies {
                 self.keys.push(key);
             }
         }
+        let named = seen.iter().map(|((namespace, name), span)| (*namespace, name.as_ref(), *span));
+        dialect::refuse_replacements(named, report);
     }
 
     fn all(&self) -> impl Iterator<Item = &Lowered> {

@@ -17,6 +17,7 @@ use crate::{
     diagnostic::Report,
     document::Document,
 };
+pub(crate) use policy::refuse_replacements;
 pub(crate) use selector::{Expression, Test};
 
 /// The versions in which Calico's objects come: from its API server, and as `kubectl` prints what it keeps.

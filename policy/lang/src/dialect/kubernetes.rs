@@ -16,6 +16,7 @@ use crate::{
 };
 use cluster::Form;
 pub(crate) use cluster::warn_of_ties;
+pub(super) use network_policy::network_policy_with;
 
 /// The API of NetworkPolicy.
 const NETWORKING: &str = "networking.k8s.io";

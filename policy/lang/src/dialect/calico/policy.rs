@@ -1,5 +1,7 @@
 //! NetworkPolicy, GlobalNetworkPolicy, and their staged forms.
 
+use std::collections::BTreeSet;
+
 use super::{
     entity::{ACCOUNT, ACCOUNT_PREFIX, NAMESPACE, NAMESPACE_PREFIX, in_namespace},
     field, rule,
@@ -12,7 +14,7 @@ use crate::{
         name,
     },
     diagnostic::Report,
-    dialect::{Selector, Test},
+    dialect::{Selector, Test, kubernetes},
     document::{CalicoPolicy, CalicoRule, Document, Order, Spanned},
     yaml::Value,
 };
@@ -64,14 +66,7 @@ fn policy(kind: Kind, mut fields: Fields<'_>, report: &mut Report) -> Option<Doc
     policy.namespace = namespace;
     policy.name = Spanned { value: format!("{}.{}", kind.prefix, own.value), span: own.span };
     policy.own_name = own.value;
-    match action {
-        Staged::Set => Some(Document::Calico(Box::new(policy))),
-        Staged::Nothing => None,
-        Staged::Delete(span) => {
-            inexact_removal(span, report);
-            None
-        }
-    }
+    settle(action, Document::Calico(Box::new(policy)), report)
 }
 
 /// What is staged (`stagedAction`).
@@ -295,9 +290,56 @@ fn inexact_removal(span: Span, report: &mut Report) {
     report.add(Code::InexactCalico, span, message, cure);
 }
 
-/// A StagedKubernetesNetworkPolicy.
+/// A StagedKubernetesNetworkPolicy: what a NetworkPolicy of Kubernetes says, and does not do yet.
 pub(super) fn staged_kubernetes(fields: Fields<'_>, report: &mut Report) -> Option<Document> {
-    let message = "a staged policy of Kubernetes is not read yet";
-    report.add(Code::UnknownKind, fields.span, message, "leave it out");
-    None
+    let action = match fields.peek("spec") {
+        Some(node) if field::is_mapping(node) => {
+            let mut spec = Fields::of(node, "policy's spec", report)?;
+            staged_action(&mut spec, report)
+        }
+        _ => Some(Staged::Set),
+    };
+    let read = kubernetes::network_policy_with(fields, &["stagedAction"], report);
+    let (action, mut policy) = (action?, read?);
+    policy.name.value = format!("{STAGED_KUBERNETES}{}", policy.name.value);
+    policy.isolate.iter_mut().for_each(|isolate| isolate.mode = Mode::Audit);
+    policy.rules.iter_mut().for_each(|rule| rule.mode = Mode::Audit);
+    settle(action, Document::Policy(policy), report)
+}
+
+/// What stands before the name of the policy of Kubernetes that is staged.
+const STAGED_KUBERNETES: &str = "stagedkubernetes";
+
+/// The document, if anything is staged by it that can be rehearsed.
+fn settle(action: Staged, document: Document, report: &mut Report) -> Option<Document> {
+    match action {
+        Staged::Set => Some(document),
+        Staged::Nothing => None,
+        Staged::Delete(span) => {
+            inexact_removal(span, report);
+            None
+        }
+    }
+}
+
+/// Says that policies of Kubernetes are staged in the place of others that are enforced, which a rehearsal cannot leave out.
+pub(crate) fn refuse_replacements<'p>(
+    policies: impl Iterator<Item = (Option<&'p str>, &'p str, Span)> + Clone,
+    report: &mut Report,
+) {
+    let mut staged = policies.clone().filter(|(_, name, _)| name.starts_with(STAGED_KUBERNETES)).peekable();
+    if staged.peek().is_none() {
+        return;
+    }
+    let names: BTreeSet<(Option<&str>, &str)> =
+        policies.map(|(namespace, name, _)| (namespace, name)).collect();
+    for (namespace, name, span) in staged {
+        let Some(enforced) = name.strip_prefix(STAGED_KUBERNETES) else { continue };
+        if names.contains(&(namespace, enforced)) {
+            let message =
+                "the policy would take the place of one that is enforced, which a rehearsal cannot leave out";
+            let cure = "ask `bookend diff` with the policies as they would be; with `--best-effort` both are rehearsed";
+            report.add(Code::InexactCalico, span, message, cure);
+        }
+    }
 }

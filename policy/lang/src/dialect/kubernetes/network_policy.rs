@@ -21,7 +21,16 @@ use crate::{
 use bookend_engine::{Action, End, LabelMatch, Mode, PortMatch};
 
 /// Reads a NetworkPolicy.
-pub(super) fn network_policy(mut fields: Fields<'_>, report: &mut Report) -> Option<PolicyDocument> {
+pub(super) fn network_policy(fields: Fields<'_>, report: &mut Report) -> Option<PolicyDocument> {
+    network_policy_with(fields, &[], report)
+}
+
+/// Reads one whose spec has further fields, which somebody else reads.
+pub(in super::super) fn network_policy_with(
+    mut fields: Fields<'_>,
+    others: &[&'static str],
+    report: &mut Report,
+) -> Option<PolicyDocument> {
     let metadata = name::metadata(&mut fields, report)
         .filter(|metadata| described(metadata.labels, metadata.annotations, report));
     let spec =
@@ -29,6 +38,9 @@ pub(super) fn network_policy(mut fields: Fields<'_>, report: &mut Report) -> Opt
     fields.get("status");
     fields.finish(report);
     let mut spec = spec?;
+    for other in others {
+        spec.get(other);
+    }
     let pods_node = present(&mut spec, "podSelector");
     let pods = match pods_node {
         // The API reads none as an empty one.
