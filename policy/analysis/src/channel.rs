@@ -2,7 +2,7 @@
 
 use bookend_engine::{
     Action, Cause, Connection, End, Endpoint, Exchange, Identity, Judgement, NoTrace, Outcome as Fared,
-    Program, Protocol, Rule, Trace, Verdict, decide, decide_end,
+    Plane, Program, Protocol, Rule, Trace, Verdict, decide, decide_end,
 };
 
 use crate::course::{Course, Step};
@@ -26,8 +26,8 @@ pub enum Outcome<'s> {
     Conditional {
         /// What becomes of requests that meet no condition.
         plain: Verdict,
-        /// How each end decides about requests; an end that allows everything is left out, and so is the
-        /// destination where it decides as the source does.
+        /// How each plane decides about requests at each end; one that allows everything is left out, and so is one that
+        /// decides as another before it does.
         courses: Vec<Course<'s>>,
     },
 }
@@ -107,6 +107,12 @@ impl<'s> Channel<'s> {
         decide(&self.program, connection, exchange, &mut NoTrace)
     }
 
+    /// Whether a mesh has something to say.
+    pub(crate) fn is_meshed(&self) -> bool {
+        self.rules.iter().any(|rule| rule.plane == Plane::Mesh)
+            || self.program.isolations().iter().any(|isolation| isolation.plane == Plane::Mesh)
+    }
+
     /// Whether conditions look at who the ends are, so that its outcome says nothing about another channel's.
     pub(crate) fn looks(&self) -> bool {
         self.rules.iter().any(|rule| looks_at_ends(rule))
@@ -135,8 +141,8 @@ impl<'s> Channel<'s> {
             return Outcome::Allowed { by };
         }
         let mut courses: Vec<Course<'s>> = Vec::new();
-        for end in End::BOTH {
-            let course = self.course(end, &connection).without_moot_steps();
+        for course in self.courses(&connection) {
+            let course = course.without_moot_steps();
             let same = courses.iter().any(|known| known.shape() == course.shape());
             if course.is_conditional() && !same {
                 courses.push(course);
@@ -156,17 +162,37 @@ impl<'s> Channel<'s> {
         decide(&program, connection, Exchange::Packet, &mut NoTrace).verdict()
     }
 
-    /// Everything that can decide at an end, in order of trial.
-    pub(crate) fn course(&self, end: End, connection: &Connection<'_>) -> Course<'s> {
+    /// What each plane that has a say tries at each end.
+    pub(crate) fn courses(&self, connection: &Connection<'_>) -> Vec<Course<'s>> {
+        let mut courses = Vec::new();
+        for end in End::BOTH {
+            for plane in Plane::ALL.into_iter().filter(|plane| plane.speaks_of(connection.protocol)) {
+                let course = self.course(end, plane, connection);
+                let safe = course.steps.iter().any(Step::is_failsafe);
+                courses.push(course);
+                // No plane takes a host's failsafe away (S75).
+                if safe {
+                    break;
+                }
+            }
+        }
+        courses
+    }
+
+    /// Everything that can decide in a plane at an end, in order of trial.
+    fn course(&self, end: End, plane: Plane, connection: &Connection<'_>) -> Course<'s> {
         let mut steps = Vec::new();
-        let mut tiers: Vec<u32> = self.rules.iter().map(|rule| rule.tier).collect();
-        tiers.extend(self.program.isolations().iter().map(|isolation| isolation_tier(isolation).0));
+        let own = self.rules.iter().filter(|rule| rule.plane == plane);
+        let mut tiers: Vec<u32> = own.map(|rule| rule.tier).collect();
+        let isolations = self.program.isolations().iter().filter(|isolation| isolation.plane == plane);
+        tiers.extend(isolations.map(|isolation| isolation.tier));
         tiers.sort_unstable();
         tiers.dedup();
         for current in tiers {
             let mut open = false;
             let mut ended = None;
-            for rule in self.rules.iter().filter(|rule| rule.tier == current && enforced(rule)) {
+            let here = |rule: &&&Rule| (rule.plane, rule.tier) == (plane, current);
+            for rule in self.rules.iter().filter(here).filter(|rule| enforced(rule)) {
                 let fare = fare(rule, end, connection);
                 if fare == Fare::Never {
                     continue;
@@ -182,16 +208,16 @@ impl<'s> Channel<'s> {
                 continue;
             }
             if ended.is_none() {
-                let isolated = self.isolated_in(current, end, connection);
+                let isolated = self.isolated_in((plane, current), end, connection);
                 open |= isolated.is_none();
                 steps.extend(isolated.map(|id| Step::Isolated { id, tier: current }));
             }
             if !open {
-                return Course { end, steps };
+                return Course { end, plane, steps };
             }
         }
         steps.push(Step::Default);
-        Course { end, steps }
+        Course { end, plane, steps }
     }
 
     /// Whether a rule would decide something at an end if it were its turn.
@@ -200,7 +226,7 @@ impl<'s> Channel<'s> {
     }
 
     /// The isolation of a tier that denies what no rule of the tier decided.
-    fn isolated_in(&self, wanted: u32, end: End, connection: &Connection<'_>) -> Option<&'s str> {
+    fn isolated_in(&self, wanted: (Plane, u32), end: End, connection: &Connection<'_>) -> Option<&'s str> {
         let of_tier = |isolation: &_| isolation_tier(isolation) == (wanted, true);
         let alone = self.program.filtered(|_| false, of_tier);
         let decision = decide_end(&alone, end, connection, Exchange::Packet, &mut NoTrace);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bookend_engine::{Action, End, HttpMatch, Rule};
+use bookend_engine::{Action, End, FAILSAFE_TIER, HttpMatch, Plane, Rule};
 
 use crate::engine::conditions;
 
@@ -45,6 +45,11 @@ impl<'s> Step<'s> {
         }
     }
 
+    /// Whether it is a host's failsafe, which no plane takes away (S75).
+    pub(crate) fn is_failsafe(&self) -> bool {
+        matches!(self, Self::Rule { rule, .. } if (rule.plane, rule.tier) == (Plane::Bookend, FAILSAFE_TIER))
+    }
+
     fn action(&self) -> Action {
         match self {
             Self::Rule { rule, .. } => rule.action,
@@ -54,11 +59,13 @@ impl<'s> Step<'s> {
     }
 }
 
-/// What is tried at one end, in order, up to what decides in any case.
+/// What one plane tries at one end, in order, up to what decides in any case. All courses of a connection must allow (S1, S83).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Course<'s> {
     /// The end.
     pub end: End,
+    /// The plane.
+    pub plane: Plane,
     /// Never empty.
     pub steps: Vec<Step<'s>>,
 }

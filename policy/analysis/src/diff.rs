@@ -153,7 +153,7 @@ fn changes<'s>(
     let rules: Vec<&Rule> = old.rules.iter().chain(&new.rules).copied().collect();
     let destinations: Vec<_> =
         [0, 1].into_iter().filter_map(|side| Some(ground.seen(side, destination)?.identity)).collect();
-    for segment in segments(&rules, &destinations) {
+    for segment in segments(&rules, old.is_meshed() || new.is_meshed(), &destinations) {
         let (protocol, port) = segment.sample();
         let (before, after) = (old.outcome(protocol, port), new.outcome(protocol, port));
         let comparison = compare(&old, &new, (&before, &after), (protocol, port), known);

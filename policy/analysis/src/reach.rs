@@ -78,5 +78,5 @@ pub(crate) fn pieces<'s>(
         let outcome = channel.outcome(protocol, port);
         (segment, outcome)
     };
-    segments(&channel.rules, &destinations).into_iter().map(outcome).collect()
+    segments(&channel.rules, channel.is_meshed(), &destinations).into_iter().map(outcome).collect()
 }

@@ -23,9 +23,17 @@ impl Segment {
     }
 }
 
-/// Cuts all ports of all protocols along what `rules` say about `destinations`.
-pub(crate) fn segments(rules: &[&Rule], destinations: &[Option<&WorkloadIdentity>]) -> Vec<Segment> {
+/// Cuts all ports of all protocols along what `rules` say about `destinations`. `meshed`: a mesh has something to say, which speaks
+/// of TCP only (S83).
+pub(crate) fn segments(
+    rules: &[&Rule],
+    meshed: bool,
+    destinations: &[Option<&WorkloadIdentity>],
+) -> Vec<Segment> {
     let mut cuts: BTreeMap<Protocol, BTreeSet<u32>> = BTreeMap::new();
+    if meshed {
+        cuts.entry(Protocol::Tcp).or_default();
+    }
     for rule in rules {
         for port in ports(rule) {
             for destination in destinations {

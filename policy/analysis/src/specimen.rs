@@ -5,8 +5,9 @@ mod path;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
+use std::net::{IpAddr, Ipv4Addr};
 
-use bookend_engine::{Head, HeaderLine, HttpMatch, Request, Tokens};
+use bookend_engine::{Head, HeaderLine, HttpMatch, Request, ServerName, Tokens};
 use serde_json::Value;
 
 use aspect::Aspect;
@@ -17,6 +18,9 @@ const MAX_SPECIMENS: usize = 8_192;
 /// More conditions than these are not combined with each other.
 const MAX_COMBINED: usize = 48;
 
+/// Where clients are of whom nothing is asked: in a block for documentation (RFC 5737).
+const SOMEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 250));
+
 /// A request that stands for all that the same conditions hold for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Specimen {
@@ -24,6 +28,8 @@ pub struct Specimen {
     pub method: String,
     /// Its host.
     pub host: String,
+    /// Where its client is, as the proxy finds it.
+    pub client: IpAddr,
     /// Its path, without a query.
     pub path: String,
     /// Its headers.
@@ -39,6 +45,7 @@ impl Default for Specimen {
         Self {
             method: "GET".to_owned(),
             host: "some.example".to_owned(),
+            client: SOMEWHERE,
             path: path::NOWHERE.to_owned(),
             headers: BTreeMap::new(),
             query: BTreeMap::new(),
@@ -59,7 +66,9 @@ impl Specimen {
             path: Some(target.as_bytes()),
             headers: Some(&lines),
             tokens: Tokens::Verified(self.claims.iter().cloned().collect()),
-            ..Head::default()
+            client: Some(self.client),
+            // Expressions are not looked into.
+            server_name: ServerName::Unknown,
         }))
     }
 
@@ -172,6 +181,9 @@ impl fmt::Display for Specimen {
         write!(f, "{} {}", self.method, self.target())?;
         if self.host != Self::default().host {
             write!(f, " at {}", self.host)?;
+        }
+        if self.client != SOMEWHERE {
+            write!(f, " for a client at {}", self.client)?;
         }
         for (name, value) in &self.headers {
             write!(f, ", {name}: {value}")?;

@@ -4,10 +4,10 @@ mod ends;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use bookend_engine::{Action, Connection, End, Exchange, Mode, Protocol, Rule, Verdict};
+use bookend_engine::{Action, Connection, Exchange, Mode, Protocol, Rule, Verdict};
 
 use crate::channel::Channel;
-use crate::course::Step;
+use crate::course::{Course, Step};
 use crate::diff::Extent;
 use crate::engine::conditions;
 use crate::ground::Ground;
@@ -175,27 +175,26 @@ fn walk<'s>(
         return;
     }
     let seen: Vec<_> = ground.seen(0, destination).map(|seen| seen.identity).into_iter().collect();
-    for segment in segments(&channel.rules, &seen) {
+    for segment in segments(&channel.rules, channel.is_meshed(), &seen) {
         let (protocol, port) = segment.sample();
         let connection = channel.connection(protocol, port);
         let answering = channel.rules.iter().any(|rule| rule.answer.is_some());
         let passes = || channel.judge(&connection, Exchange::Packet).verdict() == Verdict::Allow;
         let arrives = answering && channel.meets_filter(&connection) && passes();
-        for end in End::BOTH {
-            note(channel, end, &connection, arrives, parts);
+        for course in channel.courses(&connection) {
+            note(channel, &course, &connection, arrives, parts);
         }
     }
 }
 
-/// Notes the part that each rule has at an end; `arrives` says whether a proxy gets to see requests.
+/// Notes the part that each rule of a plane has at an end; `arrives` says whether a proxy gets to see requests.
 fn note<'s>(
     channel: &Channel<'s>,
-    end: End,
+    course: &Course<'s>,
     connection: &Connection<'_>,
     arrives: bool,
     parts: &mut BTreeMap<&'s str, Part<'s>>,
 ) {
-    let course = channel.course(end, connection);
     let live = course.clone().without_moot_steps();
     let last = course.steps.last().and_then(Step::id);
     for step in &course.steps {
@@ -210,10 +209,11 @@ fn note<'s>(
             part.instead.extend(last.filter(|_| matches!(course.steps.last(), Some(Step::Rule { .. }))));
         }
     }
-    for rule in channel.rules.iter().filter(|rule| rule.mode == Mode::Enforce) {
+    let own = |rule: &&&Rule| rule.plane == course.plane && rule.mode == Mode::Enforce;
+    for rule in channel.rules.iter().filter(own) {
         let in_course = course.steps.iter().any(|step| step.id() == Some(rule.id.as_str()));
         let known = parts.get(rule.id.as_str()).is_some_and(|part| part.reached);
-        if !in_course && !known && channel.could_decide(rule, end, connection) {
+        if !in_course && !known && channel.could_decide(rule, course.end, connection) {
             let part = parts.entry(&rule.id).or_default();
             part.matched = true;
             part.before.extend(course.steps.iter().filter_map(Step::id).filter(|id| *id != rule.id));

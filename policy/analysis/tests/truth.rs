@@ -39,7 +39,7 @@ fn questions(world: &World, asked: &[&bookend_testing::Question]) -> Questions {
         method: Some(b"GET".to_vec()),
         authority: Some(b"a.example".to_vec()),
         path: Some(b"/".to_vec()),
-        headers: Vec::new(),
+        ..Head::default()
     };
     traffic.push(Sent::Request(get.clone(), Tokens::default()));
     let patch = Head { method: Some(b"PATCH".to_vec()), path: Some(b"/no/such/path".to_vec()), ..get };

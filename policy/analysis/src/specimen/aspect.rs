@@ -1,6 +1,10 @@
 //! What can be different about requests, as far as conditions ask.
 
-use bookend_engine::{ClaimMatch, HttpMatch, TextMatch, TextPattern, TokenMatch, ValueMatch};
+use std::net::{IpAddr, Ipv4Addr};
+
+use bookend_engine::{
+    Block, ClaimMatch, HttpMatch, Location, TextMatch, TextPattern, TokenMatch, Truth, ValueMatch,
+};
 use serde_json::{Map, Value};
 
 use super::{Specimen, path};
@@ -8,11 +12,16 @@ use super::{Specimen, path};
 /// A text that no policy is likely to name.
 const OTHER: &str = "something-else";
 
+/// An address that hardly any policy names: of a block that was never given out (RFC 1112, 4).
+const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(240, 0, 0, 1));
+
 /// One thing about a request.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Aspect {
     Method(String),
     Host(String),
+    /// Where its client is, as the proxy finds it.
+    Client(IpAddr),
     Path(String),
     /// `None`: it is not there.
     Header(String, Option<String>),
@@ -35,6 +44,7 @@ impl Aspect {
         match self {
             Self::Method(method) => specimen.method.clone_from(method),
             Self::Host(host) => specimen.host.clone_from(host),
+            Self::Client(address) => specimen.client = *address,
             Self::Path(path) => specimen.path.clone_from(path),
             Self::Header(name, value) => set(&mut specimen.headers, name, value),
             Self::Query(name, value) => set(&mut specimen.query, name, value),
@@ -53,6 +63,7 @@ impl Aspect {
         match self {
             Self::Method(_) => Self::Method("OTHER".to_owned()),
             Self::Host(_) => Self::Host("other.example".to_owned()),
+            Self::Client(_) => Self::Client(ELSEWHERE),
             Self::Path(_) | Self::Call(_) => Self::Path(path::NOWHERE.to_owned()),
             Self::Header(name, value) => Self::Header(name.clone(), flipped(value)),
             Self::Query(name, value) => Self::Query(name.clone(), flipped(value)),
@@ -73,6 +84,14 @@ pub(super) fn parts(condition: &HttpMatch) -> Vec<Vec<Aspect>> {
     add(condition.methods.alternatives().unwrap_or_default().iter().cloned().map(Aspect::Method).collect());
     let hosts = condition.hosts.alternatives().unwrap_or_default().iter();
     add(hosts.map(|pattern| Aspect::Host(pattern.as_str().replace('*', "some"))).collect());
+    add(condition
+        .clients
+        .alternatives()
+        .unwrap_or_default()
+        .iter()
+        .filter_map(inside)
+        .map(Aspect::Client)
+        .collect());
     let paths = condition.paths.alternatives().unwrap_or_default().iter();
     add(paths.filter_map(|pattern| path::path(pattern.as_str())).map(Aspect::Path).collect());
     let calls = condition.grpc.alternatives().unwrap_or_default().iter();
@@ -93,6 +112,13 @@ pub(super) fn parts(condition: &HttpMatch) -> Vec<Vec<Aspect>> {
     }
     add(condition.jwt.alternatives().unwrap_or_default().iter().flat_map(tokens).collect());
     parts
+}
+
+/// An address of a block: its first or its last, if it excepts neither.
+fn inside(block: &Block) -> Option<IpAddr> {
+    let whole = block.nets().next()?;
+    let is_meant = |address: &IpAddr| block.holds(Location::of(*address)) == Truth::Yes;
+    [whole.network(), whole.broadcast()].into_iter().find(is_meant)
 }
 
 /// Texts that meet what is asked of a value, and one that is there and does not.
@@ -117,7 +143,7 @@ fn text(pattern: &TextPattern) -> Vec<String> {
         TextPattern::Suffix(_) => vec![format!("x{written}"), written.to_owned()],
         TextPattern::Regex(_) => ["x", "a", "0", "1", "abc", "123", "true", written]
             .into_iter()
-            .filter(|guess| pattern.holds(guess.as_bytes()) == bookend_engine::Truth::Yes)
+            .filter(|guess| pattern.holds(guess.as_bytes()) == Truth::Yes)
             .map(str::to_owned)
             .collect(),
     }
