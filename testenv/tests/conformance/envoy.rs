@@ -19,7 +19,7 @@ use bookend_testenv::Stand;
 use bookend_testenv::certificate::Identity;
 use bookend_testenv::envoy::Verifier;
 use bookend_testenv::token::Signer;
-use bookend_testing::question::{Head, Tokens};
+use bookend_testing::question::{Head, ServerName, Tokens};
 use bookend_testing::vehicle::{proxied, sending};
 use bookend_testing::{Answer, Corpus, Judged, Question, Seen, Traffic, Vehicle, World};
 
@@ -249,6 +249,7 @@ impl Envoy {
             from: SocketAddr::new(seen.address.context("an address")?, 0),
             to: SocketAddr::new(question.destination.address, question.port),
             identity,
+            server_name: None,
         })
     }
 
@@ -290,9 +291,22 @@ impl Envoy {
         };
         self.ready(question)?;
         let identity = self.identity(&seen.uri_sans)?;
-        let client = Self::client(question, seen, identity.as_ref())?;
+        let mut client = Self::client(question, seen, identity.as_ref())?;
+        if let ServerName::Name(name) = &head.server_name {
+            client.server_name = Some(name);
+        }
+        // Somebody in front tells for whom he asks; Envoy believes the last one, as it is configured here.
+        let told = match head.client {
+            None if question.end == End::Destination => {
+                return Ok(Judged::NotApplicable("Envoy always knows some client"));
+            }
+            Some(client) if Some(client) != seen.address => {
+                vec![(b"x-forwarded-for".to_vec(), client.to_string().into_bytes())]
+            }
+            _ => Vec::new(),
+        };
         let text = |(name, value): &(Vec<u8>, Vec<u8>)| (name.clone(), value.clone());
-        let headers: Vec<_> = head.headers.iter().map(text).chain(carried).collect();
+        let headers: Vec<_> = head.headers.iter().map(text).chain(carried).chain(told).collect();
         let message = Message {
             method: head.method.as_deref().unwrap_or_default(),
             path: head.path.as_deref(),

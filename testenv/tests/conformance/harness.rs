@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use bookend_engine::{End, FilterEnd, OwnWorkload, Verdict};
 use bookend_harness::{Conversation, Ending, Exchange, Instance, Module, Plugin, Properties, Value};
 use bookend_testenv::requirement::artifact;
-use bookend_testing::question::Tokens;
+use bookend_testing::question::{ServerName, Tokens};
 use bookend_testing::vehicle::{proxied, sending};
 use bookend_testing::{Answer, Head, Judged, Question, Seen, Traffic, Vehicle, World};
 
@@ -97,6 +97,12 @@ impl Vehicle for Harness {
                     }
                     Tokens::Verified(_) => {}
                     Tokens::Unreadable => properties.set(["metadata"], b"\xff".as_slice()),
+                }
+                if let Some(client) = head.client {
+                    properties.set(["source", "address"], SocketAddr::new(client, 0).to_string());
+                }
+                if let ServerName::Name(name) = &head.server_name {
+                    properties.set(["connection", "requested_server_name"], name.as_str());
                 }
                 requested(instance, head, properties)?
             }

@@ -27,6 +27,8 @@ pub(super) struct Client<'c> {
     pub(super) to: SocketAddr,
     /// The certificate; plaintext without one.
     pub(super) identity: Option<&'c Identity>,
+    /// The name that it asks for in a handshake, if it asks for one.
+    pub(super) server_name: Option<&'c str>,
 }
 
 /// A request of HTTP/1, byte for byte.
@@ -74,7 +76,11 @@ impl Client<'_> {
         let answer = match self.identity {
             None => exchange(stream, request)?,
             Some(identity) => {
-                let name = ServerName::from(self.to.ip());
+                let name = match self.server_name {
+                    Some(name) => ServerName::try_from(name.to_owned())?,
+                    // An address is asked for by no name.
+                    None => ServerName::from(self.to.ip()),
+                };
                 let connection = ClientConnection::new(Arc::new(tls::configuration(identity, &[])?), name)?;
                 exchange(StreamOwned::new(connection, stream), request)?
             }
