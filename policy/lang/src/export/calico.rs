@@ -21,8 +21,8 @@ use super::peer::{self, Group, Spaces};
 /// The group and version of Calico's API.
 const API: &str = "projectcalico.org/v3";
 
-/// The place of Calico's own tier `default`, where nothing else can be.
-const DEFAULT_ORDER: u32 = 1_000_000;
+/// The places of the tiers that Calico has by itself (`kube-admin`, `default`, `kube-baseline`) and of what comes after all.
+const TAKEN: [u32; 4] = [1_000, 1_000_000, 10_000_000, 100_000_000];
 
 /// How far apart policies are, so that others find room between them.
 const STEP: usize = 10;
@@ -75,6 +75,7 @@ pub(super) fn documents(
     }
     let mut documents = Vec::new();
     let mut names = Names::default();
+    let mut last = 0;
     for place in &orders {
         let tier = tier_name(*place, tiers);
         let policies: Vec<&Policy> =
@@ -82,7 +83,9 @@ pub(super) fn documents(
         if policies.is_empty() {
             continue;
         }
-        let order = if place.1 == DEFAULT_ORDER { DEFAULT_ORDER - 1 } else { place.1 };
+        let order = place.1.max(last + 1);
+        let order = if TAKEN.contains(&order) { order + 1 } else { order };
+        last = order;
         documents.push(json!({
             "apiVersion": API, "kind": "Tier",
             "metadata": { "name": tier, "labels": { "app.kubernetes.io/managed-by": "bookend" } },
@@ -238,11 +241,8 @@ impl Policy {
         // Calico wants the name of the tier before that of the policy.
         let id = Id::of(first);
         let own = id.name.strip_prefix(tier).and_then(|rest| rest.strip_prefix('.')).unwrap_or(id.name);
-        let name = names.give(
-            &format!("{kind}/{}", namespace.unwrap_or_default()),
-            &format!("{tier}.{own}"),
-            id.element,
-        );
+        // A staged policy of the name of another would be read as what becomes of that one.
+        let name = names.give(namespace.unwrap_or_default(), &format!("{tier}.{own}"), id.element);
         document((API, &kind), namespace, &name, origins, Value::Object(spec))
     }
 }

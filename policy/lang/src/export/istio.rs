@@ -185,6 +185,11 @@ fn labels(pods: &Pods, namespace: &str, ground: &Ground<'_>, gaps: &mut Gaps, id
 
 fn deny(rule: &Rule, ground: &Ground<'_>, policies: &mut Policies, gaps: &mut Gaps) {
     let Some((rules, locals)) = parts(rule, ground, gaps) else { return };
+    let selectors =
+        rule.to.alternatives().unwrap_or_default().iter().filter_map(|peer| peer.workloads.as_ref());
+    if selectors.flat_map(|selector| ground.selected(selector)).any(|workload| !workload.identity.proxied) {
+        gaps.add(&rule.id, Effect::Open, "some of its destinations have no proxy", "nobody asks there");
+    }
     let mut groups: BTreeSet<(String, Pods)> = BTreeSet::new();
     for local in locals {
         groups.extend(

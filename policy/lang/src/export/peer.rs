@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use bookend_engine::{Clause, Endpoint, Identity, Location, NamespaceMatch, PeerMatch, Selector, Truth};
+use bookend_engine::{
+    Clause, Endpoint, HOST_LABEL, Identity, Location, NamespaceMatch, PeerMatch, Selector, Truth,
+};
 
 use super::address::Range;
 use super::ground::Ground;
@@ -169,6 +171,7 @@ pub(super) fn remotes(clause: &Clause<PeerMatch>, ground: &Ground<'_>) -> Said<R
             Ok(mut found) => said.list.append(&mut found),
             Err(reason) => said.missing.push(reason),
         }
+        said.missing.extend(ground.of_hosts(peer));
     }
     if said.list.contains(&Remote::Everybody) {
         said.list = vec![Remote::Everybody];
@@ -261,6 +264,12 @@ pub(super) fn locals(
                 Ok(found) => said.list.extend(found.iter().filter_map(|group| group.both(&scope))),
                 Err(reason) => said.missing.push(reason),
             }
+            said.missing.extend(
+                ground
+                    .of_hosts(peer)
+                    .into_iter()
+                    .filter(|_| namespace.is_none_or(|own| ground.has_host(own))),
+            );
         } else if ground.is_somebody(peer, namespace) {
             said.missing
                 .push("workloads are chosen by labels, not by their addresses or principals".to_owned());
@@ -272,6 +281,17 @@ pub(super) fn locals(
 }
 
 impl Ground<'_> {
+    /// Why a peer with a selector is not said as a whole, where it means hosts.
+    fn of_hosts(&self, peer: &PeerMatch) -> Option<String> {
+        let hosts = peer.workloads.as_ref().is_some_and(|selector| self.selects_hosts(selector));
+        hosts.then(|| "hosts are no pods, and labels are asked of pods".to_owned())
+    }
+
+    /// Whether a namespace has a host.
+    fn has_host(&self, namespace: &str) -> bool {
+        self.workloads_in(namespace).any(|identity| identity.labels.contains_key(HOST_LABEL))
+    }
+
     /// Whether it is certain that none of those whom `selector` means is at the addresses of `peer`.
     fn proves_elsewhere(&self, selector: &Selector, peer: &PeerMatch) -> bool {
         let mut known = false;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bookend_engine::{Affix, Clause, LabelExpression, LabelMatch, Labels, Selector};
+use bookend_engine::{Affix, Clause, HOST_LABEL, LabelExpression, LabelMatch, Labels, Selector};
 use serde_json::{Map, Value, json};
 
 /// A condition on a set of labels. Two that are equal mean the same.
@@ -100,9 +100,10 @@ impl Pods {
     /// These labels.
     fn of(labels: &Labels, expressions: &[LabelExpression]) -> Self {
         let mut pods = Self { labels: labels.clone(), requirements: BTreeSet::new() };
-        for expression in expressions {
-            pods.require(expression.into());
-        }
+        let requirements = expressions.iter().map(Requirement::from);
+        // Elsewhere labels are asked of pods only, and none of them is a host.
+        let no_host = |one: &Requirement| one.key == HOST_LABEL && one.operator == "DoesNotExist";
+        requirements.filter(|one| !no_host(one)).for_each(|one| pods.require(one));
         pods
     }
 

@@ -129,7 +129,7 @@ impl<'g> Cluster<'g> {
             Ok(group) => group,
             Err(reason) => return gaps.add(id, Effect::Open, reason, "nobody is isolated by it"),
         };
-        let Some(subject) = subject(&group) else {
+        let Some(subject) = selected(&group) else {
             let reason = "label selectors do not know an operator of it";
             return gaps.add(id, Effect::Open, reason, "nobody is isolated by it");
         };
@@ -156,46 +156,34 @@ impl<'g> Cluster<'g> {
         let (effect, instead) = (effect(rule.action), instead(rule.action));
         let mut outside = false;
         let mut peers = Vec::new();
+        let mut networks: Vec<String> = Vec::new();
         for remote in remotes {
             match (remote, end) {
-                (Remote::Everybody, End::Source) => peers.push(json!({ "networks": ["0.0.0.0/0", "::/0"] })),
+                (Remote::Everybody, End::Source) => {
+                    networks.extend(["0.0.0.0/0".to_owned(), "::/0".to_owned()])
+                }
                 (Remote::Everybody, End::Destination) => {
                     peers.push(json!({ "namespaces": {} }));
                     outside = true;
                 }
-                (Remote::Addresses(range), End::Source) => match networks(range) {
-                    Some(networks) => {
-                        let chunks = networks.chunks(MOST).map(|networks| json!({ "networks": networks }));
-                        peers.extend(chunks);
+                (Remote::Addresses(range), End::Source) => match self::networks(range) {
+                    Some(found) => networks.extend(found),
+                    None => {
+                        let reason = "the addresses without their exceptions are too many networks";
+                        gaps.add(&rule.id, effect, reason, instead);
                     }
-                    None => gaps.add(
-                        &rule.id,
-                        effect,
-                        "the addresses without their exceptions are too many networks",
-                        instead,
-                    ),
                 },
                 (Remote::Addresses(_), End::Destination) => outside = true,
-                (Remote::Group(group), _) => {
-                    match (group.pods.label_selector(), group.spaces.pods().label_selector()) {
-                        (Some(_), Some(namespaces)) if group.pods.is_any() => {
-                            peers.push(json!({ "namespaces": namespaces }))
-                        }
-                        (Some(pods), Some(namespaces)) => {
-                            peers.push(
-                                json!({ "pods": { "namespaceSelector": namespaces, "podSelector": pods } }),
-                            );
-                        }
-                        _ => gaps.add(
-                            &rule.id,
-                            effect,
-                            "label selectors do not know an operator of it",
-                            instead,
-                        ),
+                (Remote::Group(group), _) => match selected(group) {
+                    Some(peer) => peers.push(peer),
+                    None => {
+                        gaps.add(&rule.id, effect, "label selectors do not know an operator of it", instead)
                     }
-                }
+                },
             }
         }
+        networks.dedup();
+        peers.extend(networks.chunks(MOST).map(|networks| json!({ "networks": networks })));
         if outside && rule.action != Action::Allow {
             let reason = "a ClusterNetworkPolicy cannot name those outside as sources";
             gaps.add(&rule.id, Effect::Open, reason, "only what pods open is denied or passed on");
@@ -265,7 +253,7 @@ impl<'g> Cluster<'g> {
         (peers, protocols): (&[Value], Option<&[Value]>),
         gaps: &mut Gaps,
     ) {
-        let Some(subject) = subject(local) else {
+        let Some(subject) = selected(local) else {
             let reason = "label selectors do not know an operator of it";
             return gaps.add(&rule.id, effect(rule.action), reason, instead(rule.action));
         };
@@ -369,8 +357,8 @@ fn instead(action: Action) -> &'static str {
     }
 }
 
-/// Whom a policy governs.
-fn subject(group: &Group) -> Option<Value> {
+/// Workloads, as a subject and as a peer.
+fn selected(group: &Group) -> Option<Value> {
     let namespaces = group.spaces.pods().label_selector()?;
     Some(match group.pods.is_any() {
         true => json!({ "namespaces": namespaces }),
