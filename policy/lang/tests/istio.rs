@@ -90,6 +90,8 @@ fn every_field_is_read_by_its_type_or_refused() {
         ("rules: [{from: [{source: {ipBlocks: ['::ffff:10.0.0.1']}}]}]", BadIstioValue),
         ("rules: [{from: [{source: {trustDomains: [a/b]}}]}]", BadIstioValue),
         ("rules: [{from: [{source: {trustDomains: ['*.local']}}]}]", InexactIstio),
+        ("rules: [{from: [{source: {notTrustDomains: ['cluster*']}}]}]", InexactIstio),
+        ("rules: [{from: [{source: {principals: ['cluster.local*']}}]}]", InexactIstio),
         ("rules: [{to: []}]", EmptyList),
         ("rules: [{to: [{}]}]", MissingField),
         ("rules: [{to: [{operation: {}}]}]", BadIstioValue),

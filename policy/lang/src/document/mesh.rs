@@ -66,7 +66,7 @@ pub(crate) struct Requirement {
 pub(crate) enum Part {
     /// SPIFFE ids without their scheme, with `*` at an end.
     Principals(Vec<String>),
-    /// Trust domains, with `*` at the end.
+    /// Trust domains, or `*`.
     TrustDomains(Vec<String>),
     Peers(Vec<PeerDocument>),
     /// Of the destination.

@@ -23,6 +23,9 @@ pub(super) fn principals(values: &[Spanned<String>], report: &mut Report) -> Opt
             never(report, value, "a principal is written without its scheme", "remove `spiffe://`");
             return Reading::Never;
         }
+        if matches!(Form::of(&value.value), Form::Prefix(start) if !start.contains('/')) {
+            return partial(value, report);
+        }
         match pattern(&value.value) {
             Some(_) => Reading::Found(value.value.clone()),
             None => {
@@ -45,7 +48,14 @@ pub(super) fn pattern(value: &str) -> Option<PrincipalPattern> {
     PrincipalPattern::parse(&text).ok()
 }
 
-/// Trust domains: whole ones, and those that start so.
+/// Reports a part of a trust domain: what goes on behind its start may be somebody else's.
+fn partial<T>(value: &Spanned<String>, report: &mut Report) -> Reading<T> {
+    let message = format!("`{}` is a part of a trust domain, and cannot be compared", quoted(&value.value));
+    inexact(report, value.span, message, "name the trust domains: `cluster.local/*`");
+    Reading::Unsayable
+}
+
+/// Trust domains, or any.
 pub(super) fn trust_domains(values: &[Spanned<String>], report: &mut Report) -> Option<Read<String>> {
     each(values, |value| {
         let literal = Form::of(&value.value).literal();
@@ -55,11 +65,7 @@ pub(super) fn trust_domains(values: &[Spanned<String>], report: &mut Report) -> 
             return Reading::Wrong;
         }
         match Form::of(&value.value) {
-            Form::Suffix(_) => {
-                let message = "the end of a trust domain cannot be compared";
-                inexact(report, value.span, message, "name the trust domains");
-                Reading::Unsayable
-            }
+            Form::Prefix(_) | Form::Suffix(_) => partial(value, report),
             _ => Reading::Found(value.value.clone()),
         }
     })
@@ -69,7 +75,7 @@ pub(super) fn trust_domains(values: &[Spanned<String>], report: &mut Report) -> 
 pub(super) fn of_trust_domain(value: &str) -> Option<PrincipalPattern> {
     let text = match Form::of(value) {
         Form::Exact(domain) => format!("spiffe://{domain}/*"),
-        form => format!("spiffe://{}*", form.literal()),
+        _ => "spiffe://*".to_owned(),
     };
     PrincipalPattern::parse(&text).ok()
 }
