@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bookend_engine::{
-    Block, Cause, Connection, End, Endpoint, Exchange, Identity, Location, NoTrace, Principal, Program,
-    Protocol, Truth, Verdict, Workload, WorkloadIdentity, decide_end,
+    Block, Cause, Connection, End, Endpoint, Exchange, Identity, Isolation, Location, NamespaceMatch,
+    NoTrace, Principal, Program, Protocol, Rule, Truth, Verdict, Workload, WorkloadIdentity, decide_end,
 };
 
 use crate::atoms::Atoms;
@@ -39,7 +39,7 @@ pub fn unprobed<'s>(side: Side<'s>, probes: &[Probe<'s>], nodes: &[Block]) -> Ve
         .iter()
         .map(|workload| (Name { namespace: &workload.identity.namespace, name: &workload.name }, workload))
         .collect();
-    let (program, atoms) = (side.program.clone().indexed(), atoms(side.program, nodes));
+    let atoms = atoms(side.program, nodes);
     let ids: HashMap<&str, &'s str> = side
         .program
         .isolations()
@@ -48,6 +48,7 @@ pub fn unprobed<'s>(side: Side<'s>, probes: &[Probe<'s>], nodes: &[Block]) -> Ve
         .collect();
     // Pods of one making are asked alike wherever no rule tells their addresses apart.
     let mut known = HashMap::new();
+    let mut programs: HashMap<&str, Program> = HashMap::new();
     let mut found: BTreeMap<&'s str, BTreeSet<Probe<'s>>> = BTreeMap::new();
     for probe in probes {
         let Some(workload) = workloads.get(&probe.workload) else { continue };
@@ -56,7 +57,9 @@ pub fn unprobed<'s>(side: Side<'s>, probes: &[Probe<'s>], nodes: &[Block]) -> Ve
         let by = known.entry((&workload.identity, places, probe.port)).or_insert_with_key(
             |(identity, places, port)| {
                 let destinations = destinations(side, identity, places);
-                denied(&program, &destinations, *port, &sources).and_then(|id| ids.get(id).copied())
+                let namespace = identity.namespace.as_str();
+                let program = programs.entry(namespace).or_insert_with(|| toward(side.program, namespace));
+                denied(program, &destinations, *port, &sources).and_then(|id| ids.get(id).copied())
             },
         );
         if let Some(isolation) = *by {
@@ -64,6 +67,16 @@ pub fn unprobed<'s>(side: Side<'s>, probes: &[Probe<'s>], nodes: &[Block]) -> Ve
         }
     }
     found.into_iter().map(|(isolation, probes)| Unprobed { isolation, probes }).collect()
+}
+
+/// All that has a say where somebody of a namespace is asked.
+fn toward(program: &Program, namespace: &str) -> Program {
+    let covers = |isolation: &Isolation| match &isolation.workloads.namespaces {
+        NamespaceMatch::Named(named) => named == namespace,
+        NamespaceMatch::Labelled(_) => true,
+    };
+    let rule = |rule: &Rule| rule.at.destination && rule.speaks_of(namespace);
+    program.filtered(rule, |isolation| isolation.ingress && covers(isolation)).indexed()
 }
 
 /// The blocks that rules and nodes name.

@@ -118,7 +118,7 @@ impl<'s> Planes<'_, 's> {
         rule: &Indexed<'s>,
         class: u32,
         destination: Option<&WorkloadIdentity>,
-    ) -> BTreeSet<u16> {
+    ) -> Vec<u16> {
         let first = |port: &PortMatch| -> Vec<u16> {
             let found =
                 ranges(port, destination).into_iter().filter(|(protocol, ..)| *protocol == Protocol::Tcp);
@@ -131,7 +131,9 @@ impl<'s> Planes<'_, 's> {
             self.index.toward(class).into_iter().filter_map(|rule| self.index.rules.get(rule as usize));
         let network =
             toward.map(|rule| rule.rule).filter(|rule| rule.plane == Plane::Network && enforced(rule));
-        let named = network.flat_map(|rule| rule.ports.alternatives().unwrap_or_default()).flat_map(first);
-        named.chain([1]).collect()
+        let listed = network.flat_map(|rule| rule.ports.alternatives().unwrap_or_default());
+        let named: BTreeSet<u16> = listed.flat_map(first).collect();
+        // Some rules may name none.
+        named.into_iter().chain([1]).collect()
     }
 }
