@@ -103,11 +103,8 @@ impl Read for LabelExpression {
     fn read(value: Value<'_>) -> Result<Self, Mismatch> {
         let [operator, key, values] = value.members(["operator", "key", "values"])?;
         let (key, values) = (key.read()?, values.read_or(Clause::Any)?);
-        let operator: String = operator.read()?;
-        Self::of(&operator, key, values).map_err(|error| match error {
-            LabelExpressionError::UnknownOperator => Mismatch::unknown(&operator),
-            _ => Mismatch::because(&error),
-        })
+        let refused = |_| value.unlike("a label operator with the values that it takes");
+        Self::of(&operator.read::<String>()?, key, values).map_err(refused)
     }
 }
 

@@ -191,14 +191,14 @@ impl<'s> Scope<'s> {
                 .map_or(Reading::Doubt, borrowed),
             Attribute::Namespace(end) => match &self.connection.at(*end).identity {
                 Identity::Account { namespace, .. } => borrowed(namespace),
-                known => workloads(known, |workload| Some(&workload.namespace)),
+                known => workloads(known, &|workload| Some(&workload.namespace)),
             },
             Attribute::ServiceAccount(end) => match &self.connection.at(*end).identity {
                 Identity::Account { service_account, .. } => borrowed(service_account),
-                known => workloads(known, |workload| Some(&workload.service_account)),
+                known => workloads(known, &|workload| Some(&workload.service_account)),
             },
             Attribute::Label(end, key) => {
-                workloads(&self.connection.at(*end).identity, |workload| workload.labels.get(key))
+                workloads(&self.connection.at(*end).identity, &|workload| workload.labels.get(key))
             }
             Attribute::Principal => principal(self.connection),
             // They are no texts.
@@ -223,7 +223,8 @@ fn owned(text: String) -> Reading<'static> {
 /// Something of a workload, as far as it is known which one it is. Where some candidates have it and others lack it, it is in doubt.
 fn workloads<'s>(
     identity: &Identity<'s>,
-    part: impl Fn(&'s WorkloadIdentity) -> Option<&'s String>,
+    // Compiled once for all parts.
+    part: &dyn Fn(&'s WorkloadIdentity) -> Option<&'s String>,
 ) -> Reading<'s> {
     match identity {
         Identity::Outside => Reading::Absent,

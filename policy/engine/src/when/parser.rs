@@ -124,8 +124,9 @@ impl<'t> Parser<'t> {
     fn joined(
         &mut self,
         symbol: &str,
-        join: impl FnOnce(Vec<Node>) -> Node,
-        read: impl Fn(&mut Self) -> Result<Term, ExpressionError>,
+        join: fn(Vec<Node>) -> Node,
+        // Compiled once for both.
+        read: fn(&mut Self) -> Result<Term, ExpressionError>,
     ) -> Result<Term, ExpressionError> {
         let first = read(self)?;
         let at = first.at;
