@@ -5,7 +5,7 @@ mod index;
 
 use std::collections::BTreeMap;
 
-use crate::{Code, diagnostic::Report, lower::RulePlace};
+use crate::{Code, Span, diagnostic::Report, lower::RulePlace};
 use bookend_engine::{
     Action, Block, End, Inventory, Mode, PathPattern, Plane, Rule, Selector, WorkloadIdentity,
 };
@@ -63,11 +63,15 @@ pub(crate) fn policy(
     if index.is_empty() {
         return;
     }
+    // What is written once may be several selectors, in several rules.
+    let mut meant: BTreeMap<Span, bool> = BTreeMap::new();
     for (selector, span) in places.values().flat_map(|place| &place.selectors) {
-        if index.meant(selector, inventory).next().is_none() {
-            let message = "no workload of the inventory is selected";
-            report.add(Code::SelectsNothing, *span, message, "check the labels and the namespace");
-        }
+        let meant = meant.entry(*span).or_default();
+        *meant = *meant || index.meant(selector, inventory).next().is_some();
+    }
+    for span in meant.into_iter().filter(|(_, meant)| !meant).map(|(span, _)| span) {
+        let message = "no workload of the inventory is selected";
+        report.add(Code::SelectsNothing, span, message, "check the labels and the namespace");
     }
     for rule in rules {
         let Some(span) = places.get(&rule.id).and_then(|place| place.http) else { continue };

@@ -16,6 +16,9 @@ fn document(kind: &str, metadata: &str, spec: &str) -> String {
     )
 }
 
+/// Somebody, of whom selectors that mean nobody can be told.
+const SOMEBODY: &str = "---\n{apiVersion: bookend.dev/v1alpha1, kind: Inventory, metadata: {name: i}, spec: {workloads: [{name: a, labels: {role: a}, instances: [{addresses: [10.0.0.1]}]}]}}";
+
 /// What is said of a GlobalNetworkPolicy with this spec.
 fn global(spec: &str) -> Vec<Code> {
     codes(&document("GlobalNetworkPolicy", "", spec))
@@ -83,6 +86,19 @@ fn every_field_of_a_policy_is_read_by_its_type_or_refused() {
         assert_eq!(codes(&document), [Code::UnknownField], "{spec}");
     }
     assert_eq!(codes(&document("GlobalNetworkPolicy", ", namespace: a", "")), [Code::UnknownField]);
+    for kind in [
+        "GlobalNetworkPolicy",
+        "NetworkPolicy",
+        "StagedNetworkPolicy",
+        "Tier",
+        "NetworkSet",
+        "GlobalNetworkSet",
+    ] {
+        assert_eq!(codes(&document(kind, ", labels: {a: 1}", "")), [Code::WrongType], "{kind}");
+        assert_eq!(codes(&document(kind, ", annotations: {a: 1}", "")), [Code::WrongType], "{kind}");
+        assert_eq!(codes(&document(kind, ", label: {a: b}", "")), [Code::UnknownField], "{kind}");
+        assert_eq!(codes(&document(kind, ", labels: null, annotations: {a: b}", "")), [], "{kind}");
+    }
 }
 
 #[test]
@@ -256,6 +272,15 @@ fn a_policy_for_what_hosts_forward_is_refused_where_it_applies_to_a_host() {
 }
 
 #[test]
+fn a_host_has_the_named_ports_of_its_endpoint() {
+    let spec = "node: n, interfaceName: e, expectedIPs: [192.0.2.1], ports: [{name: metrics, protocol: TCP, port: 9100}]";
+    let compiled = compile(&[Source::new("x", document("HostEndpoint", "", spec))]).unwrap();
+    let ports = compiled.inventory.workloads().iter().filter_map(|workload| workload.identity.ports.as_ref());
+    let ports: Vec<_> = ports.flatten().map(|port| (port.name.as_str(), port.port)).collect();
+    assert_eq!(ports, [("metrics", 9100)]);
+}
+
+#[test]
 fn the_place_of_a_mistake_in_a_selector_is_shown() {
     let text = document("GlobalNetworkPolicy", "", "selector: \"role == 'db' && tier = 'x'\"");
     let Err(refused) = compile(&[Source::new("x", text.as_str())]) else { unreachable!("it is refused") };
@@ -270,6 +295,16 @@ fn a_selector_that_multiplies_out_is_refused() {
     let selector = |factors: usize| (0..factors).map(factor).collect::<Vec<_>>().join(" && ");
     assert_eq!(global(&format!("selector: \"{}\"", selector(7))), []);
     assert_eq!(global(&format!("selector: \"{}\"", selector(8))), [Code::SelectorTooLarge]);
+}
+
+#[test]
+fn a_selector_that_means_nobody_is_warned_of_once() {
+    let policy = document(
+        "GlobalNetworkPolicy",
+        "",
+        "selector: role == 'x', ingress: [{action: Allow}, {action: Deny}]",
+    );
+    assert_eq!(codes(&format!("{policy}\n{SOMEBODY}")), [Code::SelectsNothing]);
 }
 
 #[test]

@@ -38,13 +38,14 @@ pub(super) type Step = (usize, u64);
 const PLANES: [&str; 3] = ["bookend", "network", "mesh"];
 
 /// The tiers that nobody has to describe: plane, name and order.
-const TIERS: [(usize, &str, u64); 7] = [
+const TIERS: [(usize, &str, u64); 8] = [
     (0, "admin", 100),
     (0, "default", 1000),
     (0, "baseline", 10_000),
     (1, "network-admin", 1000),
     (1, "network", 1_000_000),
     (1, "network-baseline", 10_000_000),
+    (1, "network-profiles", 100_000_000),
     (2, "mesh", 1000),
 ];
 
@@ -133,7 +134,9 @@ impl Documents {
             all.extend(values.into_iter().filter(|value| !value.is_null()));
         }
         let mut steps = BTreeMap::from(TIERS.map(|(plane, name, order)| (name.to_owned(), (plane, order))));
-        for tier in all.iter().filter(|document| text(document, "kind") == "Tier") {
+        let own =
+            |document: &&Value| text(document, "kind") == "Tier" && !is_foreign(text(document, "apiVersion"));
+        for tier in all.iter().filter(own) {
             let order = tier.pointer("/spec/order").and_then(Value::as_u64).context("a tier's order")?;
             let plane = tier.pointer("/spec/plane").and_then(Value::as_str).unwrap_or("bookend");
             let plane = PLANES.iter().position(|name| *name == plane).context("a plane")?;
@@ -157,8 +160,8 @@ impl Documents {
                     documents.policy(&format!("{namespace}/{name}"), Some(&namespace), spec, &steps)?;
                 }
                 "ClusterPolicy" => documents.policy(&name, None, spec, &steps)?,
-                // The one is read above, the other changes no verdict.
-                "Tier" | "Reporting" => {}
+                // The first is read above, the others change no verdict, but for policies of other systems.
+                "Tier" | "Reporting" | "ServiceAccount" => {}
                 "Network" => {
                     let labels = metadata.get("labels").unwrap_or(&nothing).clone();
                     documents.networks.insert(name, (labels, list(spec, "cidrs").to_vec()));

@@ -6,6 +6,7 @@ use crate::{
     decode::{
         container::{present, sequence},
         fields::{Fields, string},
+        name,
     },
     diagnostic::Report,
     dialect::Selector,
@@ -79,6 +80,12 @@ fn inside(span: Span, text: &str, at: core::ops::Range<usize>) -> Span {
         column: span.column + quote + before.chars().count(),
         ..span
     }
+}
+
+/// Whether the labels and annotations of a document are what an API server takes. Of a policy they say nothing.
+pub(super) fn described(labels: Option<&Node>, annotations: Option<&Node>, report: &mut Report) -> bool {
+    let written = |node: &&Node| !node.is_null();
+    name::described(labels.filter(written), annotations.filter(written), report).is_some()
 }
 
 /// Whether it is a mapping.

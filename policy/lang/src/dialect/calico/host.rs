@@ -39,6 +39,9 @@ pub(super) fn endpoint(mut fields: Fields<'_>, report: &mut Report, documents: &
     fields.get("status");
     fields.finish(report);
     let (Some(metadata), Some(spec)) = (metadata, spec) else { return };
+    if !field::described(None, metadata.annotations, report) {
+        return;
+    }
     let labels = stored_labels(metadata.labels, metadata.annotations, report);
     let read = read(spec, report);
     let (Some(mut labels), Some(read)) = (labels, read) else { return };
@@ -62,7 +65,8 @@ pub(super) fn endpoint(mut fields: Fields<'_>, report: &mut Report, documents: &
             proxied: Some(false),
             jwt: None,
             injection: Injection::Never,
-            ports: Some(read.ports),
+            // Without any they are not known, as those of a `Host` document are not.
+            ports: (!read.ports.is_empty()).then_some(read.ports),
             host_network: None,
             probes: Vec::new(),
             rewriting: Rewriting::default(),

@@ -22,7 +22,12 @@ pub(super) fn condition(node: &Node, report: &mut Report) -> Option<Option<HttpM
     let every = methods.is_empty() || methods.iter().any(|method| method == "*");
     let methods = if every { Clause::Any } else { Clause::one_of(methods).ok()? };
     let Some(paths) = paths else { return Some(None) };
-    let paths = if paths.is_empty() { Clause::Any } else { Clause::one_of(paths).ok()? };
+    let paths = match (paths.is_empty(), every) {
+        (false, _) => Clause::one_of(paths).ok()?,
+        (true, false) => Clause::Any,
+        // Every request, but nothing that is none.
+        (true, true) => Clause::only(PathPattern::parse("/*").ok()?),
+    };
     Some(Some(HttpMatch { methods, paths, ..HttpMatch::default() }))
 }
 

@@ -52,8 +52,11 @@ pub(super) fn staged_global(fields: Fields<'_>, report: &mut Report) -> Option<D
 fn policy(kind: Kind, mut fields: Fields<'_>, report: &mut Report) -> Option<Document> {
     let metadata = match kind.global {
         true => name::cluster_metadata(&mut fields, "policy of the whole cluster", report)
+            .filter(|meta| field::described(meta.labels, meta.annotations, report))
             .map(|meta| (None, meta.name)),
-        false => name::metadata(&mut fields, report).map(|meta| (Some(meta.namespace), meta.name)),
+        false => name::metadata(&mut fields, report)
+            .filter(|meta| field::described(meta.labels, meta.annotations, report))
+            .map(|meta| (Some(meta.namespace), meta.name)),
     };
     let spec = fields.required("spec", report).and_then(|node| Fields::of(node, "policy's spec", report));
     fields.get("status");

@@ -12,7 +12,7 @@ use crate::{
 pub(super) fn networks(mut fields: Fields<'_>, report: &mut Report) -> Option<CalicoSet> {
     let metadata = name::metadata(&mut fields, report);
     let nets = nets(fields, report);
-    let metadata = metadata?;
+    let metadata = metadata.filter(|meta| field::described(None, meta.annotations, report))?;
     let labels = stored_labels(metadata.labels, metadata.annotations, report)?;
     Some(CalicoSet { namespace: Some(metadata.namespace), name: metadata.name, labels, nets: nets? })
 }
@@ -21,7 +21,7 @@ pub(super) fn networks(mut fields: Fields<'_>, report: &mut Report) -> Option<Ca
 pub(super) fn global(mut fields: Fields<'_>, report: &mut Report) -> Option<CalicoSet> {
     let metadata = name::cluster_metadata(&mut fields, "set for the whole cluster", report);
     let nets = nets(fields, report);
-    let metadata = metadata?;
+    let metadata = metadata.filter(|meta| field::described(None, meta.annotations, report))?;
     let labels = stored_labels(metadata.labels, metadata.annotations, report)?;
     Some(CalicoSet { namespace: None, name: metadata.name, labels, nets: nets? })
 }

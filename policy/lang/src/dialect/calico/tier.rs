@@ -1,6 +1,6 @@
 //! `Tier`.
 
-use super::policy::order;
+use super::{field, policy::order};
 use crate::{
     Code,
     decode::{
@@ -32,7 +32,8 @@ pub(super) fn is_for_others(name: &str) -> bool {
 
 /// Reads a tier; nothing where it is one of those that are always there.
 pub(super) fn tier(mut fields: Fields<'_>, report: &mut Report) -> Option<CalicoTier> {
-    let metadata = name::cluster_metadata(&mut fields, "tier", report);
+    let metadata = name::cluster_metadata(&mut fields, "tier", report)
+        .filter(|meta| field::described(meta.labels, meta.annotations, report));
     let spec_node = present(&mut fields, "spec");
     fields.get("status");
     let place = fields.place();
