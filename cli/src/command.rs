@@ -6,6 +6,7 @@ mod diff;
 mod explain;
 mod fmt;
 mod graph;
+mod import;
 mod man;
 mod render;
 mod schema;
@@ -39,6 +40,7 @@ enum Command {
     Simulate(simulate::Simulate),
     Diff(diff::Diff),
     Graph(graph::GraphCommand),
+    Import(import::Import),
     Render(render::Render),
     Fmt(fmt::Fmt),
     Schema(schema::Schema),
@@ -55,6 +57,7 @@ pub(crate) fn run() -> Exit {
         Command::Simulate(simulate) => simulate.run(),
         Command::Diff(diff) => diff.run(),
         Command::Graph(graph) => graph.run(),
+        Command::Import(import) => import.run(),
         Command::Render(render) => render.run(),
         Command::Fmt(fmt) => fmt.run(),
         Command::Schema(schema) => schema.run(),

@@ -3,7 +3,7 @@
 mod beside;
 mod json;
 mod services;
-mod text;
+pub(super) mod text;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -67,9 +67,9 @@ pub(crate) struct Diff {
 }
 
 /// Both sides.
-struct Sides {
-    old: Documents,
-    new: Documents,
+pub(super) struct Sides {
+    pub(super) old: Documents,
+    pub(super) new: Documents,
 }
 
 impl Diff {

@@ -169,6 +169,7 @@ codes! {
     ReservedTier = 1748, Error, "reserved tier (Calico)", "Calico keeps the tiers `kube-admin`, `adminnetworkpolicy`, `kube-baseline` and `baselineadminnetworkpolicy` for policies of Kubernetes, and `default` for those that name none. It neither takes other policies there nor lets anybody change them.";
     Forwarded = 1749, Error, "policy for what hosts forward (Calico)", "`applyOnForward: true` applies a policy also to what a host forwards for others. Bookend does not judge that: the pods and machines behind a router have enforcers of their own (docs/semantics.md, S77). So a rule that denies it would be lost, and the policy is refused where it applies to an endpoint of a host.";
     ImportDiffers = 1760, Error, "import would change the meaning", "What `bookend import` writes is read again and compared with what was read. Here the two do not say the same, so nothing is written. That is a mistake of Bookend's and not of your documents: please tell its authors, with the documents if you may. With `--no-merge` rules stay as they are, which may help meanwhile.";
+    ImportUnsayable = 1761, Error, "not to be said natively", "Bookend enforces this part of the policy as it is, but its own documents cannot say it: they refuse what is easily mistaken, such as the start of a trust domain, which other domains start with too. Leave the policy in its own language, where it goes on to be enforced, or say it otherwise there.";
 }
 
 impl Code {

@@ -14,7 +14,7 @@ mod proof;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Code, Compiled, Diagnostic, Options, Refused, Source, Span,
+    Code, Compiled, Diagnostic, Options, Refused, Severity, Source, Span,
     compile::compile_in,
     compile_with,
     document::{Document, NetworkDocument, Spanned, TierDocument},
@@ -84,13 +84,12 @@ pub fn import(sources: &[Source], importing: Importing) -> Result<Import, Refuse
         written.page(&page, &ids);
     }
     written.own(&items)?;
-    let Written { mut documents, facts, ids } = written;
-    let after = read_again(&documents, &facts, importing.reading)?;
+    let after = read_again(&written, &before, importing.reading)?;
     let after = match inventory(&before, &after) {
         None => after,
         Some(inventory) => {
-            documents.insert(0, inventory);
-            read_again(&documents, &facts, importing.reading)?
+            written.documents.insert(0, inventory);
+            read_again(&written, &before, importing.reading)?
         }
     };
     if let Some(difference) = proof::difference(&before, &after) {
@@ -100,6 +99,7 @@ pub fn import(sources: &[Source], importing: Importing) -> Result<Import, Refuse
     for item in items.iter().filter(|item| matches!(item.role, Role::Foreign(_))) {
         *kinds.entry(item.kind.clone()).or_default() += 1;
     }
+    let Written { documents, facts, ids } = written;
     Ok(Import { documents, facts, ids, kinds, before, after })
 }
 
@@ -258,20 +258,37 @@ fn natives(items: &[Item]) -> impl Iterator<Item = &Document> {
 }
 
 /// The documents and the facts, read as anybody would.
-fn read_again(documents: &[Native], facts: &str, reading: Options) -> Result<Compiled, Refused> {
-    let text: Vec<&str> = documents.iter().map(|document| document.text.as_str()).collect();
-    let mut sources = Vec::new();
-    if !text.is_empty() {
-        sources.push(Source::new("import", text.join("---\n")));
-    }
-    if !facts.is_empty() {
-        sources.push(Source::new("facts", facts));
-    }
+fn read_again(written: &Written, before: &Compiled, reading: Options) -> Result<Compiled, Refused> {
+    let Written { documents, facts, ids } = written;
+    let texts: Vec<&str> = documents.iter().map(|document| document.text.as_str()).collect();
+    let own = (!texts.is_empty()).then(|| Source::new("import", texts.join("---\n")));
+    let facts = (!facts.is_empty()).then(|| Source::new("facts", facts.as_str()));
+    let sources: Vec<Source> = own.into_iter().chain(facts).collect();
     compile_with(&sources, reading).map_err(|refused| {
-        let mut lines = refused.diagnostics.iter().filter(|d| d.severity() == crate::Severity::Error);
-        let first = lines.next().map(|diagnostic| diagnostic.line(&sources).to_string());
-        differs(&format!("what was written is refused: {}", first.unwrap_or_default()))
+        let mut errors = refused.diagnostics.into_iter().filter(|d| d.severity() == Severity::Error);
+        let Some(error) = errors.next() else { return differs("what was written is refused") };
+        let end = |document: &Native| document.text.lines().count() + 1;
+        let ends = documents.iter().scan(0, |line, document| {
+            *line += end(document);
+            Some(*line)
+        });
+        let (_, document) = ends.zip(documents).find(|(end, _)| error.span.line <= *end).unzip();
+        let place = document.and_then(|document| place_of(document, ids, before));
+        let message = format!("Bookend's own documents cannot say this: {}", error.message);
+        let cure = "leave the policy in its own language, or say it otherwise there".to_owned();
+        let span = place.unwrap_or(Span::whole(0));
+        Refused { diagnostics: vec![diagnostic(Code::ImportUnsayable, span, message, cure)] }
     })
+}
+
+/// Where something stands that a document was written for.
+fn place_of(document: &Native, ids: &BTreeMap<String, BTreeSet<String>>, before: &Compiled) -> Option<Span> {
+    let prefix = match &document.namespace {
+        Some(namespace) => format!("{namespace}/{}/", document.name),
+        None => format!("{}/", document.name),
+    };
+    let (_, origins) = ids.iter().find(|(id, _)| id.starts_with(&prefix))?;
+    origins.iter().find_map(|id| before.places.get(id)).copied()
 }
 
 /// What documents of other systems say of workloads, and nothing else does.
@@ -285,15 +302,11 @@ fn inventory(before: &Compiled, after: &Compiled) -> Option<Native> {
 }
 
 fn differs(difference: &str) -> Refused {
-    Refused {
-        diagnostics: vec![Diagnostic {
-            code: Code::ImportDiffers,
-            span: Span::whole(0),
-            message: format!("what would be written does not say the same: {difference}"),
-            cure: "this is a mistake of Bookend's and not of your documents, please tell its authors; `--no-merge` may help meanwhile"
-                .to_owned(),
-            related: None,
-            tolerated: false,
-        }],
-    }
+    let message = format!("what would be written does not say the same: {difference}");
+    let cure = "this is a mistake of Bookend's and not of your documents, please tell its authors; `--no-merge` may help meanwhile";
+    Refused { diagnostics: vec![diagnostic(Code::ImportDiffers, Span::whole(0), message, cure.to_owned())] }
+}
+
+fn diagnostic(code: Code, span: Span, message: String, cure: String) -> Diagnostic {
+    Diagnostic { code, span, message, cure, related: None, tolerated: false }
 }

@@ -11,7 +11,7 @@ use crate::output::count;
 use crate::sources::Documents;
 
 /// How many changes are shown unless all are asked for.
-pub(super) const MAX_SHOWN: usize = 40;
+pub(in crate::command) const MAX_SHOWN: usize = 40;
 
 /// The word for a kind, its mark, and its colour as a terminal knows it.
 fn word(kind: Kind) -> (&'static str, char, u8) {
@@ -25,7 +25,7 @@ fn word(kind: Kind) -> (&'static str, char, u8) {
 }
 
 /// Renders the changes, as many as `limit`, and a table that counts all of them; what is `unchanged` where there are none.
-pub(super) fn render(
+pub(in crate::command) fn render(
     difference: &Difference<'_>,
     sides: &Sides,
     limit: usize,
