@@ -55,8 +55,8 @@ fn corruptions(value: &Value) -> Vec<Corruption> {
             add("twice", json!([text, text]));
         }
         Value::Number(_) => {
-            add("out of range", json!(99_999_999));
-            add("far below", json!(-99_999_999));
+            add("out of range", json!(999_999_999));
+            add("far below", json!(-999_999_999));
             add("a fraction", json!(1.5));
             add("in quotes", json!(value.to_string()));
         }

@@ -85,7 +85,7 @@ fn a_tier_has_a_place_that_no_other_has() {
         ("order: 1000000, namespaced: true", vec![]),
         ("", vec![Code::MissingField]),
         ("order: 0", vec![Code::OutOfRange]),
-        ("order: 1000001", vec![Code::OutOfRange]),
+        ("order: 100000001", vec![Code::OutOfRange]),
         ("order: -1", vec![Code::OutOfRange]),
         ("order: 1.5", vec![Code::OutOfRange]),
         ("order: \"1\"", vec![Code::WrongType]),
