@@ -1,5 +1,5 @@
 //! Istio's policies: what is read, and that whatever is not is refused with its place, cause and cure.
-#![expect(clippy::unwrap_used, reason = "functions shared by tests fail as tests do")]
+#![expect(clippy::panic, reason = "functions shared by tests fail as tests do")]
 
 use bookend_lang::{Code, Compiled, Compiler, Options, Source, compile, compile_with};
 
