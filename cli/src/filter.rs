@@ -268,6 +268,14 @@ fn facts(pair: &Pair<'_>, traffic: &Traffic, documents: &Documents) -> Propertie
         let names = certificate.as_deref().unwrap_or_default();
         properties.set(["filter_state", PEER], format!("{} {destination} {names}", pair.source));
     }
+    if let Some(request) = traffic.payload.request() {
+        if let Some(client) = request.client {
+            properties.set(["source", "address"], SocketAddr::new(client, 0).to_string());
+        }
+        if let Some(name) = &request.sni {
+            properties.set(["connection", "requested_server_name"], name.as_str());
+        }
+    }
     if let Some(id) = certificate {
         properties.set(["connection", "mtls"], true);
         properties.set(["connection", "uri_san_peer_certificate"], id);

@@ -1,6 +1,8 @@
 //! The HTTP request a question is about.
 
-use bookend_engine::{Head, Tokens};
+use std::net::IpAddr;
+
+use bookend_engine::{Head, ServerName, Tokens};
 use bookend_lang::TestRequest;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -21,6 +23,12 @@ pub(crate) struct Request {
     /// The claims of every JSON web token that the destination's proxy verified.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) claims: Vec<Value>,
+    /// Where the destination's proxy finds the client to be; none: that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client: Option<IpAddr>,
+    /// The name that the client asked for in its TLS handshake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sni: Option<String>,
 }
 
 /// What to ask for.
@@ -50,6 +58,14 @@ pub(crate) struct RequestOptions {
     /// All claims of a verified token as a JSON object, or of several tokens as a list of objects
     #[arg(long, value_name = "JSON", value_parser = claims, requires = "path")]
     claims: Option<Tokenized>,
+
+    /// Where the destination's proxy finds the client to be, from `x-forwarded-for` for instance; in doubt if left out
+    #[arg(long, value_name = "ADDRESS", requires = "path")]
+    client: Option<IpAddr>,
+
+    /// The name that the client asked for in its TLS handshake
+    #[arg(long, value_name = "NAME", requires = "path")]
+    sni: Option<String>,
 }
 
 /// The claims of each token.
@@ -99,13 +115,20 @@ impl RequestOptions {
             host: self.host.clone(),
             headers: self.headers.clone(),
             claims: self.claims.as_ref().map_or_else(single, |Tokenized(tokens)| tokens.clone()),
+            client: self.client,
+            sni: self.sni.clone(),
         })
     }
 }
 
 impl Request {
-    /// Asks the engine about this request, sent to `authority` if it names no host itself.
-    pub(crate) fn ask<T>(&self, authority: &str, ask: impl FnOnce(&bookend_engine::Request<'_>) -> T) -> T {
+    /// Asks the engine about this request, sent to `authority` if it names no host itself; `encrypted`: after a handshake.
+    pub(crate) fn ask<T>(
+        &self,
+        authority: &str,
+        encrypted: bool,
+        ask: impl FnOnce(&bookend_engine::Request<'_>) -> T,
+    ) -> T {
         let headers: Vec<(&[u8], &[u8])> =
             self.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
         let head = Head {
@@ -114,7 +137,12 @@ impl Request {
             path: Some(self.path.as_bytes()),
             headers: Some(&headers),
             tokens: Tokens::Verified(self.claims.clone()),
-            ..Head::default()
+            client: self.client,
+            server_name: match &self.sni {
+                Some(name) => ServerName::Name(name.as_bytes()),
+                None if encrypted => ServerName::Unknown,
+                None => ServerName::Absent,
+            },
         };
         ask(&bookend_engine::Request::new(head))
     }
@@ -122,7 +150,7 @@ impl Request {
 
 impl From<&TestRequest> for Request {
     fn from(request: &TestRequest) -> Self {
-        let TestRequest { method, path, host, headers, claims } = request.clone();
-        Self { method, path, host, headers, claims }
+        let TestRequest { method, path, host, headers, claims, client, sni } = request.clone();
+        Self { method, path, host, headers, claims, client, sni }
     }
 }

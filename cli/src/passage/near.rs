@@ -56,9 +56,13 @@ pub(super) fn near(
     let mut found: Vec<Near> = Vec::new();
     for step in &trace.steps {
         let Step::Rule { end, id, outcome: Outcome::Missed(first, _) } = step else { continue };
-        let Some(rule) = documents.rule(id).filter(|rule| rule.action != agrees && ends.contains(end)) else {
-            continue;
+        // Where a plane denies, nothing that another one allows would help (S83).
+        let denied = trace.planes.iter().find(|told| told.end == *end && told.verdict == Verdict::Deny);
+        let concerns = |rule: &&Rule| {
+            let here = verdict == Verdict::Allow || denied.is_none_or(|told| told.plane == rule.plane);
+            here && rule.action != agrees && ends.contains(end)
         };
+        let Some(rule) = documents.rule(id).filter(concerns) else { continue };
         let written = [
             !rule.from.is_any(),
             !rule.to.is_any(),

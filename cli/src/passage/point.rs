@@ -1,8 +1,8 @@
 //! The points where a connection is judged, and what each says.
 
 use bookend_engine::{
-    Action, Cause, DEFAULT_TIER, Decision, End, Explanation, Isolation, Limits, Outcome, Plane, Rule, Step, Trace,
-    Verdict,
+    Action, Cause, DEFAULT_TIER, Decision, End, Explanation, Isolation, Limits, Outcome, Plane, Rule, Step,
+    Trace, Verdict,
 };
 use serde::Serialize;
 
@@ -61,6 +61,9 @@ pub(crate) struct Judged {
     pub(crate) rank: Option<Rank>,
     /// On behalf of which end's policy: `source` or `destination`.
     pub(crate) for_end: &'static str,
+    /// What each plane says at that end, where several have something to say (S83).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) planes: Vec<Spoken>,
     /// The pass rules that matched before, by id.
     pub(crate) passed_by: Vec<String>,
     /// The rules that nearly decided otherwise.
@@ -78,10 +81,36 @@ pub(crate) struct Judged {
     pub(crate) trace: Explanation,
 }
 
+/// What one plane alone decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Spoken {
+    pub(crate) plane: &'static str,
+    pub(crate) verdict: &'static str,
+    pub(crate) id: String,
+    pub(crate) at: Option<Place>,
+}
+
+/// What the planes say at an end that have something to say; nothing where it is one of them at most.
+fn spoken(end: End, trace: &Explanation, documents: &Documents) -> Vec<Spoken> {
+    let told = trace.planes.iter().filter(|told| told.end == end);
+    let spoken: Vec<Spoken> = told
+        .filter_map(|told| {
+            let id = told.id.clone()?;
+            let (plane, verdict) = (told.plane.name(), told.verdict.name());
+            Some(Spoken { plane, verdict, at: documents.place(&id), id })
+        })
+        .collect();
+    if spoken.len() > 1 { spoken } else { Vec::new() }
+}
+
 /// The place of a rule or an isolation among all others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Rank {
+    /// The plane's name, where it is not `bookend` (S83).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) plane: Option<&'static str>,
     /// The tier's name; its order where it has none.
     pub(crate) tier: String,
     /// An isolation has none.
@@ -96,12 +125,16 @@ impl Rank {
             Cause::Isolation(isolation) => ((isolation.plane, isolation.tier), None),
             Cause::Default => return None,
         };
-        Some(Self { tier: documents.tier(place), priority })
+        let plane = Some(place.0).filter(|plane| *plane != Plane::Bookend).map(Plane::name);
+        Some(Self { plane, tier: documents.tier(place), priority })
     }
 
-    /// `, tier platform, priority -5`, as far as somebody wrote anything about it.
+    /// `, plane network, tier platform, priority -5`, as far as somebody wrote anything about it.
     pub(crate) fn words(&self, default_tier: &str) -> String {
-        let tier = (self.tier != default_tier).then(|| format!(", tier {}", self.tier));
+        let plane = self.plane.map(|plane| format!(", plane {plane}")).unwrap_or_default();
+        // The ordinary tiers of the other planes are called as these are.
+        let ordinary = self.plane.unwrap_or(default_tier);
+        let tier = (self.tier != ordinary).then(|| format!("{plane}, tier {}", self.tier)).or(Some(plane));
         let priority = self.priority.filter(|priority| *priority != 0).map(|p| format!(", priority {p}"));
         tier.unwrap_or_default() + &priority.unwrap_or_default()
     }
@@ -142,13 +175,23 @@ impl Judged {
             Step::Rule { end: tried, id, outcome: Outcome::Decided } if *tried == end => Some(id),
             _ => None,
         });
-        let passes = |id: &&String| documents.rule(id).is_some_and(|rule| rule.action == Action::Pass);
+        let own = match cause {
+            Cause::Rule(rule) => Some(rule.plane),
+            Cause::Isolation(isolation) => Some(isolation.plane),
+            Cause::Default => None,
+        };
+        let passes = |id: &&String| {
+            documents
+                .rule(id)
+                .is_some_and(|rule| rule.action == Action::Pass && own.is_none_or(|own| own == rule.plane))
+        };
         Self {
             verdict: verdict.name(),
             id: cause.id().to_owned(),
             at: documents.place(cause.id()),
             rank: Rank::new(cause, documents),
             for_end: end.name(),
+            planes: spoken(end, &trace, documents),
             passed_by: passed_by.filter(passes).cloned().collect(),
             near: Vec::new(),
             audit: None,
@@ -205,6 +248,12 @@ impl Trace for Watch {
     fn isolation(&mut self, end: End, isolation: &Isolation) {
         if self.wanted {
             self.explanation.isolation(end, isolation);
+        }
+    }
+
+    fn plane(&mut self, end: End, plane: Plane, decision: &Decision<'_>) {
+        if self.wanted {
+            self.explanation.plane(end, plane, decision);
         }
     }
 }

@@ -27,8 +27,9 @@ pub(super) fn judge(pair: &Pair<'_>, traffic: &Traffic, documents: &Documents, e
         return absent("nothing has been sent on the connection yet".to_owned());
     }
     let authority = traffic.authority(pair.to, pair.port);
+    let encrypted = certificate(pair, traffic, documents).is_some();
     let judged = match &traffic.payload {
-        Payload::Request(request) => request.ask(&authority, |request| {
+        Payload::Request(request) => request.ask(&authority, encrypted, |request| {
             asked(pair, destination, traffic, Exchange::Http(request), documents, explained)
         }),
         Payload::Stream | Payload::Packet => {

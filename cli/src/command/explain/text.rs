@@ -87,6 +87,21 @@ pub(crate) fn body(passage: &Passage, default_tier: &str) -> String {
     {
         let _ = writeln!(text, "\nPassed on to a later tier by {}", judged.passed_by.join(", "));
     }
+    if let Some(judged) = decisive(passage)
+        && !judged.planes.is_empty()
+    {
+        let _ = writeln!(text, "\nEach plane decides alone, and all must allow:");
+        for spoken in &judged.planes {
+            let _ = writeln!(
+                text,
+                "  {}: {} by {}{}",
+                spoken.plane,
+                spoken.verdict,
+                spoken.id,
+                place(spoken.at.as_ref())
+            );
+        }
+    }
     if let Some(service) = &passage.service {
         served(&mut text, service);
     }

@@ -24,6 +24,8 @@ fn asking(method: &str, path: &str, plaintext: bool) -> Traffic {
         host: None,
         headers: Vec::new(),
         claims: Vec::new(),
+        client: None,
+        sni: None,
     };
     Traffic {
         transport: Transport::Tcp,
@@ -68,7 +70,7 @@ fn the_answer_is_the_one_of_the_filter() {
                 let uri_sans: Vec<&str> = id.iter().map(String::as_str).collect();
                 let peer = Peer { uri_sans: &uri_sans, address: Some(pair.source) };
                 let request = traffic.payload.request().unwrap();
-                request.ask("somebody:9080", |request| {
+                request.ask("somebody:9080", id.is_some(), |request| {
                     let exchange = Exchange::Http(request);
                     let ruling = filter.decide(peer, Some(pair.destination), 9080, exchange);
                     assert_eq!((judged.verdict, judged.id.as_str()), (ruling.verdict().name(), ruling.id()));

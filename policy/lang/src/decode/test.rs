@@ -2,6 +2,8 @@
 
 mod claim;
 
+use core::net::IpAddr;
+
 use super::{
     fields::{Fields, boolean, list, string, wrong_type},
     name,
@@ -277,6 +279,8 @@ fn request(node: &Node, report: &mut Report) -> Option<TestRequest> {
     let host = fields.get("host").map(|node| words(node, "host", report));
     let headers = fields.get("headers").map(|node| headers(node, report));
     let claims = fields.get("claims").map(|node| claim::tokens(node, report));
+    let client = fields.get("client").map(|node| client(node, report));
+    let sni = fields.get("sni").map(|node| words(node, "sni", report));
     fields.finish(report);
     Some(TestRequest {
         method: flip(method)?.map_or_else(|| "GET".to_owned(), |method| method.text),
@@ -284,7 +288,20 @@ fn request(node: &Node, report: &mut Report) -> Option<TestRequest> {
         host: flip(host)?.map(|host| host.text),
         headers: flip(headers)?.unwrap_or_default(),
         claims: flip(claims)?.unwrap_or_default(),
+        client: flip(client)?,
+        sni: flip(sni)?.map(|name| name.text),
     })
+}
+
+/// The address of a client.
+fn client(node: &Node, report: &mut Report) -> Option<IpAddr> {
+    let text = string(node, "client", report)?;
+    let address = text.value.parse().ok();
+    if address.is_none() {
+        let message = format!("`{}` is not an address", text.value);
+        report.add(Code::BadTest, text.span, message, "write an address such as `203.0.113.7`");
+    }
+    address
 }
 
 /// `name: value`, or `name: [value, value]` for a header that comes several times.

@@ -1,5 +1,7 @@
 //! `kind: PolicyTest`: what somebody expects of the policies.
 
+use core::net::IpAddr;
+
 use crate::Span;
 
 use super::Spanned;
@@ -144,6 +146,10 @@ pub struct TestRequest {
     pub headers: Vec<(String, String)>,
     /// The claims of every JSON web token that its proxy verified.
     pub claims: Vec<serde_json::Value>,
+    /// Where its proxy finds the client to be (S86); `None`: that is not known.
+    pub client: Option<IpAddr>,
+    /// The name that the client asked for in its TLS handshake (S85).
+    pub sni: Option<String>,
 }
 
 /// A verdict, and who should decide.
