@@ -123,16 +123,22 @@ fn is_foreign(version: &str) -> bool {
     !matches!(version, "bookend.dev/v1alpha1" | "v1" | "discovery.k8s.io/v1")
 }
 
+/// All documents.
+pub(super) fn values(texts: &[String]) -> anyhow::Result<Vec<Value>> {
+    let mut all = Vec::new();
+    for text in texts {
+        // YAML 1.2, where `on` is a name.
+        let options = serde_saphyr::options! { strict_booleans: true };
+        let values: Vec<Value> =
+            serde_saphyr::from_multiple_with_options(text, options).context("documents")?;
+        all.extend(values.into_iter().filter(|value| !value.is_null()));
+    }
+    Ok(all)
+}
+
 impl Documents {
     pub(super) fn read(texts: &[String]) -> anyhow::Result<Self> {
-        let mut all = Vec::new();
-        for text in texts {
-            // YAML 1.2, where `on` is a name.
-            let options = serde_saphyr::options! { strict_booleans: true };
-            let values: Vec<Value> =
-                serde_saphyr::from_multiple_with_options(text, options).context("documents")?;
-            all.extend(values.into_iter().filter(|value| !value.is_null()));
-        }
+        let all = values(texts)?;
         let mut steps = BTreeMap::from(TIERS.map(|(plane, name, order)| (name.to_owned(), (plane, order))));
         let own =
             |document: &&Value| text(document, "kind") == "Tier" && !is_foreign(text(document, "apiVersion"));
@@ -223,6 +229,25 @@ impl Documents {
             body: body.clone(),
         }));
         Ok(())
+    }
+
+    /// S54: a proxy verifies tokens where a RequestAuthentication of its namespace, or of the root namespace, says so.
+    pub(super) fn verify(&mut self, all: &[Value]) {
+        let of_kind = |kind| all.iter().filter(move |document| text(document, "kind") == kind);
+        let root =
+            of_kind("Inventory").find_map(|inventory| inventory.pointer("/spec/rootNamespace")?.as_str());
+        let root = root.unwrap_or("istio-system");
+        for document in of_kind("RequestAuthentication") {
+            let spec = document.get("spec").unwrap_or(&Value::Null);
+            let namespace = text_or(document.get("metadata").unwrap_or(&Value::Null), "namespace", "default");
+            let wanted = spec.pointer("/selector/matchLabels").and_then(Value::as_object);
+            for workload in &mut self.workloads {
+                let here = namespace == root || namespace == workload.namespace;
+                let meant =
+                    wanted.into_iter().flatten().all(|(key, value)| workload.labels.get(key) == Some(value));
+                workload.jwt |= here && meant && !list(spec, "jwtRules").is_empty();
+            }
+        }
     }
 
     fn namespace(&mut self, name: &str, labels: Option<&Value>) {

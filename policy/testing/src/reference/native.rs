@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::bail;
 use bookend_lang::{Importing, Options, Source, import};
 
-use super::document::Documents;
+use super::document::{Documents, values};
 use crate::{Answer, World, answer::Audit};
 
 /// Documents, and what the rules are called that were written in the place of others.
@@ -37,7 +37,9 @@ impl Native {
         let native = import.documents.into_iter().map(|document| document.text);
         let texts: Vec<String> =
             native.chain([import.facts]).filter(|text| !text.trim().is_empty()).collect();
-        let documents = Documents::read(&texts)?;
+        let mut documents = Documents::read(&texts)?;
+        // That is no policy, so nothing of it is written.
+        documents.verify(&values(&world.documents)?);
         // Where several were written as one, any of their names is as good.
         let ids = import.ids.into_iter().filter_map(|(native, ids)| Some((native, ids.into_iter().next()?)));
         Ok(Self { documents, ids: ids.collect() })
