@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     conjunction::{Condition, everybody},
-    fold,
+    fold, port,
     mesh::Mesh,
     target,
     values::{bad, field},
@@ -193,7 +193,7 @@ fn rule(name: &str, span: Span, to: PeerDocument, (some, not): (&[u16], &[u16]))
         from: Clause::only(PeerDocument::none_of(vec![proven])),
         to: Clause::only(to),
         ports: Clause::one_of(ports(some)).unwrap_or(Clause::Any),
-        not_ports: ports(not),
+        not_ports: if some.is_empty() { [ports(not), port::agent(span)].concat() } else { Vec::new() },
         http: Clause::Any,
         http_span: None,
         answer: None,
