@@ -56,7 +56,19 @@ impl Requirement {
             "NotIn" => Some(!value.is_some_and(among)),
             "Exists" => Some(value.is_some()),
             "DoesNotExist" => Some(value.is_none()),
-            _ => None,
+            other => {
+                let (negated, positive) = match other.strip_prefix("Not") {
+                    Some(positive) => (true, positive),
+                    None => (false, other),
+                };
+                let part: fn(&str, &str) -> bool = match positive {
+                    "StartsWith" => |value, text| value.starts_with(text),
+                    "EndsWith" => |value, text| value.ends_with(text),
+                    "Contains" => |value, text| value.contains(text),
+                    _ => return None,
+                };
+                Some(value.is_some_and(|value| self.values.iter().any(|text| part(value, text))) != negated)
+            }
         }
     }
 }
@@ -104,7 +116,8 @@ impl Pods {
         // Elsewhere labels are asked of pods only, and none of them is a host.
         let no_host = |one: &Requirement| one.key == HOST_LABEL && one.operator == "DoesNotExist";
         requirements.filter(|one| !no_host(one)).for_each(|one| pods.require(one));
-        pods
+        // What contradicts itself stays as it is.
+        pods.clone().tidied().unwrap_or(pods)
     }
 
     /// What a selector asks of labels.

@@ -172,6 +172,10 @@ fn token(token: &TokenMatch, start: &Operation) -> Result<Operation, String> {
     if let Some(audiences) = exact(&token.audiences)? {
         operation.condition("request.auth.audiences".to_owned(), &audiences, true);
     }
+    if token.claims.iter().any(|claim| *claim.value() == ValueMatch::Present(false)) {
+        // What is asked not to be there is not there without a token either, and such a request is not meant (S54).
+        operation.condition("request.auth.principal".to_owned(), &["*".to_owned()], true);
+    }
     for claim in &token.claims {
         value_condition(claim_key(claim)?, claim.value(), &mut operation, true)?;
     }
