@@ -213,7 +213,12 @@ fn note<'s>(
     for rule in channel.rules.iter().filter(own) {
         let in_course = course.steps.iter().any(|step| step.id() == Some(rule.id.as_str()));
         let known = parts.get(rule.id.as_str()).is_some_and(|part| part.reached);
-        if !in_course && !known && channel.could_decide(rule, course.end, connection) {
+        // Of somebody who proves nothing it is in doubt whether such a pass rule means him, and then both ways are gone (S35).
+        let behind_doubt = course.steps.iter().any(|step| {
+            matches!(step, Step::Rule { rule: before, .. } if before.action == Action::Pass
+                && before.tier == rule.tier && !before.from.is_any())
+        });
+        if !in_course && !known && !behind_doubt && channel.could_decide(rule, course.end, connection) {
             let part = parts.entry(&rule.id).or_default();
             part.matched = true;
             part.before.extend(course.steps.iter().filter_map(Step::id).filter(|id| *id != rule.id));
