@@ -92,6 +92,15 @@ pub fn import(sources: &[Source], importing: Importing) -> Result<Import, Refuse
             read_again(&written, &before, importing.reading)?
         }
     };
+    // A `Host` has no names for ports, and a HostEndpoint may have some.
+    let named = before.inventory.hosts().find(|host| host.identity.ports.is_some());
+    if let (Some(host), Some(difference)) = (named, proof::difference(&before, &after)) {
+        let message =
+            format!("Bookend's own `Host` cannot name ports, and `{}` does: {difference}", host.name);
+        let cure = "leave the endpoint and its policies in their own language".to_owned();
+        let diagnostics = vec![diagnostic(Code::ImportUnsayable, Span::whole(0), message, cure)];
+        return Err(Refused { diagnostics });
+    }
     if let Some(difference) = proof::difference(&before, &after) {
         return Err(differs(&difference));
     }
