@@ -75,7 +75,7 @@ fn diagnostic(clash: &Clash<'_>, compiled: &Compiled) -> Option<Diagnostic> {
             None,
         ),
     };
-    Some(Diagnostic { code, span: place(id)?, message, cure, related })
+    Some(Diagnostic { code, span: place(id)?, message, cure, related, tolerated: false })
 }
 
 fn list<'n>(names: impl ExactSizeIterator<Item = &'n Name<'n>>) -> String {
