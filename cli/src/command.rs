@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod diff;
 mod explain;
+mod export;
 mod fmt;
 mod graph;
 mod import;
@@ -41,6 +42,7 @@ enum Command {
     Diff(diff::Diff),
     Graph(graph::GraphCommand),
     Import(import::Import),
+    Export(export::ExportCommand),
     Render(render::Render),
     Fmt(fmt::Fmt),
     Schema(schema::Schema),
@@ -58,6 +60,7 @@ pub(crate) fn run() -> Exit {
         Command::Diff(diff) => diff.run(),
         Command::Graph(graph) => graph.run(),
         Command::Import(import) => import.run(),
+        Command::Export(export) => export.run(),
         Command::Render(render) => render.run(),
         Command::Fmt(fmt) => fmt.run(),
         Command::Schema(schema) => schema.run(),

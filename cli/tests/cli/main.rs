@@ -5,6 +5,7 @@ mod check;
 mod explain;
 mod files;
 mod fmt;
+mod import;
 mod json;
 mod model;
 mod pages;
