@@ -3,6 +3,7 @@
 
 mod check;
 mod explain;
+mod export;
 mod files;
 mod fmt;
 mod import;
