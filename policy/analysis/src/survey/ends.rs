@@ -67,21 +67,21 @@ fn without_tokens<'s>(rule: &Indexed<'s>, destinations: &[&Party<'s>]) -> Option
     proxied().find(|party| !verifies(party)).and_then(|party| party.workloads.first().copied())
 }
 
-/// Ports by names that no destination gives any of its own.
+/// Ports by names that no destination gives any of its own. A name that a rule lists for several protocols is there if one of them has it:
+/// some dialects name a port of any protocol.
 fn nameless_ports<'s>(rule: &Indexed<'s>, destinations: &[&Party<'s>]) -> Vec<Finding<'s>> {
     let listed = rule.rule.ports.alternatives().unwrap_or_default().iter().chain(&rule.rule.not_ports);
-    let mut found = Vec::new();
+    let mut names: BTreeMap<&'s str, bool> = BTreeMap::new();
     for port in listed {
         let PortMatch::Named(named) = port else { continue };
         let has = |party: &&Party<'_>| {
             let ports = party.identity(0).and_then(|identity| identity.ports.as_ref());
             ports.is_some_and(|ports| ports.iter().any(|port| named.means(port)))
         };
-        if !destinations.is_empty() && !destinations.iter().any(has) {
-            found.push(Finding::NoSuchPort { rule: &rule.rule.id, port: &named.name });
-        }
+        *names.entry(&named.name).or_default() |= destinations.iter().any(has);
     }
-    found
+    let missing = names.into_iter().filter(|(_, has)| !has && !destinations.is_empty());
+    missing.map(|(port, _)| Finding::NoSuchPort { rule: &rule.rule.id, port }).collect()
 }
 
 /// The classes that run under each account, by namespace and name.
