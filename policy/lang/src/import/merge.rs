@@ -15,6 +15,9 @@ use super::draft::{Draft, Origin, What};
 use crate::write::Tree;
 use bookend_engine::{Action, Ends, Mode};
 
+/// A namespace and a tier.
+type Scope = (Option<String>, Option<String>);
+
 /// What two drafts have in common that may become one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
@@ -129,7 +132,7 @@ impl Draft {
 
 /// Without the isolations that one of everybody in the namespace covers, which stands for them.
 fn covered(drafts: Vec<Draft>) -> Vec<Draft> {
-    let mut whole: BTreeMap<(Option<String>, Option<String>), (usize, bool, bool)> = BTreeMap::new();
+    let mut whole: BTreeMap<Scope, (usize, bool, bool)> = BTreeMap::new();
     for (place, draft) in drafts.iter().enumerate() {
         if let (Some((ingress, egress)), Some(_)) = (draft.isolates_all(), &draft.namespace) {
             whole.insert((draft.namespace.clone(), draft.tier.clone()), (place, ingress, egress));
