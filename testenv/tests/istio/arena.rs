@@ -74,7 +74,7 @@ pub(crate) fn compiled(number: usize, policies: &[AuthorizationPolicy]) -> anyho
         sources.push(Source::new("policies.yaml", document.as_bytes()));
     }
     let compile = |best_effort| {
-        compile_with(&sources, Options { best_effort, ..Options::default() }).map_err(|refused| {
+        compile_with(&sources, Options { best_effort }).map_err(|refused| {
             let lines = refused.diagnostics.iter().map(|one| one.line(&sources).to_string());
             lines.collect::<Vec<_>>().join("\n")
         })
