@@ -119,5 +119,6 @@ fn may_pass(rule: &Rule, behind: &[Step<'_>], course: &Course<'_>, gaps: &mut Ga
             "what it passes on is denied where an isolation of its tier holds",
         );
     }
-    true
+    // At the end of its tier it changes nothing.
+    !last
 }
