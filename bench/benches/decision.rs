@@ -5,8 +5,8 @@ use std::hint::black_box;
 
 use bookend_engine::{
     Action, Block, Clause, Connection, DEFAULT_TIER, Endpoint, Ends, Exchange, Head, HttpMatch, Identity,
-    Isolation, Location, Mode, NamespaceMatch, NoTrace, PathPattern, PeerMatch, Plane, Principal, PrincipalPattern,
-    Program, Protocol, Request, Rule, Selector, Verdict, WorkloadIdentity, decide,
+    Isolation, Location, Mode, NamespaceMatch, NoTrace, PathPattern, PeerMatch, Plane, Principal,
+    PrincipalPattern, Program, Protocol, Request, Rule, Selector, Verdict, WorkloadIdentity, decide,
 };
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 

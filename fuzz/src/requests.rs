@@ -3,8 +3,8 @@
 //! An input is conditions as JSON in one line, then a request; see [`question`](crate::question).
 
 use bookend_engine::{
-    Action, Clause, DEFAULT_TIER, Ends, Exchange, HttpMatch, Isolation, Mode, NamespaceMatch, NoTrace,
-    Plane, Program, Rule, Selector, Truth, Verdict, decide,
+    Action, Clause, DEFAULT_TIER, Ends, Exchange, HttpMatch, Isolation, Mode, NamespaceMatch, NoTrace, Plane,
+    Program, Rule, Selector, Truth, Verdict, decide,
 };
 
 use crate::{

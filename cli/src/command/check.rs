@@ -71,7 +71,7 @@ impl Check {
             (Some(code), _) => explain(code, self.output),
             (None, Some(files)) => {
                 check(&files.read()?, files.options(), self.audit_trail.as_deref(), self.output)
-            },
+            }
             (None, None) => Ok(Exit::Usage),
         }
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use bookend_engine::{
-    Clause, End, HttpMatch, IpNet, Isolation, Mode, NamespaceMatch, PeerMatch, Plane, PortMatch, PortRange, Program,
-    Protocol, Rule, WorkloadIdentity,
+    Clause, End, HttpMatch, IpNet, Isolation, Mode, NamespaceMatch, PeerMatch, Plane, PortMatch, PortRange,
+    Program, Protocol, Rule, WorkloadIdentity,
 };
 
 use crate::side::Seen;

@@ -117,10 +117,7 @@ pub fn compile_with(sources: &[Source], options: Options) -> Result<Compiled, Re
 ///
 /// # Errors
 /// As [`compile`].
-pub(crate) fn compile_in(
-    sources: &[Source],
-    options: Options,
-) -> Result<(Compiled, Surroundings), Refused> {
+pub(crate) fn compile_in(sources: &[Source], options: Options) -> Result<(Compiled, Surroundings), Refused> {
     let mut compiler = Compiler::new(options);
     compiler.compile(sources)?;
     Ok(compiler.into_compiled())

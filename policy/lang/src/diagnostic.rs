@@ -150,8 +150,14 @@ impl Report {
         if let Some(last) = self.diagnostics.last().filter(|_| self.refuses && self.left_out > 0) {
             let message = format!("there are {} more problems", self.left_out);
             let cure = "mend these first".to_owned();
-            let word =
-                Diagnostic { code: Code::TooMany, span: last.span, message, cure, related: None, tolerated: false };
+            let word = Diagnostic {
+                code: Code::TooMany,
+                span: last.span,
+                message,
+                cure,
+                related: None,
+                tolerated: false,
+            };
             self.diagnostics.push(word);
         }
         self.diagnostics

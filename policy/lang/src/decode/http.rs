@@ -18,9 +18,10 @@ pub(super) fn condition(node: &Node, depth: usize, report: &mut Report) -> Optio
     let mut fields = Fields::of(node, "HTTP condition", report)?;
     let methods = distinct(fields.get("methods"), "methods", limit::VALUES, report, method);
     let hosts = distinct(fields.get("hosts"), "hosts", limit::VALUES, report, host::host);
-    let clients = distinct(fields.get("clientCidrs"), "clientCidrs", limit::VALUES, report, |node, report| {
-        block(node, None, report)
-    });
+    let clients =
+        distinct(fields.get("clientCidrs"), "clientCidrs", limit::VALUES, report, |node, report| {
+            block(node, None, report)
+        });
     let paths = distinct(fields.get("paths"), "paths", limit::VALUES, report, path);
     let headers = distinct(fields.get("headers"), "headers", limit::PARTS, report, comparison::header);
     let query = distinct(fields.get("query"), "query", limit::PARTS, report, comparison::parameter);

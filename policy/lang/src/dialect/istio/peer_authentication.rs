@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::{
     conjunction::{Condition, everybody},
-    fold, port,
+    fold,
     mesh::Mesh,
-    target,
+    port, target,
     values::{bad, field},
 };
 use crate::{
