@@ -34,26 +34,12 @@ pub(crate) struct Files {
     #[arg(short = 'i', long = "inventory", value_name = "FILE", num_args = 1..)]
     inventory: Vec<PathBuf>,
 
-    #[command(flatten)]
-    reading: Reading,
-}
-
-/// How documents are read.
-#[derive(Clone, Copy, Debug, Default, clap::Args)]
-pub(crate) struct Reading {
     /// Leave out what other systems' policies say and Bookend cannot express, and say so.
     ///
     /// Without it such documents are refused. Nothing becomes allowed that they do not allow: an allow rule with such a
     /// part is left out, a deny rule or an isolation loses the part and so denies more.
     #[arg(long)]
     best_effort: bool,
-}
-
-impl Reading {
-    /// What the library is told.
-    pub(crate) fn options(self) -> Options {
-        Options { best_effort: self.best_effort }
-    }
 }
 
 /// Sources and what they say.
@@ -116,13 +102,13 @@ impl std::fmt::Display for Place {
 
 impl Files {
     /// These files and this inventory, whichever options named them.
-    pub(crate) fn new(files: Vec<PathBuf>, inventory: Vec<PathBuf>, reading: Reading) -> Self {
-        Self { files, inventory, reading }
+    pub(crate) fn new(files: Vec<PathBuf>, inventory: Vec<PathBuf>, best_effort: bool) -> Self {
+        Self { files, inventory, best_effort }
     }
 
     /// How they are read.
     pub(crate) fn options(&self) -> Options {
-        self.reading.options()
+        Options { best_effort: self.best_effort }
     }
 
     /// Reads every file once, however often it is named.
@@ -150,7 +136,7 @@ impl Files {
     /// same answer that `check` gives.
     pub(crate) fn compile(&self, format: Format) -> anyhow::Result<Documents> {
         let sources = self.read()?;
-        match bookend_lang::compile_with(&sources, self.reading.options()) {
+        match bookend_lang::compile_with(&sources, self.options()) {
             Ok(compiled) => {
                 if !compiled.warnings.is_empty() {
                     let warnings = count(compiled.warnings.len(), "warning", "warnings");

@@ -13,7 +13,7 @@ use bookend_analysis::{Difference, Name, Side};
 
 use crate::exit::{Exit, Stopped};
 use crate::output::{self, Format, Stream};
-use crate::sources::{Documents, Files, Reading};
+use crate::sources::{Documents, Files};
 
 /// Say which connections and requests another policy would allow or deny
 #[derive(Debug, clap::Args)]
@@ -54,8 +54,9 @@ pub(crate) struct Diff {
     #[arg(short = 'i', long = "inventory", value_name = "FILE", num_args = 1..)]
     inventory: Vec<PathBuf>,
 
-    #[command(flatten)]
-    reading: Reading,
+    /// Leave out what other systems' policies say and Bookend cannot express, and say so
+    #[arg(long)]
+    best_effort: bool,
 
     /// Print every change, however many there are
     #[arg(long)]
@@ -80,7 +81,7 @@ impl Diff {
             return Err(Stopped::usage("standard input is read once; name a file for one of the two"));
         }
         let read = |path: &PathBuf| {
-            Files::new(vec![path.clone()], self.inventory.clone(), self.reading).compile(self.output)
+            Files::new(vec![path.clone()], self.inventory.clone(), self.best_effort).compile(self.output)
         };
         let sides = Sides { old: read(&self.old)?, new: read(&self.new)? };
         let difference = bookend_analysis::diff(
