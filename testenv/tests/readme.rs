@@ -87,6 +87,11 @@ fn the_commands_of_the_page_for_operators_print_what_it_says() {
 }
 
 #[test]
+fn the_commands_of_the_page_about_migration_print_what_it_says() {
+    assert!(run_commands(&page("docs/migration.md")) >= 6, "the page shows its commands");
+}
+
+#[test]
 fn the_formats_and_settings_of_the_page_for_operators_are_json() {
     let page = page("docs/operations.md");
     for block in blocks(&page, "json") {
@@ -107,7 +112,9 @@ fn the_policy_of_the_readme_is_part_of_the_example() {
 
 #[test]
 fn what_the_pages_point_to_exists() {
-    for name in ["README.md", "docs/operations.md", "docs/policy.md", "docs/running.md", "docs/tool.md"] {
+    let pages = ["dialects", "migration", "operations", "policy", "running", "tool"]
+        .map(|name| format!("docs/{name}.md"));
+    for name in pages.iter().map(String::as_str).chain(["README.md"]) {
         let (path, page) = (root().join(name), page(name));
         let targets = page.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for target in targets.filter(|target| !target.contains("://")) {
