@@ -1,6 +1,6 @@
 //! Policies of other systems mean the same once they are written as Bookend's own, and are then written no further.
 
-use bookend_engine::{Exchange, Head, NoTrace, Request, Verdict, decide};
+use bookend_engine::{Clause, Exchange, Head, NoTrace, Program, Request, Rule, Verdict, decide};
 use bookend_lang::{Import, Importing, Options, Source, import};
 use bookend_testing::World;
 use bookend_testing::generate::{Pair, Scenario, pair, rich_scenario};
@@ -191,6 +191,25 @@ fn verdicts(world: &World, pair: &Pair) -> Vec<Verdict> {
         .collect()
 }
 
+/// The program without peers that a rule names twice: two ways of writing the same, of which one is kept.
+fn without_repeats(program: &Program) -> Program {
+    fn once<T: PartialEq + Clone>(clause: &Clause<T>) -> Clause<T> {
+        let mut kept: Vec<T> = Vec::new();
+        for one in clause.alternatives().unwrap_or_default() {
+            if !kept.contains(one) {
+                kept.push(one.clone());
+            }
+        }
+        Clause::one_of(kept).unwrap_or(Clause::Any)
+    }
+    let rules = program.rules().iter().map(|rule| Rule {
+        from: once(&rule.from),
+        to: once(&rule.to),
+        ..rule.clone()
+    });
+    Program::new(rules.collect(), program.isolations().to_vec())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
@@ -201,7 +220,7 @@ proptest! {
         let once = imported(&texts, true)?;
         let again = imported(&[written(&once), once.facts.clone()], true)?;
         prop_assert_eq!(written(&again), written(&once));
-        prop_assert_eq!(&once.after.program, &once.before.program);
+        prop_assert_eq!(&once.after.program, &without_repeats(&once.before.program));
     }
 
     #[test]

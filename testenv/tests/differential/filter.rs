@@ -79,6 +79,7 @@ fn ask(bench: &Bench, question: &Question) -> Option<Response> {
         from: SocketAddr::new(peer.address, 0),
         to: destination(question.setting, identity.is_some()),
         identity: identity.as_ref(),
+        server_name: None,
     };
     let case = question.number.to_string();
     let case = (b"x-case".as_slice(), case.as_bytes());
@@ -193,7 +194,8 @@ fn check_connections(bench: &Bench, instances: &mut [Instance], problems: &mut V
         for peer in peers() {
             let identity = bench.identity(&peer);
             let to = setting::stream_destination(setting, identity.is_some());
-            let client = Client { from: SocketAddr::new(peer.address, 0), to, identity: identity.as_ref() };
+            let from = SocketAddr::new(peer.address, 0);
+            let client = Client { from, to, identity: identity.as_ref(), server_name: None };
             let listened = bench.stand.namespace().run(|| client.listen()).unwrap();
             let (from, heard) = listened.expect("a connection");
             let line = bench.connection(from);

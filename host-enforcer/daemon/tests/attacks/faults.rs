@@ -98,6 +98,13 @@ fn a_second_daemon_changes_nothing() {
     enforced(&field, "after", 5101);
 }
 
+/// The processor time that a process has used, in hundredths of a second.
+fn worked(id: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    fields.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+}
+
 #[test]
 fn pins_that_are_wiped_open_nothing_a_workload_sends_and_are_made_again() {
     let Some(mut field) = Field::new() else { return };
@@ -122,9 +129,9 @@ fn pins_that_are_wiped_open_nothing_a_workload_sends_and_are_made_again() {
     until("what enforces is pinned", || std::fs::read_dir(&pinned).map_or(0, Iterator::count) == 6);
     // It goes on waiting: whoever is busy with one notice for ever hears of nothing else.
     until("there is nothing to do any more", || {
-        let before = field.enforcer.worked();
+        let before = worked(field.enforcer.id());
         std::thread::sleep(Duration::from_secs(1));
-        field.enforcer.worked() - before < 50
+        worked(field.enforcer.id()) - before < 50
     });
     assert!(field.enforcer.signal("HUP"));
     let reloads = || field.enforcer.journal().matches("\"kind\":\"policy\"").count();

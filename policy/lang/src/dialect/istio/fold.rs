@@ -175,10 +175,11 @@ impl Folding<'_> {
     /// What is never denied by a policy that allows the rest: ports at which Istio's policies do not hold.
     fn agent(&self) -> RuleDocument {
         let span = self.document.name.span;
-        let behind_proxy = |labels: &Labels| PeerDocument {
-            workloads: Some(WorkloadsDocument { proxied: Some(true), ..workloads(span, labels) }),
-            ..everybody(span)
-        };
+        let targets = targets(self.document);
+        let targets = targets
+            .iter()
+            .filter(|labels| !labels.is_empty())
+            .map(|labels| PeerDocument { workloads: Some(workloads(span, labels)), ..everybody(span) });
         RuleDocument {
             name: Spanned { value: "agent".to_owned(), span },
             action: Action::Allow,
@@ -187,7 +188,7 @@ impl Folding<'_> {
             at: Ends { source: false, destination: true },
             at_span: None,
             from: Clause::Any,
-            to: clause(targets(self.document).iter().map(behind_proxy).collect()),
+            to: clause(targets.collect()),
             ports: clause(port::agent(span)),
             not_ports: Vec::new(),
             http: Clause::Any,
