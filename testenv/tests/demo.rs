@@ -1,6 +1,8 @@
 //! The demo itself, as a newcomer starts it: everything is as the policy says, everything promised is shown, and
 //! nothing is left behind.
 
+#![expect(clippy::unwrap_used, reason = "functions shared by tests fail as tests do")]
+
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 

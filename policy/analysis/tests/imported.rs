@@ -1,5 +1,7 @@
 //! Where policies of other systems are written natively, no verdict changes: what `bookend import` proves before it writes.
 
+#![expect(clippy::unwrap_used, reason = "functions shared by tests fail as tests do")]
+
 use bookend_analysis::{Side, diff, inhabited};
 use bookend_lang::{Import, Importing, Options, Source, import};
 

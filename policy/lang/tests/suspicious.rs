@@ -1,5 +1,4 @@
 //! What is read and probably not meant, in policies of other systems.
-#![expect(clippy::unwrap_used, reason = "functions shared by tests fail as tests do")]
 
 use bookend_lang::{Code, Source, compile};
 

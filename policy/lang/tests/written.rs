@@ -1,5 +1,7 @@
 //! What is written natively says the same, and is not written any further.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "functions shared by tests fail as tests do")]
+
 use bookend_lang::{Import, Importing, Options, Source, compile, import};
 
 #[track_caller]

@@ -1,5 +1,7 @@
 //! Policies of other systems mean the same once they are written as Bookend's own, and are then written no further.
 
+#![expect(clippy::indexing_slicing, reason = "made-up documents are put together field by field")]
+
 use bookend_engine::{Clause, Exchange, Head, NoTrace, Program, Request, Rule, Verdict, decide};
 use bookend_lang::{Import, Importing, Options, Source, import};
 use bookend_testing::World;

@@ -1,10 +1,5 @@
 //! Kubernetes' own policies: what is read, and that whatever is not is refused with its place, cause and cure.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "functions shared by tests fail as tests do"
-)]
+#![expect(clippy::unwrap_used, reason = "functions shared by tests fail as tests do")]
 
 mod administrators;
 mod corrupted;
