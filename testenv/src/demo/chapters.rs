@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::enforcer::Enforcer;
+use super::expectation::Expectation;
 use super::stage::Stage;
 use super::{story, traffic};
 use crate::attempt::{Act, Attempt, Held, Target};
@@ -66,7 +67,16 @@ pub(super) fn page<W: Write>(stage: &mut Stage<W>) -> Result<()> {
 /// The page is asked for, where it is not known what the policies say of the services behind it.
 pub(super) fn their_page<W: Write>(stage: &mut Stage<W>) -> Result<()> {
     stage.chapter("Somebody outside asks for the page")?;
-    stage.play(&[visit("/productpage")?, visit("/login")?])
+    for path in ["/productpage", "/login"] {
+        let onwards = Attempt::http("gateway", "GET", "productpage", path);
+        let expected = Expectation::of(&onwards, &stage.compiled, stage.enforcer.is_some())?.reaches;
+        let observation = stage.world.attempt(&visit(path)?)?;
+        let attempt = format!("internet: GET {path} at the gateway");
+        let ok = (observation.status() == Some(200)) == expected;
+        let expected = if expected { "HTTP 200" } else { "no page" };
+        stage.claim(&attempt, expected, &observation.answer.to_string(), ok)?;
+    }
+    Ok(())
 }
 
 /// Requests between services.
