@@ -1,8 +1,10 @@
-//! AuthorizationPolicies.
+//! AuthorizationPolicies, and PeerAuthentications for what these say by themselves.
 //!
 //! A mesh asks at the destination only, what comes over TCP, and where a proxy stands: there rules that deny are tried first, and
 //! whoever an ALLOW policy selects is isolated. So an allow rule is written for those only whom something isolates anyway.
 
+mod agent;
+mod authentication;
 mod operation;
 mod source;
 mod written;
@@ -12,6 +14,7 @@ use std::collections::BTreeSet;
 use bookend_engine::{Action, End, Isolation, Mode, Program, Rule, Truth};
 use serde_json::Value;
 
+use self::authentication::Authentications;
 use self::written::Policies;
 use super::course::{Course, Step};
 use super::gap::{Effect, Gaps};
@@ -31,6 +34,7 @@ struct Isolated<'p> {
 pub(super) fn documents(program: &Program, ground: &Ground<'_>, gaps: &mut Gaps) -> Vec<Value> {
     let ground = Ground { names_accounts: true, ..*ground };
     let mut policies = Policies::default();
+    let authentications = Authentications::of(program);
     tell_of_sources(program, &ground, gaps);
     let isolated = isolated(program, &ground, gaps);
     for one in &isolated {
@@ -39,10 +43,14 @@ pub(super) fn documents(program: &Program, ground: &Ground<'_>, gaps: &mut Gaps)
             policies.add(place, &one.isolation.id, labels, Vec::new());
         }
     }
-    let course = Course::of(program, End::Destination, 0);
+    // Where nothing isolates, no tier is behind one that does.
+    let course = Course::of(program, End::Destination, u32::MAX);
     let first = isolated.iter().map(|one| one.isolation.tier).min();
     for (position, step) in course.before.iter().enumerate() {
         let Step::Rule(rule) = step else { continue };
+        if agent::opens(rule) || authentications.say(rule) {
+            continue;
+        }
         let behind = course.before.get(position + 1..).unwrap_or_default();
         let denied =
             behind.iter().any(|step| matches!(step, Step::Rule(rule) if rule.action == Action::Deny));
@@ -60,7 +68,7 @@ pub(super) fn documents(program: &Program, ground: &Ground<'_>, gaps: &mut Gaps)
             Action::Pass => tell_of_pass(rule, gaps),
         }
     }
-    for rule in &course.allows {
+    for rule in course.allows.iter().filter(|rule| !agent::opens(rule)) {
         allow(rule, &isolated, &ground, &mut policies, gaps);
     }
     for step in &course.after {
@@ -69,13 +77,18 @@ pub(super) fn documents(program: &Program, ground: &Ground<'_>, gaps: &mut Gaps)
             Action::Deny => {
                 let reason = "DENY is tried before ALLOW, whatever the order of tiers";
                 gaps.add(&rule.id, Effect::Stricter, reason, "it denies what an earlier tier allows");
-                deny(rule, &ground, &mut policies, gaps);
+                if !authentications.say(rule) {
+                    deny(rule, &ground, &mut policies, gaps);
+                }
             }
+            Action::Allow if agent::opens(rule) => {}
             Action::Allow => allow(rule, &isolated, &ground, &mut policies, gaps),
             Action::Pass => tell_of_pass(rule, gaps),
         }
     }
-    policies.documents()
+    let mut documents = policies.documents();
+    documents.extend(authentications.documents);
+    documents
 }
 
 fn tell_of_pass(rule: &Rule, gaps: &mut Gaps) {

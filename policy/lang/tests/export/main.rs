@@ -8,6 +8,7 @@ use bookend_lang::{Compiled, Source, compile};
 mod calico;
 mod istio;
 mod kubernetes;
+mod mesh;
 mod whole;
 
 /// Two namespaces, four workloads, and where they are.

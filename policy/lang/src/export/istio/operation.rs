@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::gap::{Effect, Gaps};
 use super::super::ground::{Filtered, Ground};
+use super::agent;
 
 /// The most ports that are written one by one.
 const MOST_PORTS: usize = 64;
@@ -104,7 +105,7 @@ fn ports(rule: &Rule, operation: &mut Operation) -> Result<(), Option<String>> {
             operation.fields.insert("ports".to_owned(), json!(numbers));
         }
     }
-    let not = tcp(&rule.not_ports);
+    let not = tcp(&agent::excepted(rule));
     if !not.is_empty() {
         let Some(numbers) = numbers(&not)? else { return Err(None) };
         operation.fields.insert("notPorts".to_owned(), json!(numbers));
