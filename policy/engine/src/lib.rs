@@ -13,6 +13,7 @@
 
 extern crate alloc;
 
+mod agent;
 mod answer;
 mod clause;
 mod configuration;
@@ -44,6 +45,7 @@ mod when;
 mod workload;
 mod written;
 
+pub use agent::{MESH_AGENT, MESH_AGENT_PORTS, MESH_AGENT_TIER};
 pub use answer::{Answer, AnswerFault};
 pub use clause::{Clause, EmptyClause};
 pub use configuration::{Configuration, ConfigurationError};

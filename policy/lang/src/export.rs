@@ -18,7 +18,7 @@ mod peer;
 mod pods;
 mod port;
 
-use bookend_engine::{FAILSAFE, Mode, Plane, Rule};
+use bookend_engine::{FAILSAFE, MESH_AGENT, Mode, Plane, Rule};
 use serde_json::Value;
 
 use crate::Compiled;
@@ -73,7 +73,12 @@ pub struct Export {
 
 /// The planes in which the documents say anything.
 pub fn planes(compiled: &Compiled) -> Vec<Plane> {
-    let rules = compiled.program.rules().iter().filter(|rule| rule.id != FAILSAFE).map(|rule| rule.plane);
+    let rules = compiled
+        .program
+        .rules()
+        .iter()
+        .filter(|rule| rule.id != FAILSAFE && rule.id != MESH_AGENT)
+        .map(|rule| rule.plane);
     let isolations = compiled.program.isolations().iter().map(|isolation| isolation.plane);
     let mut planes: Vec<Plane> = rules.chain(isolations).collect();
     planes.sort_unstable();
@@ -102,6 +107,10 @@ pub fn export(compiled: &Compiled, wish: Wish) -> Export {
 
 /// Whether a rule is exported at all. What is not, is told.
 fn concerns(rule: &Rule, wish: Wish, gaps: &mut gap::Gaps) -> bool {
+    // Istio does so by itself, and nobody else has a mesh.
+    if rule.id == MESH_AGENT {
+        return false;
+    }
     if rule.id == FAILSAFE {
         gaps.note(
             FAILSAFE,

@@ -16,6 +16,7 @@ mod tier;
 mod workloads;
 
 pub(crate) use facts::{Facts, World};
+pub(crate) use mesh::agent as mesh_agent;
 pub(crate) use policies::{RulePlace, policy};
 pub(crate) use reporting::settings;
 pub(crate) use settled::{policy_name, settled};

@@ -9,7 +9,7 @@ use crate::{
     document::{Document, Probe, Service, Verifier},
     lower::{self, Facts, Surroundings, World},
 };
-use bookend_engine::{FAILSAFE, FAILSAFE_TIER, Plane, Rule};
+use bookend_engine::{FAILSAFE, FAILSAFE_TIER, MESH_AGENT, MESH_AGENT_TIER, Plane, Rule};
 
 /// Compiles sources that change now and then. It keeps what it read, and reads and lowers only the documents that are
 /// not as they were; the result is what [`compile`](crate::compile) gives for the same sources.
@@ -165,7 +165,11 @@ impl Compiler {
         self.compiled.inventory = inventory;
         let tiers = self.world.surroundings.tiers.iter();
         let tiers = tiers.map(|(name, tier)| ((tier.plane, tier.order), name.clone()));
-        self.compiled.tiers = tiers.chain([((Plane::Bookend, FAILSAFE_TIER), FAILSAFE.to_owned())]).collect();
+        let built_in = [
+            ((Plane::Bookend, FAILSAFE_TIER), FAILSAFE.to_owned()),
+            ((Plane::Mesh, MESH_AGENT_TIER), MESH_AGENT.to_owned()),
+        ];
+        self.compiled.tiers = tiers.chain(built_in).collect();
         let networks = self.world.surroundings.networks.iter();
         self.compiled.networks =
             networks.map(|(name, network)| (name.clone(), network.blocks.clone())).collect();

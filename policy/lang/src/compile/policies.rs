@@ -13,7 +13,7 @@ use crate::{
     dialect,
     lower::{self, RulePlace, Surroundings},
 };
-use bookend_engine::{Inventory, Program, Rule};
+use bookend_engine::{Inventory, Plane, Program, Rule};
 
 /// A policy, lowered.
 #[derive(Debug)]
@@ -90,8 +90,15 @@ impl Policies {
 
     /// All of them as one program, with the rules of no policy.
     pub(super) fn program(&self, failsafe: &[Rule]) -> Program {
-        let rules = self.all().flat_map(|lowered| lowered.program.rules()).chain(failsafe).cloned().collect();
-        let isolations = self.all().flat_map(|lowered| lowered.program.isolations()).cloned().collect();
+        let rules = self.all().flat_map(|lowered| lowered.program.rules()).chain(failsafe);
+        let mut rules: Vec<Rule> = rules.cloned().collect();
+        let isolations: Vec<_> =
+            self.all().flat_map(|lowered| lowered.program.isolations()).cloned().collect();
+        let mut planes =
+            rules.iter().map(|rule| rule.plane).chain(isolations.iter().map(|isolation| isolation.plane));
+        if planes.any(|plane| plane == Plane::Mesh) {
+            rules.extend(lower::mesh_agent());
+        }
         Program::new(rules, isolations)
     }
 

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Compiled;
 use bookend_engine::{
-    Action, Clause, End, FAILSAFE, HOST_LABEL, LabelExpression, Mode, NamespaceMatch, PeerMatch, Plane,
-    Program, Rule,
+    Action, Clause, End, FAILSAFE, HOST_LABEL, LabelExpression, MESH_AGENT, Mode, NamespaceMatch, PeerMatch,
+    Plane, Program, Rule,
 };
 use serde_json::{Map, Value};
 
@@ -36,7 +36,7 @@ pub(super) fn difference(before: &Compiled, after: &Compiled) -> Option<String> 
 fn said(program: &Program, hosts: bool) -> BTreeMap<String, &str> {
     let ranks = ranks(program);
     let mut said = BTreeMap::new();
-    for rule in program.rules().iter().filter(|rule| rule.id != FAILSAFE) {
+    for rule in program.rules().iter().filter(|rule| rule.id != FAILSAFE && rule.id != MESH_AGENT) {
         let place = (rule.plane, rule.tier, rule.priority);
         let rank = ranks.get(&place).copied().unwrap_or_default();
         let ends = || End::BOTH.into_iter().filter(|end| rule.at.contains(*end) && !is_idle(rule, *end));

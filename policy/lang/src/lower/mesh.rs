@@ -9,7 +9,32 @@ use crate::{
     dialect::istio::{Mesh, ROOT_NAMESPACE, TrustDomains},
     document::{Encryption, Verifier},
 };
-use bookend_engine::{Inventory, Labels, Workload};
+use bookend_engine::{
+    Action, Clause, Ends, Inventory, Labels, MESH_AGENT, MESH_AGENT_PORTS, MESH_AGENT_TIER, Mode, Plane,
+    PortMatch, Protocol, Rule, Workload,
+};
+
+/// The rule by which no policy of a mesh holds at the ports of its own agent (S83).
+pub(crate) fn agent() -> Option<Rule> {
+    let port = |port| PortMatch::range(Protocol::Tcp, port, port).ok();
+    Some(Rule {
+        id: MESH_AGENT.to_owned(),
+        plane: Plane::Mesh,
+        tier: MESH_AGENT_TIER,
+        priority: 0,
+        action: Action::Allow,
+        mode: Mode::Enforce,
+        at: Ends { source: false, destination: true },
+        namespace: None,
+        from: Clause::Any,
+        to: Clause::Any,
+        ports: Clause::one_of(MESH_AGENT_PORTS.into_iter().filter_map(port).collect()).ok()?,
+        not_ports: Vec::new(),
+        http: Clause::Any,
+        answer: None,
+        limits: None,
+    })
+}
 
 /// What is said of the mesh.
 pub(super) fn mesh(facts: &Facts<'_>, report: &mut Report) -> Mesh {

@@ -4,7 +4,7 @@ use super::{
     conjunction::{Condition, both, everybody},
     expression::any_request,
     mesh::Mesh,
-    port, token,
+    token,
 };
 use crate::{
     Span,
@@ -20,11 +20,8 @@ use bookend_engine::{Action, Clause, Ends, HttpMatch, Labels, Mode, PortMatch, P
 pub(crate) fn policy(document: &AuthorizationDocument, mesh: &Mesh) -> PolicyDocument {
     let name = Spanned { value: authorization_name(&document.name.value), span: document.name.span };
     let folding = Folding { document, mesh, allow: document.action == AuthorizationAction::Allow };
-    let mut rules: Vec<RuleDocument> =
+    let rules =
         document.rules.iter().enumerate().flat_map(|(index, rule)| folding.rule(index, rule)).collect();
-    if folding.allow {
-        rules.push(folding.agent());
-    }
     let isolate = if folding.allow {
         let isolation = |labels: &Labels| IsolateDocument {
             workloads: workloads(document.targets.span, labels),
@@ -142,10 +139,7 @@ impl Folding<'_> {
         if over_http && requests.is_empty() {
             requests.push(any_request());
         }
-        let (ports, mut not_ports) = ports.matches(span)?;
-        if !self.allow && ports.is_any() {
-            not_ports.extend(port::agent(span));
-        }
+        let (ports, not_ports) = ports.matches(span)?;
         let targets = targets(self.document);
         let targets = targets.iter().filter(|labels| !labels.is_empty()).map(|labels| PeerDocument {
             workloads: Some(workloads(self.document.targets.span, labels)),
@@ -170,32 +164,6 @@ impl Folding<'_> {
             answer: None,
             limits: None,
         })
-    }
-
-    /// What is never denied by a policy that allows the rest: ports at which Istio's policies do not hold.
-    fn agent(&self) -> RuleDocument {
-        let span = self.document.name.span;
-        let targets = targets(self.document);
-        let targets = targets
-            .iter()
-            .filter(|labels| !labels.is_empty())
-            .map(|labels| PeerDocument { workloads: Some(workloads(span, labels)), ..everybody(span) });
-        RuleDocument {
-            name: Spanned { value: "agent".to_owned(), span },
-            action: Action::Allow,
-            priority: 0,
-            mode: self.document.mode,
-            at: Ends { source: false, destination: true },
-            at_span: None,
-            from: Clause::Any,
-            to: clause(targets.collect()),
-            ports: clause(port::agent(span)),
-            not_ports: Vec::new(),
-            http: Clause::Any,
-            http_span: None,
-            answer: None,
-            limits: None,
-        }
     }
 
     /// What requirements mean together; nothing where nobody ever meets them. What cannot be said narrows what is allowed and

@@ -6,7 +6,7 @@ use super::{
     conjunction::{Condition, everybody},
     fold,
     mesh::Mesh,
-    port, target,
+    target,
     values::{bad, field},
 };
 use crate::{
@@ -193,7 +193,7 @@ fn rule(name: &str, span: Span, to: PeerDocument, (some, not): (&[u16], &[u16]))
         from: Clause::only(PeerDocument::none_of(vec![proven])),
         to: Clause::only(to),
         ports: Clause::one_of(ports(some)).unwrap_or(Clause::Any),
-        not_ports: if some.is_empty() { [ports(not), port::agent(span)].concat() } else { Vec::new() },
+        not_ports: ports(not),
         http: Clause::Any,
         http_span: None,
         answer: None,
