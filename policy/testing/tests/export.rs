@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 
 use bookend_engine::{
-    Connection, End, Exchange, FAILSAFE, HOST_LABEL, Identity, Mode, NoTrace, Peer, Plane, Program, Protocol,
-    Verdict, decide,
+    Clause, Connection, End, Exchange, FAILSAFE, HOST_LABEL, Identity, Mode, NoTrace, Peer, Plane, Program,
+    Protocol, Verdict, decide,
 };
 use bookend_lang::export::{Effect, Export, Target, Wish, export};
 use bookend_lang::{Compiled, Source, compile};
@@ -142,8 +142,133 @@ fn check_mesh(scenario: &Scenario, pairs: &[Pair], requests: &[(Sight, (Head, To
     }
 }
 
+/// Workloads of a mesh.
+const MESH: &str = "{apiVersion: bookend.dev/v1alpha1, kind: Inventory, metadata: {name: mesh}, spec: {workloads: [\
+    {name: web, serviceAccount: web, labels: {app: web}, proxy: true}, {name: api, serviceAccount: api, labels: {app: api}, proxy: true}, \
+    {name: ops, namespace: ops, serviceAccount: ops, labels: {app: ops}, proxy: true}]}}";
+
+/// A document of Istio.
+fn foreign(kind: &str, namespace: &str, number: usize, spec: &str) -> String {
+    format!(
+        "{{apiVersion: security.istio.io/v1, kind: {kind}, metadata: {{name: p{number}, namespace: {namespace}}}, spec: {{{spec}}}}}"
+    )
+}
+
+/// What a PeerAuthentication says, by its namespace.
+fn authentication() -> impl Strategy<Value = (&'static str, String)> {
+    let mode = || proptest::sample::select(vec!["UNSET", "DISABLE", "PERMISSIVE", "STRICT", "STRICT"]);
+    let namespace = proptest::sample::select(vec!["istio-system", "default", "default", "ops"]);
+    let labels = proptest::sample::select(vec!["", "app: api", "app: web", "app: api, tier: back"]);
+    let port = proptest::sample::select(vec![80_u16, 8080, 15_020]);
+    let ports = proptest::collection::btree_map(port, mode(), 0..3);
+    (namespace, labels, mode(), ports).prop_map(|(namespace, labels, mode, ports)| {
+        let mut spec = format!("mtls: {{mode: {mode}}}");
+        // Only those with a selector may name ports.
+        if !labels.is_empty() {
+            spec.push_str(&format!(", selector: {{matchLabels: {{{labels}}}}}"));
+            let ports = ports.iter().map(|(port, mode)| format!("{port}: {{mode: {mode}}}"));
+            spec.push_str(&format!(", portLevelMtls: {{{}}}", ports.collect::<Vec<_>>().join(", ")));
+        }
+        (namespace, spec)
+    })
+}
+
+/// What an AuthorizationPolicy says that has one rule.
+fn authorization() -> impl Strategy<Value = String> {
+    let one = |texts: &[&'static str]| proptest::sample::select(texts.to_vec());
+    let selector =
+        one(&["", "selector: {matchLabels: {app: api}}, ", "selector: {matchLabels: {app: ops}}, "]);
+    let source = one(&[
+        "principals: [cluster.local/ns/default/sa/web]",
+        "principals: [other.example/ns/a/sa/b, cluster.local/ns/ops/sa/ops]",
+        "principals: ['*']",
+        "namespaces: [ops]",
+        "ipBlocks: [10.1.0.0/16]",
+    ]);
+    let operation = one(&[
+        "ports: ['80', '8080']",
+        "notPorts: ['80']",
+        "methods: [GET, HEAD]",
+        "paths: ['/a/*', '/b/{*}']",
+        "methods: [GET], notPaths: [/admin]",
+        "ports: ['15020', '80']",
+    ]);
+    let optional = proptest::option::of;
+    (one(&["ALLOW", "DENY"]), selector, optional(source), optional(operation)).prop_map(
+        |(action, selector, source, operation)| {
+            let from = source.map(|source| format!("from: [{{source: {{{source}}}}}]"));
+            let to = operation.map(|operation| format!("to: [{{operation: {{{operation}}}}}]"));
+            let rule: Vec<String> = from.into_iter().chain(to).collect();
+            format!("{selector}action: {action}, rules: [{{{}}}]", rule.join(", "))
+        },
+    )
+}
+
+/// A program without ids, and without orders that mean nothing.
+fn nameless(program: &Program) -> BTreeSet<String> {
+    let rules = program.rules().iter().map(|rule| {
+        let mut rule = rule.clone();
+        rule.id.clear();
+        // No policy of Istio holds there, whether a rule says so or not.
+        let idle = |text: &String| ["15020", "15021", "15090"].iter().any(|port| text.contains(port));
+        let ports = rule.not_ports.drain(..).map(|port| format!("{port:?}"));
+        let ports: BTreeSet<String> = ports.filter(|text| !idle(text)).collect();
+        let only: Option<BTreeSet<String>> =
+            rule.ports.alternatives().map(|only| only.iter().map(|port| format!("{port:?}")).collect());
+        rule.ports = Clause::Any;
+        let to: BTreeSet<String> = rule
+            .to
+            .alternatives()
+            .unwrap_or_default()
+            .iter()
+            .map(|peer| {
+                let mut peer = peer.clone();
+                let not: BTreeSet<String> = peer.not.drain(..).map(|not| format!("{not:?}")).collect();
+                format!("{peer:?} but {not:?}")
+            })
+            .collect();
+        rule.to = Clause::Any;
+        format!("{rule:?} to {to:?} on {only:?} but {ports:?}")
+    });
+    let isolations = program.isolations().iter().map(|isolation| {
+        let mut isolation = isolation.clone();
+        isolation.id.clear();
+        format!("{isolation:?}")
+    });
+    rules.chain(isolations).collect()
+}
+
+/// Policies of Istio that are written for Istio are what they were, and are written as the same text then.
+fn check_again(foreign: &[String]) {
+    let with_mesh = |texts: &[String]| compiled(&[texts, &[MESH.to_owned()]].concat());
+    let wish = Wish { target: Target::Istio, plane: Plane::Mesh, cluster_policies: true };
+    let original = with_mesh(foreign);
+    let first = export(&original, wish);
+    let texts: Vec<String> = first.documents.iter().map(Value::to_string).collect();
+    let back = with_mesh(&texts);
+    let told = || format!("{}\n{}", foreign.join("\n"), texts.join("\n"));
+    assert_eq!(nameless(&original.program), nameless(&back.program), "{}", told());
+    assert_eq!(first.documents, export(&back, wish).documents, "{}", told());
+    let open = first.gaps.iter().find(|gap| matches!(gap.effect, Effect::Open | Effect::Stricter));
+    assert_eq!(open, None, "{}", told());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn mutual_tls_is_written_for_a_mesh_as_it_was(all in vec(authentication(), 1..6)) {
+        let numbered = all.iter().enumerate();
+        let foreign: Vec<String> = numbered
+            .map(|(number, (namespace, spec))| foreign("PeerAuthentication", namespace, number, spec))
+            .collect();
+        check_again(&foreign);
+    }
+
+    #[test]
+    fn who_may_do_what_is_written_for_a_mesh_as_it_was(spec in authorization()) {
+        check_again(&[foreign("AuthorizationPolicy", "default", 0, &spec)]);
+    }
 
     #[test]
     fn an_export_allows_no_more_than_the_policy(

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bookend_engine::{Action, Labels, NamespaceMatch, Plane, PortMatch, Program, Rule};
+use bookend_engine::{Action, Clause, Labels, NamespaceMatch, Plane, PortMatch, Program, Rule};
 use serde_json::{Map, Value, json};
 
 use super::super::document::{Origins, document};
@@ -170,21 +170,28 @@ fn read_again(documents: &[Value], root: Option<&str>) -> Option<Vec<Rule>> {
     let texts = documents.iter().chain(&mesh).map(Value::to_string);
     let sources: Vec<Source> = texts.map(|text| Source::new("export.yaml", text.into_bytes())).collect();
     let compiled = compile(&sources).ok()?;
-    Some(compiled.program.rules().iter().map(plain).collect())
+    Some(compiled.program.rules().iter().filter(|rule| !agent::opens(rule)).map(plain).collect())
 }
 
-/// A rule without its id, and with its lists in one order.
+/// A rule without its id and without the ports at which it never holds, and with its lists in one order.
 fn plain(rule: &Rule) -> Rule {
     let mut rule = Rule { id: String::new(), ..rule.clone() };
     // Neither ports nor peers have an order of their own.
-    rule.not_ports.sort_by_key(|port| (agent::number(port), port.protocol()));
-    rule.not_ports.dedup();
+    let sorted = |mut ports: Vec<PortMatch>| {
+        ports.sort_by_key(|port| (agent::number(port), port.protocol()));
+        ports.dedup();
+        ports
+    };
+    rule.not_ports = sorted(agent::excepted(&rule));
+    if let Some(ports) = rule.ports.alternatives() {
+        rule.ports = Clause::one_of(sorted(ports.to_vec())).unwrap_or_default();
+    }
     if let Some([to]) = rule.to.alternatives() {
         let mut to = to.clone();
         to.not.sort_by_key(|not| {
             not.workloads.as_ref().map(|selector| (name(&selector.namespaces), selector.labels.clone()))
         });
-        rule.to = bookend_engine::Clause::only(to);
+        rule.to = Clause::only(to);
     }
     rule
 }
