@@ -11,7 +11,7 @@ mod written;
 
 use std::collections::BTreeSet;
 
-use bookend_engine::{Action, End, Isolation, Mode, Program, Rule, Truth};
+use bookend_engine::{Action, End, Isolation, Mode, Plane, Program, Rule, Truth};
 use serde_json::Value;
 
 use self::authentication::Authentications;
@@ -21,6 +21,7 @@ use super::gap::{Effect, Gaps};
 use super::ground::Ground;
 use super::peer::{self, Group, Spaces};
 use super::pods::Pods;
+use crate::dialect::istio::ROOT_NAMESPACE;
 
 /// Who is isolated by what.
 #[derive(Debug)]
@@ -142,7 +143,9 @@ fn isolated<'p>(program: &'p Program, ground: &Ground<'_>, gaps: &mut Gaps) -> V
     let mut found = Vec::new();
     for isolation in program.isolations().iter().filter(|isolation| isolation.ingress) {
         let id = &isolation.id;
-        gaps.add(id, Effect::Looser, "a mesh sees TCP only", "other protocols are not denied");
+        if isolation.plane != Plane::Mesh {
+            gaps.add(id, Effect::Looser, "a mesh sees TCP only", "other protocols are not denied");
+        }
         if ground.selected(&isolation.workloads).any(|workload| !workload.identity.proxied) {
             gaps.add(id, Effect::Open, "some of its workloads have no proxy", "nobody asks there");
         }
@@ -156,6 +159,10 @@ fn isolated<'p>(program: &'p Program, ground: &Ground<'_>, gaps: &mut Gaps) -> V
             }
         };
         for namespace in namespaces(&group.spaces, ground) {
+            if means_root_alone(&namespace, &group.spaces) {
+                gaps.add(id, Effect::Open, ROOT_REASON, "nobody there is isolated by it");
+                continue;
+            }
             found.push(Isolated { isolation, namespace, pods: group.pods.clone() });
         }
         if let Spaces::Labelled(_) = group.spaces {
@@ -168,6 +175,15 @@ fn isolated<'p>(program: &'p Program, ground: &Ground<'_>, gaps: &mut Gaps) -> V
         }
     }
     found
+}
+
+/// Why nothing is written for the root namespace alone.
+const ROOT_REASON: &str = "a policy of the mesh's root namespace is for all namespaces";
+
+/// Whether a policy would lie in the root namespace and is not for all of them.
+fn means_root_alone(namespace: &str, spaces: &Spaces) -> bool {
+    let everywhere = matches!(spaces, Spaces::Labelled(labels) if labels.is_any());
+    namespace == ROOT_NAMESPACE && !everywhere
 }
 
 /// The namespaces that are meant, as they are known.
@@ -205,9 +221,13 @@ fn deny(rule: &Rule, ground: &Ground<'_>, policies: &mut Policies, gaps: &mut Ga
     }
     let mut groups: BTreeSet<(String, Pods)> = BTreeSet::new();
     for local in locals {
-        groups.extend(
-            namespaces(&local.spaces, ground).into_iter().map(|namespace| (namespace, local.pods.clone())),
-        );
+        for namespace in namespaces(&local.spaces, ground) {
+            if means_root_alone(&namespace, &local.spaces) {
+                gaps.add(&rule.id, Effect::Open, ROOT_REASON, "it denies nothing there");
+            } else {
+                groups.insert((namespace, local.pods.clone()));
+            }
+        }
     }
     for (namespace, pods) in groups {
         for labels in labels(&pods, &namespace, ground, gaps, &rule.id) {
@@ -237,6 +257,10 @@ fn allow(
                     && other.pods.both(&one.pods).is_some()
             });
             if meant != Truth::Yes {
+                continue;
+            }
+            if means_root_alone(&one.namespace, &local.spaces) {
+                gaps.add(&rule.id, Effect::Stricter, ROOT_REASON, "it allows nothing there");
                 continue;
             }
             if earlier {

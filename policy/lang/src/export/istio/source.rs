@@ -20,7 +20,7 @@ pub(super) fn sources(rule: &Rule, ground: &Ground<'_>, gaps: &mut Gaps) -> Opti
     };
     let mut sources = Vec::new();
     for one in list {
-        if let Some(proven) = proven(one, rule.action) {
+        if let Some(proven) = proven(one, rule.action, ground.inventory.trust_domain()) {
             match proven {
                 Ok(source) => sources.push(source),
                 Err(reason) => gaps.add(&rule.id, effect, reason, instead),
@@ -51,13 +51,17 @@ pub(super) fn sources(rule: &Rule, ground: &Ground<'_>, gaps: &mut Gaps) -> Opti
 }
 
 /// A source by its certificate, for a peer that asks for one.
-fn proven(peer: &PeerMatch, action: Action) -> Option<Result<Value, &'static str>> {
+fn proven(peer: &PeerMatch, action: Action, domain: &str) -> Option<Result<Value, &'static str>> {
     let asked = !peer.principals.is_any() || peer.not.iter().any(|not| !not.principals.is_any());
     if !asked {
         return None;
     }
     if peer.workloads.is_some() {
         return Some(Err("labels and principals cannot be asked of one peer"));
+    }
+    let patterns = core::iter::once(peer).chain(&peer.not).filter_map(|peer| peer.principals.alternatives());
+    if patterns.flatten().any(|pattern| is_pointer(pattern, domain)) {
+        return Some(Err("`cluster.local` means the mesh's own trust domain there, which is another"));
     }
     let mut fields = Map::new();
     if let Some(patterns) = peer.principals.alternatives() {
@@ -85,6 +89,13 @@ fn proven(peer: &PeerMatch, action: Action) -> Option<Result<Value, &'static str
         fields.insert("notPrincipals".to_owned(), json!(not));
     }
     Some(Ok(Value::Object(fields)))
+}
+
+/// Whether a pattern may mean an id of `cluster.local`, which Istio takes for the mesh's own trust domain (`pilot/pkg/security/trustdomain`).
+fn is_pointer(pattern: &PrincipalPattern, domain: &str) -> bool {
+    const POINTER: &str = "cluster.local";
+    let rest = pattern.as_str().strip_prefix("spiffe://").unwrap_or(pattern.as_str());
+    domain != POINTER && rest.split('/').next() == Some(POINTER)
 }
 
 /// A principal without the scheme, which a mesh leaves out.
