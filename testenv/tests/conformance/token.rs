@@ -95,6 +95,7 @@ impl Scene {
             authority: Some(b"server".to_vec()),
             path: Some(b"/?iss=https://issuer.test".to_vec()),
             headers: headers.iter().map(bytes).collect(),
+            client: peer.address,
             ..Head::default()
         };
         let question = Question {
