@@ -22,7 +22,8 @@ use crate::{
     write::{self, Page},
 };
 use bookend_engine::Workload;
-use draft::drafts;
+pub use draft::Today;
+use draft::{Found, drafts};
 use gather::{Item, Role, gather};
 
 /// Documents of Bookend's own in place of others.
@@ -34,8 +35,16 @@ pub struct Import {
     pub facts: String,
     /// The rules and isolations of other systems that each rule and isolation stands for, by id.
     pub ids: BTreeMap<String, BTreeSet<String>>,
-    /// The policies of other systems: how many of each kind, by its name in lower case.
+    /// The policies of other systems: how many of each kind, by what ids call it (`caliconetworkpolicy`).
     pub kinds: BTreeMap<String, usize>,
+    /// How many policies were Bookend's own already.
+    pub native: usize,
+    /// Policies of other systems that neither allow nor deny anything, so that nothing is written for them: kind, name and place.
+    pub idle: Vec<String>,
+    /// What was left out, under [`Options::best_effort`]: policies that mean nobody today, [`Code::ImportUnsayable`].
+    pub lost: Vec<Diagnostic>,
+    /// What is written as it is today, and holds for this inventory only.
+    pub today: BTreeSet<Today>,
     /// What the sources say.
     pub before: Compiled,
     /// What the documents and the facts say.
@@ -77,7 +86,8 @@ pub fn import(sources: &[Source], importing: Importing) -> Result<Import, Refuse
     written.surroundings(&surroundings, &items);
     written.facts(&items);
     let taken = native_names(&items);
-    let drafts = drafts(&items, &before, &surroundings, sources);
+    let Found { drafts, kinds, idle, lost, today } = drafts(&items, &before, &surroundings, sources);
+    let lost = left_out(lost, importing.reading)?;
     let drafts = order::numbered(drafts, &native_tiers(&items));
     let drafts = if importing.merge { merge::merged(drafts) } else { drafts };
     for (page, ids) in name::pages(drafts, importing.merge, &taken) {
@@ -104,12 +114,9 @@ pub fn import(sources: &[Source], importing: Importing) -> Result<Import, Refuse
     if let Some(difference) = proof::difference(&before, &after) {
         return Err(differs(&difference));
     }
-    let mut kinds = BTreeMap::new();
-    for item in items.iter().filter(|item| matches!(item.role, Role::Foreign(_))) {
-        *kinds.entry(item.kind.clone()).or_default() += 1;
-    }
+    let native = natives(&items).filter(|document| matches!(document, Document::Policy(_))).count();
     let Written { documents, facts, ids } = written;
-    Ok(Import { documents, facts, ids, kinds, before, after })
+    Ok(Import { documents, facts, ids, kinds, native, idle, lost, today, before, after })
 }
 
 /// What is written so far.
@@ -308,6 +315,21 @@ fn inventory(before: &Compiled, after: &Compiled) -> Option<Native> {
     };
     let text = write::inventory("imported", before.inventory.workloads().iter().filter(unlike))?;
     Some(Native { kind: "Inventory", namespace: None, name: "imported".to_owned(), text: laid_out(text) })
+}
+
+/// Refuses what nothing would be left of; under best effort it is told.
+fn left_out(lost: Vec<(Span, String)>, reading: Options) -> Result<Vec<Diagnostic>, Refused> {
+    let told = |(span, label)| {
+        let message = format!(
+            "{label} means nobody today, so nothing of it would be written, and nothing would be enforced later"
+        );
+        let cure = "add the manifests that say who is meant (ServiceAccounts with their labels, HostEndpoints), or leave the policy in its own language; with `--best-effort` it is left out";
+        let mut told = diagnostic(Code::ImportUnsayable, span, message, cure.to_owned());
+        told.tolerated = reading.best_effort;
+        told
+    };
+    let diagnostics: Vec<Diagnostic> = lost.into_iter().map(told).collect();
+    if diagnostics.is_empty() || reading.best_effort { Ok(diagnostics) } else { Err(Refused { diagnostics }) }
 }
 
 fn differs(difference: &str) -> Refused {

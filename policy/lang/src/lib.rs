@@ -35,6 +35,6 @@ pub use document::{
     TestTraffic, Verifier, Written,
 };
 pub use format::format;
-pub use import::{Import, Importing, Native, import};
+pub use import::{Import, Importing, Native, Today, import};
 pub use schema::schema;
 pub use source::{MAX_SOURCE_BYTES, Source, Span};

@@ -2,7 +2,7 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "functions shared by tests fail as tests do")]
 
-use bookend_lang::{Code, Import, Importing, Options, Refused, Source, import};
+use bookend_lang::{Code, Import, Importing, Options, Refused, Source, Today, import};
 
 fn imports(texts: &[(&str, &str)], merge: bool) -> Result<Import, Refused> {
     let sources: Vec<_> = texts.iter().map(|(name, text)| Source::new(*name, *text)).collect();
@@ -82,4 +82,83 @@ fn a_list_of_kubectl_holds_as_many_policies() {
 fn documents_that_are_refused_are_not_written() {
     let refused = imports(&[("x", &CLOSED.replace("Ingress", "Inbound"))], true).unwrap_err();
     assert!(refused.diagnostics.iter().all(|diagnostic| diagnostic.code != Code::ImportDiffers));
+}
+
+const OF_ACCOUNTS: &str = "
+apiVersion: projectcalico.org/v3
+kind: NetworkPolicy
+metadata: { name: db, namespace: shop }
+spec:
+  selector: app == 'db'
+  serviceAccountSelector: role == 'db'
+  ingress:
+  - { action: Allow, protocol: TCP, source: { selector: app == 'api' }, destination: { ports: [5432] } }
+";
+
+#[test]
+fn a_policy_of_which_nothing_would_be_left_is_refused() {
+    let refused = imports(&[("db.yaml", OF_ACCOUNTS)], true).unwrap_err();
+    let [only] = refused.diagnostics.as_slice() else { panic!("{refused:#?}") };
+    assert_eq!((only.code, only.span.line), (Code::ImportUnsayable, 2));
+    assert!(only.message.starts_with("networkpolicy shop/db (db.yaml:2) means nobody today"), "{only:?}");
+    let tolerant = Importing { reading: Options { best_effort: true }, merge: true };
+    let import = import(&[Source::new("db.yaml", OF_ACCOUNTS)], tolerant).unwrap();
+    assert!(import.documents.is_empty());
+    assert!(matches!(import.lost.as_slice(), [only] if only.tolerated), "{:?}", import.lost);
+}
+
+#[test]
+fn labels_of_accounts_are_written_as_they_are_today() {
+    let account = "
+apiVersion: v1
+kind: ServiceAccount
+metadata: { name: postgres, namespace: shop, labels: { role: db } }
+";
+    let import = imports(&[("db.yaml", OF_ACCOUNTS), ("account.yaml", account)], true).unwrap();
+    assert!(import.documents.iter().any(|document| document.text.contains("postgres")));
+    assert_eq!(import.today.into_iter().collect::<Vec<_>>(), [Today::Accounts]);
+    assert_eq!(import.kinds.into_iter().collect::<Vec<_>>(), [("caliconetworkpolicy".to_owned(), 1)]);
+}
+
+#[test]
+fn what_says_nothing_is_told_and_what_is_no_policy_is_not_counted() {
+    let texts = [
+        (
+            "mtls.yaml",
+            "
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: default, namespace: shop }
+spec: { mtls: { mode: PERMISSIVE } }
+",
+        ),
+        (
+            "learnt.yaml",
+            "
+apiVersion: projectcalico.org/v3
+kind: StagedNetworkPolicy
+metadata: { name: learnt, namespace: shop }
+spec: { stagedAction: Learn, selector: all() }
+",
+        ),
+        (
+            "felix.yaml",
+            "
+apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata: { name: default }
+spec: { bpfEnabled: true }
+",
+        ),
+        ("closed.yaml", CLOSED),
+    ];
+    let import = imports(&texts, true).unwrap();
+    assert_eq!(
+        import.idle,
+        ["peerauthentication shop/default (mtls.yaml:2)", "stagednetworkpolicy shop/learnt (learnt.yaml:2)"]
+    );
+    let kinds: Vec<(&str, usize)> =
+        import.kinds.iter().map(|(kind, number)| (kind.as_str(), *number)).collect();
+    assert_eq!(kinds, [("networkpolicy", 1), ("peerauthentication", 1)]);
+    assert!(import.today.is_empty() && import.lost.is_empty());
 }

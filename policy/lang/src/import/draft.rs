@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::gather::{Item, Role};
 use crate::{
-    Compiled, Source,
+    Compiled, Source, Span,
     diagnostic::Report,
-    document::{NamespacesDocument, PeerDocument, PolicyDocument, RuleDocument},
+    document::{Document, NamespacesDocument, PeerDocument, PolicyDocument, RuleDocument},
     lower::{self, Surroundings},
     write::{self, Part, Tree},
 };
@@ -62,34 +62,106 @@ pub(super) struct Origin {
     pub(super) covered: bool,
 }
 
-/// Everything in the policies of other systems, in the order of the sources. Priorities are those of the program, because some
-/// systems have only an order among all policies.
+/// What the policies of other systems say.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// In the order of the sources.
+    pub(super) drafts: Vec<Draft>,
+    /// How many policies of each kind, by what stands before their names in ids.
+    pub(super) kinds: BTreeMap<String, usize>,
+    /// Policies that say nothing: neither a rule nor an isolation comes of them.
+    pub(super) idle: Vec<String>,
+    /// Places and names of policies that say something, and of which nothing would be left.
+    pub(super) lost: Vec<(Span, String)>,
+    /// What is written as it is today.
+    pub(super) today: BTreeSet<Today>,
+}
+
+/// What policies may ask for, and Bookend's own cannot: whoever is meant today is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Today {
+    /// Labels of service accounts.
+    Accounts,
+    /// Who is behind a Service.
+    Services,
+}
+
+impl Today {
+    /// In a sentence.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accounts => "labels of service accounts",
+            Self::Services => "addresses behind Services",
+        }
+    }
+}
+
+/// Everything in the policies of other systems. Priorities are those of the program, because some systems have only an order among
+/// all policies.
 pub(super) fn drafts(
     items: &[Item],
     compiled: &Compiled,
     surroundings: &Surroundings,
     sources: &[Source],
-) -> Vec<Draft> {
+) -> Found {
     let priorities: BTreeMap<&str, i32> =
         compiled.program.rules().iter().map(|rule| (rule.id.as_str(), rule.priority)).collect();
     let hosts = compiled.inventory.hosts().next().is_some();
     // What is wrong was said when the sources were compiled.
     let mut report = Report::tolerant(true);
-    let mut found = Vec::new();
+    let mut found = Found::default();
     let mut policies = 0;
     for item in items {
         let Role::Foreign(documents) = &item.role else { continue };
+        // What is staged only to be learnt or ignored.
+        if documents.is_empty() && item.kind.starts_with("staged") {
+            found.idle.push(label(item, true, sources));
+        }
         for document in documents {
+            if let Some((_, name, _)) = lower::policy_name(document) {
+                *found.kinds.entry(kind(&name)).or_default() += 1;
+            }
+            if let Document::Calico(policy) = document {
+                found.today.extend(policy.asks_accounts().then_some(Today::Accounts));
+                found.today.extend(policy.asks_services().then_some(Today::Services));
+            }
             let Some(policy) = lower::settled(document, surroundings, &mut report) else { continue };
+            if policy.isolate.is_empty() && policy.rules.is_empty() {
+                let label = label(item, policy.namespace.is_some(), sources);
+                match document {
+                    Document::Calico(policy) if policy.decides(surroundings) => {
+                        found.lost.push((item.place, label));
+                    }
+                    _ => found.idle.push(label),
+                }
+                continue;
+            }
             let mut policy = policy.into_owned();
             if !hosts {
                 policy.forget_hosts();
             }
-            policy_drafts(item, &policy, policies, &priorities, sources, &mut found);
+            policy_drafts(item, &policy, policies, &priorities, sources, &mut found.drafts);
             policies += 1;
         }
     }
     found
+}
+
+/// What kind of policy it is, by what its name has before it: two systems have a NetworkPolicy.
+fn kind(name: &str) -> String {
+    let name = name.rsplit('/').next().unwrap_or(name);
+    name.split('.').next().unwrap_or(name).to_owned()
+}
+
+/// A policy as its author knows it: `networkpolicy default/reviews (netpol.yaml:12)`.
+fn label(item: &Item, namespaced: bool, sources: &[Source]) -> String {
+    let place = match &item.namespace {
+        Some(namespace) => format!("{namespace}/{}", item.name),
+        None if namespaced => format!("default/{}", item.name),
+        None => item.name.clone(),
+    };
+    let file = sources.get(item.place.source).map_or("?", |source| source.name.as_str());
+    format!("{} {place} ({file}:{})", item.kind, item.place.line)
 }
 
 fn policy_drafts(
@@ -106,13 +178,7 @@ fn policy_drafts(
         Some(namespace) => format!("{namespace}/{}", name.value),
         None => name.value.clone(),
     };
-    let place = match &item.namespace {
-        Some(namespace) => format!("{namespace}/{}", item.name),
-        None if own.is_some() => format!("default/{}", item.name),
-        None => item.name.clone(),
-    };
-    let file = sources.get(item.place.source).map_or("?", |source| source.name.as_str());
-    let label = format!("{} {place} ({file}:{})", item.kind, item.place.line);
+    let label = label(item, own.is_some(), sources);
     let full_name = name.value.rsplit('/').next().unwrap_or(&name.value).to_owned();
     let origin = |part: String| Origin {
         policy: number,

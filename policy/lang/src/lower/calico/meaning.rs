@@ -14,6 +14,7 @@ use crate::{
     dialect::{Selector, Test},
     document::HOSTS,
 };
+use bookend_engine::HOST_LABEL;
 
 const NAMESPACE: &str = "projectcalico.org/namespace";
 const ACCOUNT: &str = "projectcalico.org/serviceaccount";
@@ -22,6 +23,16 @@ const ORCHESTRATOR: &str = "projectcalico.org/orchestrator";
 const KUBERNETES: &str = "k8s";
 /// The label that Calico gives namespaces and service accounts: their names.
 const NAME: &str = "projectcalico.org/name";
+
+/// Whether labels of service accounts are asked for, which Bookend's own selectors cannot do.
+pub(super) fn asks_accounts(selector: &Selector) -> bool {
+    match selector {
+        Selector::All | Selector::Global => false,
+        Selector::Label { key, .. } => key.strip_prefix("pcsa.").is_some_and(|key| key != NAME),
+        Selector::Not(inner) => asks_accounts(inner),
+        Selector::And(parts) | Selector::Or(parts) => parts.iter().any(asks_accounts),
+    }
+}
 
 /// Reads selectors.
 pub(super) struct Meaning<'m> {
@@ -73,8 +84,7 @@ impl Meaning<'_> {
     /// Whether it lies in a namespace at all, which endpoints of hosts do not; negated: whether it is one of those.
     fn lies_in_some(&self, negated: bool) -> Formula {
         match (self.context.hosts, negated) {
-            (true, false) => named(vec![HOSTS.to_owned()], true),
-            (true, true) => named(vec![HOSTS.to_owned()], false),
+            (true, _) => compared(Subject::Workload, HOST_LABEL, &Test::Has, !negated),
             (false, false) => Formula::Always,
             (false, true) => Formula::Never,
         }
@@ -84,12 +94,8 @@ impl Meaning<'_> {
     fn namespace(&self, test: &Test, negated: bool) -> Formula {
         match test {
             Test::Has => self.lies_in_some(negated),
-            Test::In(values) => {
-                let values = values.iter().filter(|value| *value != HOSTS).cloned().collect();
-                // Hosts lie in none of them, as whatever else is not named.
-                compared(Subject::Namespace, NAMESPACE_NAME, &Test::In(values), negated)
-            }
-            Test::Affix(..) => {
+            Test::In(_) | Test::Affix(..) => {
+                // A namespace of the cluster may have the name of that of the hosts, which to Calico lie in none.
                 let formula = compared(Subject::Namespace, NAMESPACE_NAME, test, negated);
                 match (test.holds(HOSTS), negated) {
                     (false, _) => formula,

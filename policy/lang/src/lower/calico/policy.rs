@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     end::{Ends, Meant, behind, of_version},
+    meaning::asks_accounts,
     selection::Selection,
     tier::name_of,
 };
@@ -11,8 +12,8 @@ use crate::{
     Code, Span,
     diagnostic::Report,
     document::{
-        Behind, CalicoPolicy, CalicoRule, IsolateDocument, PeerDocument, PolicyDocument, RuleDocument,
-        Spanned,
+        Behind, CalicoEntity, CalicoPolicy, CalicoRule, IsolateDocument, NamespacesDocument, PeerDocument, PolicyDocument,
+        RuleDocument, Spanned,
     },
     lower::Surroundings,
 };
@@ -48,15 +49,21 @@ pub(crate) fn policy(
     let tier = name_of(&document.tier.value);
     if !surroundings.tiers.contains_key(&tier) {
         let message = format!("nobody describes the tier `{}`", document.tier.value);
-        let cure = "add its `Tier` document; Calico does not apply policies of a tier that is not there";
-        report.add(Code::UnknownTier, document.tier.span, message, cure);
-        return None;
+        let cure = "add its `Tier` document; Calico does not apply policies of a tier that is not there, so nobody is";
+        report.add(Code::IdleCalico, document.tier.span, message, cure);
+        return Some(PolicyDocument {
+            namespace: document.namespace.clone(),
+            name: document.name.clone(),
+            tier: None,
+            isolate: Vec::new(),
+            rules: Vec::new(),
+        });
     }
     if document.mode == Mode::Audit && replaces(document, surroundings, report) {
         return None;
     }
     let own = document.namespace.as_deref();
-    let ends = Ends { surroundings, own, report, told: Vec::new() };
+    let ends = Ends { surroundings, own, report, told: Vec::new(), meant: 0 };
     let mut reading = Reading {
         document,
         ends,
@@ -81,6 +88,32 @@ pub(crate) fn policy(
         isolate,
         rules,
     })
+}
+
+impl CalicoPolicy {
+    /// Whether it wants something of whom it applies to, whoever that is.
+    pub(crate) fn decides(&self, surroundings: &Surroundings) -> bool {
+        let directions = [&self.ingress, &self.egress];
+        let denies = self.isolates && !surroundings.calico.passes(&self.tier.value);
+        directions.into_iter().flatten().any(|rules| denies || !rules.is_empty())
+    }
+
+    /// Whether it asks for labels of service accounts: it means the accounts that have them today.
+    pub(crate) fn asks_accounts(&self) -> bool {
+        let entities = self.entities().flat_map(|entity| [&entity.selector, &entity.not_selector]);
+        let selectors = entities.flatten().chain([&self.selector]);
+        selectors.into_iter().any(|selector| asks_accounts(&selector.value))
+    }
+
+    /// Whether it asks who is behind a Service: it means the addresses of today.
+    pub(crate) fn asks_services(&self) -> bool {
+        self.entities().any(|entity| entity.service.is_some())
+    }
+
+    fn entities(&self) -> impl Iterator<Item = &CalicoEntity> {
+        let rules = self.ingress.iter().chain(&self.egress).flatten();
+        rules.flat_map(|rule| [&rule.source, &rule.destination])
+    }
 }
 
 /// Whether a staged policy stands for one that is enforced, which a rehearsal cannot leave out.
@@ -118,6 +151,11 @@ impl Reading<'_> {
         };
         let mut own = self.ends.peers(Some(&self.document.selector), local, wide)?;
         let other = self.ends.peers(None, remote, wide)?;
+        if nobody(&own) {
+            let message = "nobody whom the policy applies to is meant at its own end, so the rule does nothing";
+            self.ends.report.add(Code::IdleCalico, rule.span, message, "remove it, or mean somebody there");
+            return Some(());
+        }
         if let Some(version) = rule.version {
             own = Some(of_version(own, version, rule.span));
         }
@@ -261,6 +299,25 @@ impl Reading<'_> {
             limits: None,
         });
     }
+}
+
+/// Whether every alternative excludes all workloads there are, and only workloads are at the end that a policy applies to.
+fn nobody(own: &Meant) -> bool {
+    let all = |peer: &PeerDocument| {
+        let selects_all = peer.workloads.as_ref().is_some_and(|workloads| {
+            let all_namespaces = match &workloads.namespaces {
+                NamespacesDocument::Labelled(labels) => labels.value.is_any(),
+                NamespacesDocument::Own => true,
+                NamespacesDocument::Named(_) => false,
+            };
+            all_namespaces
+                && workloads.labels.is_empty()
+                && workloads.expressions.is_empty()
+                && workloads.service_accounts.is_any()
+        });
+        selects_all && peer.block.is_none() && peer.network.is_none() && peer.not.is_empty()
+    };
+    own.as_ref().is_some_and(|list| !list.is_empty() && list.iter().all(|peer| peer.not.iter().any(all)))
 }
 
 /// The same peers, as far as they are at the addresses of `places` too. A Service stands alone, so the others name no addresses.
