@@ -317,3 +317,74 @@ fn policies_are_read_again_when_their_mesh_changes() {
         (everywhere, both)
     );
 }
+
+#[test]
+fn what_multiplies_out_too_far_is_refused_with_the_numbers() {
+    let list =
+        |count: usize, item: &dyn Fn(usize) -> String| (0..count).map(item).collect::<Vec<_>>().join(", ");
+    let from = |count| {
+        list(count, &|n| format!("{{source: {{principals: [a/ns/n{n}/sa/b], requestPrincipals: [i/s{n}]}}}}"))
+    };
+    let to = |count| list(count, &|n| format!("{{operation: {{ports: ['{}'], methods: [GET]}}}}", n + 1));
+    let rule = |count| format!("{{from: [{}], to: [{}]}}", from(count), to(count));
+    let refused = |spec: &str, words: &str| {
+        let started = std::time::Instant::now();
+        let (codes, lines) = diagnostics(&authorization(spec));
+        assert_eq!(codes, [Code::TooMany], "{lines}");
+        assert!(lines.contains(words), "{lines}");
+        assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+    };
+    refused(&format!("rules: [{}]", rule(400)), "400 × 400 = 160000 rules, and 1000 are the most");
+    let rules = list(12, &|_| rule(30));
+    refused(&format!("rules: [{rules}]"), "10800 rules, and 10000 are the most");
+    // One after the other, as conditions that must hold together.
+    let condition =
+        |key: &str, count| format!("{{key: '{key}', values: [{}]}}", list(count, &|n| format!("'i/s{n}'")));
+    let principals = [condition("request.auth.principal", 40), condition("request.auth.principal", 40)];
+    refused(
+        &format!("rules: [{{when: [{}]}}]", principals.join(", ")),
+        "1600 combinations, and 1000 are the most",
+    );
+    let namespaces = |fields: &str, count| {
+        let names = list(count, &|n| format!("n{n}"));
+        format!("{{{fields}: [{names}]}}")
+    };
+    let blocks = list(1_500, &|n| format!("10.{}.{}.0/24", n / 256, n % 256));
+    let source = namespaces("namespaces", 1_500).replace('}', &format!(", ipBlocks: [{blocks}]}}"));
+    refused(&format!("rules: [{{from: [{{source: {source}}}]}}]"), "combinations, and 10000 are the most");
+    // What is large without multiplying is read.
+    let wide = format!(
+        "rules: [{{from: [{{source: {}}}]}}, {{when: [{}]}}]",
+        namespaces("namespaces", 900),
+        condition("request.auth.principal", 900)
+    );
+    assert_eq!(diagnostics(&authorization(&wide)).0, []);
+    let groups = format!("rules: [{}]", rule(30));
+    assert_eq!(read(&authorization(&groups)).program.rules().len(), 900 + 1);
+}
+
+#[test]
+fn how_one_namespace_divides_claims_concerns_no_other() {
+    let document = |kind: &str, namespace: &str, spec: &str| {
+        format!(
+            "{{apiVersion: security.istio.io/v1, kind: {kind}, metadata: {{name: p, namespace: {namespace}}}, spec: {{{spec}}}}}"
+        )
+    };
+    let policy = "action: DENY, rules: [{when: [{key: 'request.auth.claims[roles]', values: [admin]}]}]";
+    let divided = |of: &str, by: &str| {
+        let split =
+            document("RequestAuthentication", by, "jwtRules: [{issuer: i, spaceDelimitedClaims: [roles]}]");
+        let compiled = read(&format!("{}\n---\n{split}", document("AuthorizationPolicy", of, policy)));
+        let rules = compiled.program.rules();
+        let rule = rules.iter().find(|rule| rule.id.ends_with("/rules[0]")).unwrap();
+        format!("{:?}", rule.http).contains("Regex")
+    };
+    for (of, by, expected) in [
+        ("shop", "shop", true),
+        ("shop", "tenant", false),
+        ("shop", "istio-system", true),
+        ("istio-system", "tenant", true),
+    ] {
+        assert_eq!(divided(of, by), expected, "{of} {by}");
+    }
+}

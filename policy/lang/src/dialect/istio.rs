@@ -7,6 +7,7 @@ mod address;
 mod attribute;
 mod authorization;
 mod conjunction;
+mod excess;
 mod expression;
 mod fold;
 mod form;

@@ -63,7 +63,9 @@ pub(super) fn mesh(facts: &Facts<'_>, report: &mut Report) -> Mesh {
         root_namespace: root.unwrap_or(default.root_namespace),
         trust_domains: TrustDomains(domains),
         encryption,
-        split_claims: requests().flat_map(|document| &document.split_claims).cloned().collect(),
+        split_claims: requests()
+            .flat_map(|d| d.split_claims.iter().map(|claim| (d.namespace.clone(), claim.clone())))
+            .collect(),
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn settled<'d>(
     match document {
         Document::Policy(policy) => Some(Cow::Borrowed(policy)),
         Document::Authorization(authorization) => {
-            Some(Cow::Owned(dialect::istio::policy(authorization, &surroundings.mesh)))
+            dialect::istio::policy(authorization, &surroundings.mesh, report).map(Cow::Owned)
         }
         Document::Calico(policy) => calico::policy(policy, surroundings, report).map(Cow::Owned),
         Document::PeerAuthentication(authentication) => {

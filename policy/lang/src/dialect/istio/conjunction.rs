@@ -2,37 +2,57 @@
 
 use bookend_engine::{ClaimMatch, Clause, HttpMatch, TextMatch, TextPattern, TokenMatch, ValueMatch};
 
+use super::excess::{Budget, Excess};
 use crate::{Span, document::PeerDocument};
 
 /// How many alternatives come of multiplying out. What would be more is said by excluding what is excluded.
 const MOST: usize = 64;
+/// How many alternatives of tokens come of multiplying out at the most: they cannot be said otherwise.
+const TOKENS: usize = 1_000;
 
 /// Something of which alternatives can be joined.
 pub(super) trait Condition: Clone {
     /// What must hold together.
-    fn and(self, other: Self) -> Self;
+    fn and(self, other: Self, budget: &mut Budget) -> Result<Self, Excess>;
+
+    /// How many conditions and values it has, those inside it included.
+    fn weight(&self) -> usize;
 
     /// What holds where none of these does.
     fn none_of(list: Vec<Self>) -> Self;
 }
 
+/// The weight of alternatives.
+pub(super) fn weight<T: Condition>(list: &[T]) -> usize {
+    list.iter().map(T::weight).sum()
+}
+
 /// The alternatives of what must hold together; the empty list is what always holds.
-pub(super) fn both<T: Condition>(left: Vec<T>, right: Vec<T>) -> Vec<T> {
-    match (left.as_slice(), right.as_slice()) {
-        ([], _) => right,
-        (_, []) => left,
-        (many, others) if many.len().saturating_mul(others.len()) > MOST => {
-            // The shorter one is said as what its opposite excludes.
-            let (kept, other) = if left.len() >= right.len() { (left, right) } else { (right, left) };
-            let other = T::none_of(vec![T::none_of(other)]);
-            kept.into_iter().map(|one| one.and(other.clone())).collect()
-        }
-        _ => left.iter().flat_map(|a| right.iter().map(|b| a.clone().and(b.clone()))).collect(),
+pub(super) fn both<T: Condition>(left: Vec<T>, right: Vec<T>, budget: &mut Budget) -> Result<Vec<T>, Excess> {
+    if left.is_empty() || right.is_empty() {
+        return Ok(if left.is_empty() { right } else { left });
     }
+    // Each is copied for every alternative of the other one, but for the first.
+    let copies = |list: &[T], others: &[T]| weight(list).saturating_mul(others.len().saturating_sub(1));
+    if left.len().saturating_mul(right.len()) > MOST {
+        // The shorter one is said as what its opposite excludes.
+        let (kept, other) = if left.len() >= right.len() { (left, right) } else { (right, left) };
+        budget.spend(copies(&other, &kept))?;
+        let other = T::none_of(vec![T::none_of(other)]);
+        return kept.into_iter().map(|one| one.and(other.clone(), budget)).collect();
+    }
+    budget.spend(copies(&left, &right).saturating_add(copies(&right, &left)))?;
+    let mut all = Vec::new();
+    for one in &left {
+        for other in &right {
+            all.push(one.clone().and(other.clone(), budget)?);
+        }
+    }
+    Ok(all)
 }
 
 impl Condition for HttpMatch {
-    fn and(mut self, other: Self) -> Self {
+    fn and(mut self, other: Self, budget: &mut Budget) -> Result<Self, Excess> {
         let Self { methods, hosts, paths, headers, query, grpc, jwt, clients, when, not } = other;
         // What both say is said the second time as what its opposite excludes.
         let mut again = Self::default();
@@ -41,7 +61,7 @@ impl Condition for HttpMatch {
         (self.paths, again.paths) = first(self.paths, paths);
         (self.grpc, again.grpc) = first(self.grpc, grpc);
         (self.clients, again.clients) = first(self.clients, clients);
-        self.jwt = tokens(self.jwt, jwt);
+        self.jwt = tokens(self.jwt, jwt, budget)?;
         (self.when, again.when) = earlier(self.when, when);
         self.headers.extend(headers);
         self.query.extend(query);
@@ -49,7 +69,15 @@ impl Condition for HttpMatch {
         if again != Self::default() {
             self.not.push(Self::none_of(vec![again]));
         }
-        self
+        Ok(self)
+    }
+
+    fn weight(&self) -> usize {
+        let Self { methods, hosts, paths, headers, query: _, grpc: _, jwt, clients, when: _, not } = self;
+        let tokens = jwt.alternatives().unwrap_or_default().iter().map(token_weight);
+        let headers = headers.iter().map(|header| texts(header.value()));
+        let lists = listed(methods) + listed(hosts) + listed(paths) + listed(clients);
+        1 + lists + tokens.chain(headers).sum::<usize>() + weight(not)
     }
 
     fn none_of(list: Vec<Self>) -> Self {
@@ -58,7 +86,7 @@ impl Condition for HttpMatch {
 }
 
 impl Condition for PeerDocument {
-    fn and(mut self, other: Self) -> Self {
+    fn and(mut self, other: Self, _: &mut Budget) -> Result<Self, Excess> {
         let Self { span, workloads, block, network, principals, entities, not } = other;
         let mut again = everybody(span);
         (self.workloads, again.workloads) = earlier(self.workloads, workloads);
@@ -75,7 +103,11 @@ impl Condition for PeerDocument {
         if says_more {
             self.not.push(Self::none_of(vec![again]));
         }
-        self
+        Ok(self)
+    }
+
+    fn weight(&self) -> usize {
+        1 + listed(&self.principals) + listed(&self.entities) + weight(&self.not)
     }
 
     fn none_of(list: Vec<Self>) -> Self {
@@ -108,12 +140,39 @@ fn first<T>(one: Clause<T>, other: Clause<T>) -> (Clause<T>, Clause<T>) {
 }
 
 /// Conditions on one token (S54): there is only one that Istio looks at.
-fn tokens(one: Clause<TokenMatch>, other: Clause<TokenMatch>) -> Clause<TokenMatch> {
+fn tokens(
+    one: Clause<TokenMatch>,
+    other: Clause<TokenMatch>,
+    budget: &mut Budget,
+) -> Result<Clause<TokenMatch>, Excess> {
     let (Some(left), Some(right)) = (one.alternatives(), other.alternatives()) else {
-        return first(one, other).0;
+        return Ok(first(one, other).0);
     };
+    let found = left.len().saturating_mul(right.len());
+    if found > TOKENS && left.len().min(right.len()) > 1 {
+        return Err(Excess { found, most: TOKENS });
+    }
+    let weight = |list: &[TokenMatch]| list.iter().map(token_weight).sum::<usize>();
+    let copies = |list: &[TokenMatch], others: usize| weight(list).saturating_mul(others.saturating_sub(1));
+    budget.spend(copies(left, right.len()).saturating_add(copies(right, left.len())))?;
     let all = left.iter().flat_map(|a| right.iter().map(|b| joined(a.clone(), b.clone()))).collect();
-    Clause::one_of(all).unwrap_or(Clause::Any)
+    Ok(Clause::one_of(all).unwrap_or(Clause::Any))
+}
+
+fn token_weight(token: &TokenMatch) -> usize {
+    let claims = token.claims.iter().map(|claim| texts(claim.value()));
+    1 + listed(&token.issuer) + listed(&token.audiences) + claims.sum::<usize>()
+}
+
+fn listed<T>(clause: &Clause<T>) -> usize {
+    clause.alternatives().map_or(0, <[T]>::len)
+}
+
+fn texts(value: &ValueMatch) -> usize {
+    match value {
+        ValueMatch::Present(_) => 1,
+        ValueMatch::Text(texts) => texts.patterns().len(),
+    }
 }
 
 fn joined(mut one: TokenMatch, other: TokenMatch) -> TokenMatch {

@@ -1,27 +1,41 @@
 //! An AuthorizationPolicy as a policy: as few rules as its meaning allows.
 
 use super::{
-    conjunction::{Condition, both, everybody},
+    conjunction::{Condition, both, everybody, weight},
+    excess::{Budget, Excess, PRODUCT, TooMany},
     expression::any_request,
     mesh::Mesh,
     token,
 };
 use crate::{
-    Span,
+    Code, Span,
+    diagnostic::Report,
     document::{
         AuthorizationAction, AuthorizationDocument, AuthorizationRule, IsolateDocument, NamespacesDocument,
         Part, PeerDocument, PolicyDocument, Requirement, RuleDocument, Spanned, WorkloadsDocument,
     },
+    limit,
     lower::MESH_TIER,
 };
 use bookend_engine::{Action, Clause, Ends, HttpMatch, Labels, Mode, PortMatch, PrincipalPattern, Protocol};
 
-/// What a policy means in a mesh. A policy of the root namespace is for all namespaces, unless it names what it is for.
-pub(crate) fn policy(document: &AuthorizationDocument, mesh: &Mesh) -> PolicyDocument {
+/// What a policy means in a mesh, if that is not too much to say. A policy of the root namespace is for all namespaces, unless it
+/// names what it is for.
+pub(crate) fn policy(
+    document: &AuthorizationDocument,
+    mesh: &Mesh,
+    report: &mut Report,
+) -> Option<PolicyDocument> {
     let name = Spanned { value: authorization_name(&document.name.value), span: document.name.span };
     let folding = Folding { document, mesh, allow: document.action == AuthorizationAction::Allow };
-    let rules =
-        document.rules.iter().enumerate().flat_map(|(index, rule)| folding.rule(index, rule)).collect();
+    let (mut rules, mut budget) = (Vec::new(), Budget::default());
+    for (index, rule) in document.rules.iter().enumerate() {
+        if let Err(excess) = folding.rule(index, rule, &mut rules, &mut budget) {
+            let (message, cure) = excess.said();
+            report.add(Code::TooMany, rule.span, message, cure);
+            return None;
+        }
+    }
     let isolate = if folding.allow {
         let isolation = |labels: &Labels| IsolateDocument {
             workloads: workloads(document.targets.span, labels),
@@ -33,7 +47,7 @@ pub(crate) fn policy(document: &AuthorizationDocument, mesh: &Mesh) -> PolicyDoc
     } else {
         Vec::new()
     };
-    mesh.housed((&document.namespace, document.targets.named), name, isolate, rules)
+    Some(mesh.housed((&document.namespace, document.targets.named), name, isolate, rules))
 }
 
 /// The workloads that a policy is for, by their labels: all of them where nobody can say which.
@@ -99,26 +113,41 @@ struct Group {
 
 impl Folding<'_> {
     /// One of `from`, one of `to`, and all of `when`: elements that differ in one thing only are alternatives of one rule.
-    fn rule(&self, index: usize, rule: &AuthorizationRule) -> Vec<RuleDocument> {
-        let Some(always) = self.meaning(&rule.when) else { return Vec::new() };
-        let read = |list: &[Vec<Requirement>]| -> Vec<(usize, Meaning)> {
-            let all = list.iter().enumerate();
-            all.filter_map(|(index, requirements)| Some((index, self.meaning(requirements)?))).collect()
+    fn rule(
+        &self,
+        index: usize,
+        rule: &AuthorizationRule,
+        rules: &mut Vec<RuleDocument>,
+        budget: &mut Budget,
+    ) -> Result<(), TooMany> {
+        let Some(always) = self.meaning(&rule.when, budget)? else { return Ok(()) };
+        let mut read = |list: &[Vec<Requirement>]| -> Result<Vec<(usize, Meaning)>, Excess> {
+            let mut all = Vec::new();
+            for (index, requirements) in list.iter().enumerate() {
+                all.extend(self.meaning(requirements, budget)?.map(|meaning| (index, meaning)));
+            }
+            Ok(all)
         };
         let from = grouped(
-            read(&rule.from),
+            read(&rule.from)?,
             |a, b| a.requests == b.requests,
             |a, b| {
                 any_of(&mut a.peers, b.peers);
             },
         );
         let to =
-            grouped(read(&rule.to), |a, b| a.ports == b.ports, |a, b| any_of(&mut a.requests, b.requests));
+            grouped(read(&rule.to)?, |a, b| a.ports == b.ports, |a, b| any_of(&mut a.requests, b.requests));
         // Over a stream Istio leaves out every rule of an allow policy in which anything is asked of requests.
         let parts = rule.from.iter().chain(&rule.to).chain([&rule.when]).flatten();
         let over_http = self.allow && parts.map(|requirement| &requirement.part).any(Part::is_http);
         let (many_from, many_to) = (from.len() > 1, to.len() > 1);
-        let mut rules = Vec::new();
+        let product = from.len().saturating_mul(to.len());
+        if product > PRODUCT {
+            return Err(TooMany::Groups(from.len(), to.len()));
+        }
+        if rules.len().saturating_add(product) > limit::RULES {
+            return Err(TooMany::Rules(rules.len().saturating_add(product)));
+        }
         for source in &from {
             for operation in &to {
                 let mut name = format!("rules[{index}]");
@@ -127,25 +156,37 @@ impl Folding<'_> {
                         name.push_str(&format!(".{kind}[{first}]"));
                     }
                 }
-                let meaning = source.meaning.clone().and(operation.meaning.clone()).and(always.clone());
-                rules.extend(self.one(name, rule.span, meaning, over_http));
+                let parts = [&source.meaning, &operation.meaning, &always];
+                if product > 1 {
+                    budget.spend(parts.map(Meaning::weight).iter().sum())?;
+                }
+                let [from, to, always] = parts.map(Meaning::clone);
+                let meaning = from.and(to, budget)?.and(always, budget)?;
+                rules.extend(self.one(name, rule.span, meaning, over_http, budget)?);
             }
         }
-        rules
+        Ok(())
     }
 
-    fn one(&self, name: String, span: Span, meaning: Meaning, over_http: bool) -> Option<RuleDocument> {
+    fn one(
+        &self,
+        name: String,
+        span: Span,
+        meaning: Meaning,
+        over_http: bool,
+        budget: &mut Budget,
+    ) -> Result<Option<RuleDocument>, Excess> {
         let Meaning { peers, mut requests, addresses, ports } = meaning;
         if over_http && requests.is_empty() {
             requests.push(any_request());
         }
-        let (ports, not_ports) = ports.matches(span)?;
+        let Some((ports, not_ports)) = ports.matches(span) else { return Ok(None) };
         let targets = targets(self.document);
         let targets = targets.iter().filter(|labels| !labels.is_empty()).map(|labels| PeerDocument {
             workloads: Some(workloads(self.document.targets.span, labels)),
             ..everybody(self.document.targets.span)
         });
-        Some(RuleDocument {
+        Ok(Some(RuleDocument {
             name: Spanned { value: name, span },
             action: if self.allow { Action::Allow } else { Action::Deny },
             priority: 0,
@@ -156,35 +197,35 @@ impl Folding<'_> {
             at: Ends { source: false, destination: true },
             at_span: None,
             from: clause(peers),
-            to: clause(both(targets.collect(), addresses)),
+            to: clause(both(targets.collect(), addresses, budget)?),
             ports,
             not_ports,
             http_span: (!requests.is_empty()).then_some(span),
             http: clause(requests),
             answer: None,
             limits: None,
-        })
+        }))
     }
 
     /// What requirements mean together; nothing where nobody ever meets them. What cannot be said narrows what is allowed and
     /// widens what is denied.
-    fn meaning(&self, requirements: &[Requirement]) -> Option<Meaning> {
+    fn meaning(&self, requirements: &[Requirement], budget: &mut Budget) -> Result<Option<Meaning>, Excess> {
         let mut meaning = Meaning::default();
         for requirement in requirements {
             let Requirement { span, negated, part, unsayable } = requirement;
             match (unsayable, self.allow, negated) {
-                (true, true, true) => return None,
+                (true, true, true) => return Ok(None),
                 (true, false, false) => continue,
                 _ => {}
             }
             meaning = match self.part(part, *span, *negated) {
-                Some(said) => meaning.and(said),
+                Some(said) => meaning.and(said, budget)?,
                 // None of no values is everybody, and one of none is nobody.
                 None if *negated => meaning,
-                None => return None,
+                None => return Ok(None),
             };
         }
-        Some(meaning)
+        Ok(Some(meaning))
     }
 
     /// What one of the values means, or none of them; nothing where there are no values.
@@ -210,7 +251,7 @@ impl Folding<'_> {
             Part::Ports(ports) => meaning.ports.some = Some(ports.clone()),
             Part::Requests(requests) => meaning.requests = said(requests.clone(), negated)?,
             Part::Claim(names, texts) => {
-                let split = self.mesh.splits(names, self.allow == negated);
+                let split = self.mesh.splits(&self.document.namespace, names, self.allow == negated);
                 let request = token::with_claim(names, texts.as_ref()?, split)?;
                 meaning.requests = said(vec![request], negated)?;
             }
@@ -243,13 +284,18 @@ fn principals(span: Span, patterns: Vec<PrincipalPattern>) -> Vec<PeerDocument> 
 }
 
 impl Meaning {
-    fn and(self, other: Self) -> Self {
-        Self {
-            peers: both(self.peers, other.peers),
-            requests: both(self.requests, other.requests),
-            addresses: both(self.addresses, other.addresses),
+    fn and(self, other: Self, budget: &mut Budget) -> Result<Self, Excess> {
+        Ok(Self {
+            peers: both(self.peers, other.peers, budget)?,
+            requests: both(self.requests, other.requests, budget)?,
+            addresses: both(self.addresses, other.addresses, budget)?,
             ports: self.ports.and(other.ports),
-        }
+        })
+    }
+
+    fn weight(&self) -> usize {
+        let ports = self.ports.some.as_ref().map_or(0, Vec::len) + self.ports.not.len();
+        1 + weight(&self.peers) + weight(&self.requests) + weight(&self.addresses) + ports
     }
 }
 
@@ -293,11 +339,14 @@ fn grouped(
 ) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for (index, meaning) in all {
+        let many = groups.len() > PRODUCT;
         match groups.iter_mut().find(|group| alike(&group.meaning, &meaning)) {
             Some(group) => {
                 add(&mut group.meaning, meaning);
                 group.indexes.push(index);
             }
+            // More than this is refused, whatever the number is.
+            None if many => break,
             None => groups.push(Group { indexes: vec![index], meaning }),
         }
     }

@@ -18,8 +18,8 @@ pub(crate) struct Mesh {
     pub(crate) trust_domains: TrustDomains,
     /// Which peers must prove who they are, as all documents say it.
     pub(crate) encryption: Vec<Encryption>,
-    /// Claims that some proxies divide at spaces and others may not.
-    pub(crate) split_claims: BTreeSet<String>,
+    /// Claims that some proxies divide at spaces and others may not, by the namespace of the document that says so.
+    pub(crate) split_claims: BTreeSet<(String, String)>,
 }
 
 impl Default for Mesh {
@@ -53,10 +53,13 @@ impl Mesh {
     }
 
     /// Whether a claim is divided at spaces. Where some proxies do so and others do not, it is what denies more: `wide` is a
-    /// condition that denies more the more texts meet it.
-    pub(super) fn splits(&self, names: &[String], wide: bool) -> bool {
+    /// condition that denies more the more texts meet it. A policy of a `namespace` knows the proxies there, and what they divide is
+    /// said there or in the root namespace; one of the root namespace knows all.
+    pub(super) fn splits(&self, namespace: &str, names: &[String], wide: bool) -> bool {
         let [name] = names else { return false };
-        SPLIT.contains(&name.as_str()) || wide && self.split_claims.contains(name)
+        let concerned = |other: &str| other == namespace || self.is_root(other) || self.is_root(namespace);
+        let divided = || self.split_claims.iter().any(|(other, claim)| claim == name && concerned(other));
+        SPLIT.contains(&name.as_str()) || wide && divided()
     }
 
     /// The policy of `namespace` with these parts: of no namespace where that is the root namespace, and named after it, unless it is

@@ -26,9 +26,11 @@ use bookend_engine::{
     Action, Clause, Ends, LabelExpression, Labels, Mode, PortMatch, PrincipalPattern, Protocol,
 };
 
-/// Labels that the pods of gateways have: those of Istio's charts, and those of the Gateway API. What comes from outside
-/// the mesh enters there, whatever peers in the mesh must do.
-const GATEWAYS: [&str; 2] = ["istio", "gateway.networking.k8s.io/gateway-name"];
+/// What the pods of gateways from Istio's charts have in their label `istio`. What comes from outside the mesh enters there,
+/// whatever peers in the mesh must do.
+const GATEWAYS: [&str; 2] = ["ingressgateway", "egressgateway"];
+/// The label that the pods of gateways of the Gateway API have, as Istio sets it.
+const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
 
 /// Reads a document.
 pub(super) fn peer_authentication(
@@ -146,14 +148,11 @@ pub(crate) fn peer_policy(
     mesh.housed((&own.namespace, false), name, Vec::new(), rules)
 }
 
-/// The workloads behind proxies, other than gateways, that nothing more special is for.
+/// The workloads behind proxies that nothing more special is for. Gateways are among them only where they are selected.
 fn destinations(own: &Encryption, mesh: &Mesh, span: Span) -> PeerDocument {
-    let absent = |key: &str| LabelExpression::DoesNotExist { key: key.to_owned() };
-    let workloads = WorkloadsDocument {
-        expressions: GATEWAYS.map(absent).into(),
-        proxied: Some(true),
-        ..fold::workloads(span, &own.labels)
-    };
+    let expressions = if own.labels.is_empty() { no_gateway() } else { Vec::new() };
+    let workloads =
+        WorkloadsDocument { expressions, proxied: Some(true), ..fold::workloads(span, &own.labels) };
     let elsewhere = mesh.encryption.iter().filter(|other| {
         let inside = mesh.is_root(&own.namespace) || other.namespace == own.namespace;
         let special = if other.labels.is_empty() {
@@ -173,6 +172,14 @@ fn destinations(own: &Encryption, mesh: &Mesh, span: Span) -> PeerDocument {
             ..everybody(span)
         });
     PeerDocument { workloads: Some(workloads), not: not.collect(), ..everybody(span) }
+}
+
+/// What holds for workloads that are no gateways.
+fn no_gateway() -> Vec<LabelExpression> {
+    let values = Clause::one_of(GATEWAYS.map(str::to_owned).into());
+    let chart = values.map(|values| LabelExpression::NotIn { key: "istio".to_owned(), values });
+    let api = LabelExpression::DoesNotExist { key: GATEWAY_NAME.to_owned() };
+    chart.into_iter().chain([api]).collect()
 }
 
 /// Denies whoever proves nothing.
