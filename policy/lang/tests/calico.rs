@@ -50,7 +50,7 @@ fn every_field_of_a_policy_is_read_by_its_type_or_refused() {
         ("serviceAccountSelector: has(", Code::BadSelector),
         ("tier: 1", Code::WrongType),
         ("tier: Not_a_name", Code::BadName),
-        ("tier: security", Code::UnknownTier),
+        ("tier: security", Code::IdleCalico),
         ("tier: kube-admin", Code::ReservedTier),
         ("tier: baselineadminnetworkpolicy", Code::ReservedTier),
         ("order: first", Code::WrongType),

@@ -16,7 +16,7 @@ use super::gap::{Effect, Gaps};
 use super::ground::Ground;
 use super::naming::{Id, Names, naturally};
 use super::packet::packet_rule;
-use super::peer::{self, Group, Spaces};
+use super::peer::{self, Group, Remote, Spaces};
 
 /// The group and version of Calico's API.
 const API: &str = "projectcalico.org/v3";
@@ -139,7 +139,12 @@ fn tier_name(place: (Plane, u32), tiers: &BTreeMap<(Plane, u32), String>) -> Str
 impl Writing<'_> {
     fn rule(&mut self, rule: &Rule, end: End, gaps: &mut Gaps) {
         let Some(rule) = packet_rule(rule, &self.ground, gaps) else { return };
-        let locals = peer::locals(rule.peers(end), rule.namespace.as_deref(), &self.ground);
+        let mut locals = peer::locals(rule.peers(end), rule.namespace.as_deref(), &self.ground);
+        locals.list.retain(|group| {
+            let reason = misread(group);
+            locals.missing.extend(reason.clone());
+            reason.is_none()
+        });
         let (effect, instead) = missing(rule.action);
         for reason in &locals.missing {
             gaps.add(&rule.id, effect, reason.as_str(), instead);
@@ -147,7 +152,13 @@ impl Writing<'_> {
         if locals.list.is_empty() {
             return;
         }
-        let remotes = peer::remotes(rule.peers(other(end)), &self.ground);
+        let mut remotes = peer::remotes(rule.peers(other(end)), &self.ground);
+        remotes.list.retain(|remote| {
+            let Remote::Group(group) = remote else { return true };
+            let reason = misread(group);
+            remotes.missing.extend(reason.clone());
+            reason.is_none()
+        });
         for reason in &remotes.missing {
             gaps.add(&rule.id, effect, reason.as_str(), instead);
         }
@@ -165,7 +176,9 @@ impl Writing<'_> {
     }
 
     fn isolation(&mut self, isolation: &Isolation, end: End, gaps: &mut Gaps) {
-        match peer::group(&isolation.workloads, &self.ground.by_labels()) {
+        let group =
+            peer::group(&isolation.workloads, &self.ground.by_labels()).map_err(|reason| reason.to_string());
+        match group.and_then(|group| misread(&group).map_or(Ok(group), Err)) {
             Ok(group) => {
                 let place = (isolation.tier, end);
                 self.push(
@@ -254,6 +267,13 @@ fn missing(action: Action) -> (Effect, &'static str) {
         Action::Deny => (Effect::Open, "that is not denied by it"),
         Action::Pass => (Effect::Open, "the rest of its tier holds for that"),
     }
+}
+
+/// Why Calico would take the labels of a group for others.
+fn misread(group: &Group) -> Option<String> {
+    let spaces = group.spaces.pods();
+    let key = selector::misread(&group.pods).or_else(|| selector::misread(&spaces))?;
+    Some(format!("Calico takes the label `{key}` for something of its own"))
 }
 
 /// The opposite end.

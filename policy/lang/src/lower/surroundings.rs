@@ -107,7 +107,7 @@ pub(super) fn surroundings(facts: &Facts<'_>, inventory: &Inventory, report: &mu
     let mut tiers = tier::tiers(&facts.tiers, report);
     calico::place(&mut tiers, &facts.calico_tiers, report);
     let mut networks = network::networks(&facts.networks, report);
-    networks.extend(calico::networks(&facts.calico_sets, inventory, report));
+    networks.extend(calico::networks(&facts.calico_sets, &facts.networks, inventory, report));
     Surroundings {
         tiers,
         networks,

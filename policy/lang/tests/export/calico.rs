@@ -37,3 +37,19 @@ fn icmp_accounts_and_exceptions_are_said() {
                   ports: [{ protocol: ICMP, type: 8 }, { port: 1, endPort: 9 }] }] }";
     check(spec, &["protocol: ICMP", "type: 8", "names: - api", "notNets: - 10.9.0.0/16", "1:9"]);
 }
+
+#[test]
+fn labels_that_calico_takes_for_its_own_are_not_asked_for() {
+    for key in ["pcns.team", "pcsa.team", "projectcalico.org/namespace", "projectcalico.org/name"] {
+        let asked = format!("{{ workloads: {{ labels: {{ {key}: web }} }} }}");
+        let own = "{ workloads: { labels: { app: api } } }";
+        for (from, to) in [(&*asked, own), (own, &*asked)] {
+            let spec = format!(
+                "{{ isolate: [{own}], allow: [{{ name: r, at: [destination], from: [{from}], to: [{to}] }}] }}"
+            );
+            let shown = shown(&told(Target::Calico, &spec));
+            assert!(!shown.contains(&format!("{key} ==")), "{shown}");
+            assert!(shown.contains(&format!("Calico takes the label `{key}`")), "{shown}");
+        }
+    }
+}

@@ -2,6 +2,19 @@
 
 use super::super::pods::{Pods, Requirement};
 
+/// A label that is asked for and that Calico takes for something of its own: its namespace's, its account's, or what it says of every
+/// endpoint.
+pub(super) fn misread(pods: &Pods) -> Option<&str> {
+    let mut keys = pods.labels.keys().chain(pods.requirements.iter().map(|requirement| &requirement.key));
+    let own = |key: &&String| {
+        let named = key.strip_prefix("projectcalico.org/");
+        key.starts_with("pcns.")
+            || key.starts_with("pcsa.")
+            || matches!(named, Some("namespace" | "serviceaccount" | "orchestrator" | "name"))
+    };
+    keys.find(own).map(String::as_str)
+}
+
 /// What labels are asked for, as Calico writes it.
 pub(super) fn of(pods: &Pods) -> String {
     let labels = pods.labels.iter().map(|(key, value)| format!("{key} == {}", quoted(value)));

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    Code, Span,
     diagnostic::Report,
-    document::{Behind, CalicoPolicy, CalicoSet, HOSTS, ServiceName},
+    document::{Behind, CalicoPolicy, CalicoSet, NetworkDocument, ServiceName},
     lower::{Facts, facts::unique, services, surroundings::Network},
 };
-use bookend_engine::{Block, Inventory, Labels, Mode};
+use bookend_engine::{Block, HOST_LABEL, Inventory, Labels, Mode};
 
 /// The tier of policies that name none.
 const DEFAULT: &str = "default";
@@ -79,7 +80,7 @@ pub(in super::super) fn context(facts: &Facts<'_>, inventory: &Inventory) -> Con
     // Without policies nobody asks.
     if !policies.is_empty() {
         let run = inventory.workloads().iter().map(|workload| &workload.identity);
-        let run = run.filter(|identity| identity.namespace != HOSTS);
+        let run = run.filter(|identity| !identity.labels.contains_key(HOST_LABEL));
         let run = run.map(|identity| (identity.namespace.clone(), identity.service_account.clone()));
         undescribed = run.filter(|account| !accounts.contains_key(account)).min();
     }
@@ -93,7 +94,7 @@ pub(in super::super) fn context(facts: &Facts<'_>, inventory: &Inventory) -> Con
         enforced: enforced.collect(),
         accounts,
         undescribed,
-        hosts: inventory.workloads().iter().any(|workload| workload.identity.namespace == HOSTS),
+        hosts: inventory.workloads().iter().any(|workload| workload.identity.labels.contains_key(HOST_LABEL)),
         behind: services::behind(&facts.services, &facts.slices, inventory, &named),
     }
 }
@@ -151,9 +152,13 @@ fn length(policy: &CalicoPolicy) -> i32 {
     i32::try_from(most).unwrap_or(i32::MAX)
 }
 
-/// Sets, as networks: with the labels that Calico gives them beside their own, which are those of their namespaces.
+/// The label of networks that are sets, whether read or written by `import`. Selectors do not see it.
+pub(super) const SET_LABEL: &str = "bookend.dev/calico-set";
+
+/// Sets, as networks beside those that are `taken`: with the labels that Calico gives them beside their own, which are those of their namespaces.
 pub(in super::super) fn networks(
     sets: &[&CalicoSet],
+    taken: &[&NetworkDocument],
     inventory: &Inventory,
     report: &mut Report,
 ) -> BTreeMap<String, Network> {
@@ -161,23 +166,41 @@ pub(in super::super) fn networks(
         .iter()
         .map(|set| ((set.namespace.as_deref().unwrap_or_default(), set.name.value.as_str()), set.name.span));
     unique(names, "set of networks", report);
-    let read = sets.iter().filter_map(|set| {
+    let shown = |set: &CalicoSet| match &set.namespace {
+        None => format!("globalnetworkset.{}", set.name.value),
+        Some(namespace) => format!("networkset.{namespace}.{}", set.name.value),
+    };
+    let taken: BTreeMap<&str, Span> =
+        taken.iter().map(|network| (network.name.value.as_str(), network.name.span)).collect();
+    for set in sets {
+        let name = shown(set);
+        if let Some(first) = taken.get(name.as_str()) {
+            let message = format!("the network `{name}`, as which the set is known, is described as well");
+            let related = (*first, "the network");
+            report.add_related(
+                Code::DuplicateObject,
+                set.name.span,
+                message,
+                "remove or rename one",
+                related,
+            );
+        }
+    }
+    let read = sets.iter().filter(|set| !taken.contains_key(shown(set).as_str())).filter_map(|set| {
         let blocks: Vec<Block> =
             set.nets.iter().filter_map(|net| Block::new(*net, Vec::new()).ok()).collect();
         let mut labels = set.labels.clone();
-        let name = match &set.namespace {
-            None => format!("globalnetworkset.{}", set.name.value),
-            Some(namespace) => {
-                labels.insert("projectcalico.org/namespace".to_owned(), namespace.clone());
-                labels.insert("pcns.projectcalico.org/name".to_owned(), namespace.clone());
-                let known = inventory.namespaces().get(namespace);
-                let known = known.iter().flat_map(|labels| labels.iter());
-                labels.extend(known.map(|(key, value)| (format!("pcns.{key}"), value.clone())));
-                format!("networkset.{namespace}.{}", set.name.value)
-            }
-        };
+        let kind = if set.namespace.is_some() { "NetworkSet" } else { "GlobalNetworkSet" };
+        labels.insert(SET_LABEL.to_owned(), kind.to_owned());
+        if let Some(namespace) = &set.namespace {
+            labels.insert("projectcalico.org/namespace".to_owned(), namespace.clone());
+            labels.insert("pcns.projectcalico.org/name".to_owned(), namespace.clone());
+            let known = inventory.namespaces().get(namespace);
+            let known = known.iter().flat_map(|labels| labels.iter());
+            labels.extend(known.map(|(key, value)| (format!("pcns.{key}"), value.clone())));
+        }
         // A set without addresses is nobody.
-        (!blocks.is_empty()).then_some((name, Network { labels, blocks }))
+        (!blocks.is_empty()).then(|| (shown(set), Network { labels, blocks }))
     });
     read.collect()
 }

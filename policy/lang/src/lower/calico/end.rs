@@ -1,6 +1,7 @@
 //! An end of a rule: the endpoints of the policy, or whoever is at the other end.
 
 use super::{
+    context::SET_LABEL,
     form::{Formula, TooLarge},
     meaning::Meaning,
     selection::{Selection, anybody},
@@ -24,7 +25,13 @@ pub(super) struct Ends<'e> {
     pub(super) report: &'e mut Report,
     /// The places of selectors of which it was said already that something cannot be said.
     pub(super) told: Vec<Span>,
+    /// How many peers the rules mean so far: alternatives, each as often as it has exceptions, and once more.
+    pub(super) meant: usize,
 }
+
+/// The most peers of all rules of a policy together, but for addresses that they write out: whatever a selector is multiplied by, a
+/// policy of a tenant takes some tens of megabytes.
+pub(super) const MEANT: usize = 40_000;
 
 /// Whoever is meant; `None`: everybody. Nobody where the list is empty.
 pub(super) type Meant = Option<Vec<PeerDocument>>;
@@ -101,7 +108,12 @@ impl Ends<'_> {
                     None => vec![anybody(entity.span)],
                     Some(policy) => self.selections(policy, wide)?.into_iter().map(Selection::peer).collect(),
                 };
-                for name in self.sets(&selector.value) {
+                let sets = self.sets(&selector.value);
+                self.within_limit(
+                    alternatives.len().saturating_add(base.len().saturating_mul(sets.len())),
+                    entity,
+                )?;
+                for name in sets {
                     let value = NetworksDocument::Named(Spanned { value: name, span: selector.span });
                     alternatives.extend(
                         base.iter()
@@ -112,27 +124,57 @@ impl Ends<'_> {
             }
         }
         let not = self.not(entity, wide)?;
+        self.within_limit(not.len(), entity)?;
+        self.meant =
+            self.meant.saturating_add(alternatives.len().saturating_mul(not.len().saturating_add(1)));
+        if self.meant > MEANT {
+            self.refuse_multiplied(entity.span);
+            return None;
+        }
         alternatives.iter_mut().for_each(|peer| peer.not.extend(not.iter().cloned()));
-        let alternatives =
-            if entity.nets.is_empty() { alternatives } else { self.within(&alternatives, &entity.nets) };
-        if alternatives.len() > limit::PEERS {
-            let message = format!(
-                "the rule means {} kinds of peers, and {} are the most",
-                alternatives.len(),
-                limit::PEERS
-            );
+        let alternatives = if entity.nets.is_empty() {
+            alternatives
+        } else {
+            self.within(&alternatives, &entity.nets, limit::PEERS + 1)
+        };
+        self.within_limit(alternatives.len(), entity)?;
+        let everybody = matches!(alternatives.as_slice(), [only] if says_nothing(only));
+        Some((!everybody).then_some(alternatives))
+    }
+
+    /// Refuses more kinds of peers than a rule may have.
+    fn within_limit(&mut self, count: usize, entity: &CalicoEntity) -> Option<()> {
+        if count > limit::PEERS {
+            let message = format!("the rule means {count} kinds of peers, and {} are the most", limit::PEERS);
             self.report.add(Code::SelectorTooLarge, entity.span, message, "divide it into several rules");
             return None;
         }
-        let everybody = matches!(alternatives.as_slice(), [only] if says_nothing(only));
-        Some((!everybody).then_some(alternatives))
+        Some(())
+    }
+
+    /// Refuses a policy whose rules mean too many peers together.
+    pub(super) fn refuse_multiplied(&mut self, span: Span) {
+        let message = format!(
+            "up to here the rules of the policy mean {} kinds of peers together, each with its exceptions, and {MEANT} are the most",
+            self.meant
+        );
+        self.report.add(
+            Code::SelectorTooLarge,
+            span,
+            message,
+            "divide the policy, or write simpler selectors",
+        );
     }
 
     /// The names of the sets that a selector means.
     fn sets(&self, selector: &Selector) -> Vec<String> {
         let networks = self.surroundings.networks.iter();
-        let meant = networks
-            .filter(|(_, network)| selector.holds(&|key: &str| network.labels.get(key).map(String::as_str)));
+        let meant =
+            networks.filter(|(_, network)| network.labels.contains_key(SET_LABEL)).filter(|(_, network)| {
+                let label =
+                    |key: &str| network.labels.get(key).filter(|_| key != SET_LABEL).map(String::as_str);
+                selector.holds(&label)
+            });
         meant.map(|(name, _)| name.clone()).collect()
     }
 
@@ -151,10 +193,13 @@ impl Ends<'_> {
         Some(not)
     }
 
-    /// The same peers, as far as they lie in one of the `nets`.
-    fn within(&self, peers: &[PeerDocument], nets: &[Spanned<IpNet>]) -> Vec<PeerDocument> {
+    /// The same peers, as far as they lie in one of the `nets`; the first of them, where it is at least `most`.
+    fn within(&self, peers: &[PeerDocument], nets: &[Spanned<IpNet>], most: usize) -> Vec<PeerDocument> {
         let mut within = Vec::new();
         for peer in peers {
+            if within.len() >= most {
+                break;
+            }
             let Some(NetworksDocument::Named(name)) = &peer.network else {
                 within.extend(nets.iter().filter_map(|net| {
                     let block = block(net.value, net.span)?.block;

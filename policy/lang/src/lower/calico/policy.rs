@@ -12,8 +12,8 @@ use crate::{
     Code, Span,
     diagnostic::Report,
     document::{
-        Behind, CalicoEntity, CalicoPolicy, CalicoRule, IsolateDocument, NamespacesDocument, PeerDocument, PolicyDocument,
-        RuleDocument, Spanned,
+        Behind, CalicoEntity, CalicoPolicy, CalicoRule, IsolateDocument, NamespacesDocument, PeerDocument,
+        PolicyDocument, RuleDocument, Spanned,
     },
     lower::Surroundings,
 };
@@ -152,7 +152,8 @@ impl Reading<'_> {
         let mut own = self.ends.peers(Some(&self.document.selector), local, wide)?;
         let other = self.ends.peers(None, remote, wide)?;
         if nobody(&own) {
-            let message = "nobody whom the policy applies to is meant at its own end, so the rule does nothing";
+            let message =
+                "nobody whom the policy applies to is meant at its own end, so the rule does nothing";
             self.ends.report.add(Code::IdleCalico, rule.span, message, "remove it, or mean somebody there");
             return Some(());
         }

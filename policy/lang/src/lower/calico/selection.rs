@@ -9,7 +9,7 @@ use crate::{
     dialect::Test,
     document::{HOSTS, NamespacesDocument, PeerDocument, Spanned, WorkloadsDocument},
 };
-use bookend_engine::{Affix, Clause, LabelExpression, LabelMatch, Labels};
+use bookend_engine::{Affix, Clause, HOST_LABEL, LabelExpression, LabelMatch, Labels};
 
 /// Workloads that a selector means.
 #[derive(Clone, Debug)]
@@ -93,6 +93,10 @@ impl Selection {
 
     /// Whether the endpoint of a host may be among them.
     pub(super) fn may_be_host(&self) -> bool {
+        let none = |expression: &LabelExpression| matches!(expression, LabelExpression::DoesNotExist { key } if key == HOST_LABEL);
+        if self.workloads.expressions.iter().any(none) {
+            return false;
+        }
         match &self.workloads.namespaces {
             NamespacesDocument::Own => true,
             NamespacesDocument::Named(name) => name.value == HOSTS,
