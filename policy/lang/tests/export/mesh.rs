@@ -173,14 +173,13 @@ fn what_no_peer_authentication_says_is_left_to_authorization_policies() {
              from: [{{ not: [{{ principals: [\"spiffe://*\"] }}] }}], to: [{{ {to} }}], {rest} }}] }}\n"
         )
     };
-    let gateways = "{ key: istio, operator: DoesNotExist }, { key: gateway.networking.k8s.io/gateway-name, operator: DoesNotExist }";
-    let proxied =
-        format!("workloads: {{ labels: {{ app: api }}, matchExpressions: [{gateways}], proxy: true }}");
+    let proxied = "workloads: { labels: { app: api }, proxy: true }";
+    let fewer = "workloads: { labels: { app: api }, matchExpressions: [{ key: istio, operator: DoesNotExist }], proxy: true }";
     let agents = "notPorts: [15020, 15021, 15090]";
     for (to, rest, kind) in [
-        (proxied.as_str(), agents, "PeerAuthentication"),
-        (proxied.as_str(), "ports: [80], http: [{ methods: [GET] }]", "AuthorizationPolicy"),
-        ("workloads: { labels: { app: api }, proxy: true }", agents, "AuthorizationPolicy"),
+        (proxied, agents, "PeerAuthentication"),
+        (proxied, "ports: [80], http: [{ methods: [GET] }]", "AuthorizationPolicy"),
+        (fewer, agents, "AuthorizationPolicy"),
         ("workloads: { labels: { app: api } }", agents, "AuthorizationPolicy"),
     ] {
         let export = written(&read(WORLD, &[deny(to, rest)]));
