@@ -4,6 +4,7 @@ mod answer;
 pub(crate) mod block;
 pub(crate) mod container;
 pub(crate) mod fields;
+pub(crate) mod foreign;
 pub(crate) mod header;
 mod host;
 mod http;
@@ -132,11 +133,7 @@ fn own(header: &Header, mut fields: Fields<'_>, report: &mut Report, documents: 
         (group, name) if name.strip_suffix("List").is_some_and(|item| is_read(group, item)) => {
             list(fields, header.of_items().as_ref(), report, documents);
         }
-        (group, name) if is_policy(group, name) => {
-            let message = format!("policies of kind `{name}` in `{version}` are not understood");
-            let cure = "express it as a Bookend `Policy`, or leave the document out";
-            report.add(Code::UnknownKind, kind.span, message, cure);
-        }
+        (group, name) if foreign::is_policy(group, name) => foreign::refuse(header, group, report),
         ("bookend.dev", name) => {
             let message = format!("there is no kind `{name}` in `{version}`");
             let cure = "the kinds are `Policy`, `ClusterPolicy`, `Tier`, `Network`, `Inventory`, `Host`, `Reporting` and `PolicyTest`";
@@ -205,20 +202,10 @@ const KINDS: [&str; 20] = [
 
 /// Whether documents of a kind are read, or would be understood if they were.
 fn is_read(group: &str, kind: &str) -> bool {
-    KINDS.contains(&kind) || is_policy(group, kind)
+    KINDS.contains(&kind) || foreign::is_policy(group, kind)
 }
 
 /// Whether an API version means Bookend, if in other letters, or leaves its group out. Other systems have kinds of the same name.
 fn is_ours(version: &str) -> bool {
     version.trim().to_ascii_lowercase().starts_with("bookend.dev") || !version.contains('/')
-}
-
-/// Whether a kind of another system decides about traffic, so that ignoring it would change what is allowed.
-fn is_policy(group: &str, kind: &str) -> bool {
-    let groups = ["networking.k8s.io", "policy.networking.k8s.io", "security.istio.io", "cilium.io"];
-    kind.ends_with("Policy") && groups.contains(&group)
-        || kind.ends_with("NetworkPolicy")
-        || kind.ends_with("AuthorizationPolicy")
-        || group.ends_with("projectcalico.org")
-        || matches!(kind, "PeerAuthentication" | "RequestAuthentication")
 }

@@ -17,7 +17,7 @@ mod workloads;
 
 pub(crate) use facts::{Facts, World};
 pub(crate) use mesh::agent as mesh_agent;
-pub(crate) use policies::{RulePlace, policy};
+pub(crate) use policies::{RulePlace, policy, similar};
 pub(crate) use reporting::settings;
 pub(crate) use settled::{policy_name, settled};
 pub(crate) use surroundings::{

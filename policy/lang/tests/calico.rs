@@ -330,3 +330,21 @@ fn best_effort_leaves_allowing_out_and_denies_more() {
     assert_eq!(accounts.program.isolations().len(), 1);
     assert!(denies(&accounts));
 }
+
+#[test]
+fn a_selector_that_means_a_set_of_networks_means_somebody() {
+    let set = document("GlobalNetworkSet", ", labels: {threat: feed}", "nets: [198.51.100.0/24]");
+    let denying = |end: &str| {
+        let rule = format!("ingress: [{{action: Deny, source: {{{end}}}}}]");
+        let policy = document("GlobalNetworkPolicy", "", &rule);
+        codes(&format!("{policy}\n---\n{set}\n{SOMEBODY}"))
+    };
+    for end in [
+        "selector: threat == 'feed'",
+        "notSelector: threat == 'feed'",
+        "selector: threat == 'feed', nets: [198.51.100.0/25]",
+    ] {
+        assert_eq!(denying(end), [], "{end}");
+    }
+    assert_eq!(denying("selector: threat == 'fed'"), [Code::SelectsNothing]);
+}

@@ -221,9 +221,17 @@ fn what_cannot_be_said_narrows_what_is_allowed_and_widens_what_is_denied() {
     assert!(
         custom.program.rules().iter().any(|rule| rule.id == id("rules[0]") && rule.action.name() == "deny")
     );
-    // A policy for what is served elsewhere isolates everybody.
-    let service = narrowed("targetRefs: [{kind: Service, name: a}], rules: [{}]");
-    assert!(service.program.isolations()[0].workloads.labels.is_empty());
+    // A policy for what is served elsewhere isolates everybody, and allows nobody anything: who is meant is not known.
+    let gateway = "{group: gateway.networking.k8s.io, kind: Gateway, name: b}";
+    for targets in ["{kind: Service, name: a}".to_owned(), format!("{{kind: Service, name: a}}, {gateway}")] {
+        let service = narrowed(&format!("targetRefs: [{targets}], rules: [{{}}]"));
+        assert!(service.program.isolations()[0].workloads.labels.is_empty());
+        assert_eq!(conditions(&service), []);
+        let denied = narrowed(&format!("targetRefs: [{targets}], action: DENY, rules: [{{}}]"));
+        assert_eq!(conditions(&denied), [(id("rules[0]"), true, true)]);
+        let rule = denied.program.rules().iter().find(|rule| rule.id == id("rules[0]")).unwrap();
+        assert!(rule.to.is_any(), "{targets}");
+    }
 }
 
 #[test]

@@ -78,6 +78,49 @@ fn a_policy_of_another_system_is_not_passed_over_whatever_its_group() {
 }
 
 #[test]
+fn a_misspelt_policy_is_refused_with_the_kind_that_is_probably_meant() {
+    for (version, kind, meant) in [
+        ("networking.k8s.io/v1", "NetworkPolcy", "NetworkPolicy"),
+        ("networking.k8s.io/v1", "NetworkPolicies", "NetworkPolicy"),
+        ("networking.k8s.io/v1", "networkPolicy", "NetworkPolicy"),
+        ("networking.k8s.io/v1", "Ingres", "Ingress"),
+        ("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolcy", "ClusterNetworkPolicy"),
+        ("security.istio.io/v1", "AuthorisationPolicies", "AuthorizationPolicy"),
+        ("security.istio.io/v1", "PeerAuthentications", "PeerAuthentication"),
+        ("projectcalico.org/v3", "GlobalNetworkPolicies", "GlobalNetworkPolicy"),
+        ("projectcalico.org/v3", "IPPol", "IPPool"),
+    ] {
+        let sources =
+            [Source::new("x", format!("{{apiVersion: {version}, kind: {kind}, metadata: {{name: a}}}}"))];
+        let found = compile(&sources).unwrap_err().diagnostics;
+        let found: Vec<_> = found.iter().map(|d| (d.code, d.cure.as_str())).collect();
+        assert_eq!(found, [(Code::UnknownKind, format!("did you mean `{meant}`?").as_str())], "{kind}");
+    }
+}
+
+#[test]
+fn what_is_not_known_beside_policies_may_be_one() {
+    for (version, kind, code) in [
+        ("networking.k8s.io/v1", "Anything", Some(Code::UnknownKind)),
+        ("policy.networking.k8s.io/v1alpha1", "Anything", Some(Code::UnknownKind)),
+        ("security.istio.io/v1", "Anything", Some(Code::UnknownKind)),
+        ("cilium.io/v2", "CiliumEnvoyConfig", Some(Code::UnknownKind)),
+        ("usage.projectcalico.org/v1", "LicenseUsageReport", Some(Code::UnknownKind)),
+        ("networking.k8s.io/v1", "Ingress", None),
+        ("networking.k8s.io/v1", "IngressClass", None),
+        ("networking.k8s.io/v1", "IPAddress", None),
+        ("networking.k8s.io/v1", "ServiceCIDR", None),
+        ("networking.k8s.io/v1", "IngressList", None),
+        ("cilium.io/v2", "CiliumEndpoint", None),
+        ("projectcalico.org/v3", "FelixConfiguration", None),
+        ("projectcalico.org/v3", "BGPConfiguration", None),
+    ] {
+        let found = refused(&format!("{{apiVersion: {version}, kind: {kind}, metadata: {{name: a}}}}"));
+        assert_eq!(found, Vec::from_iter(code), "{kind}");
+    }
+}
+
+#[test]
 fn a_kind_in_other_case_is_not_passed_over() {
     for (version, kind, code) in [
         ("bookend.dev/v1alpha1", "policy", Code::UnknownKind),

@@ -13,7 +13,7 @@ mod tier;
 
 use crate::{
     Code,
-    decode::{fields::Fields, header::Header},
+    decode::{fields::Fields, foreign, header::Header},
     diagnostic::Report,
     document::Document,
 };
@@ -22,6 +22,19 @@ pub(crate) use selector::{Expression, Test};
 
 /// The versions in which Calico's objects come: from its API server, and as `kubectl` prints what it keeps.
 const VERSIONS: [&str; 2] = ["projectcalico.org/v3", "crd.projectcalico.org/v1"];
+
+/// Kinds that are read.
+const KINDS: [&str; 9] = [
+    "NetworkPolicy",
+    "GlobalNetworkPolicy",
+    "StagedNetworkPolicy",
+    "StagedGlobalNetworkPolicy",
+    "StagedKubernetesNetworkPolicy",
+    "Tier",
+    "NetworkSet",
+    "GlobalNetworkSet",
+    "HostEndpoint",
+];
 
 /// Kinds that say how Calico works, or what it did, and nothing about what is allowed.
 const BESIDES: [&str; 17] = [
@@ -83,7 +96,8 @@ pub(super) fn document<'n>(
         }
         _ => {
             let message = format!("documents of kind `{kind}` in `{}` are not understood", version.value);
-            let cure = "leave the document out, if it decides nothing about traffic";
+            let cure = foreign::misspelt(kind, KINDS.into_iter().chain(BESIDES))
+                .unwrap_or_else(|| "leave the document out, if it decides nothing about traffic".to_owned());
             report.add(Code::UnknownKind, header.kind.span, message, cure);
         }
     }

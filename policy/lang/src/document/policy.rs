@@ -77,6 +77,18 @@ pub(crate) struct PeerDocument {
     pub(crate) not: Vec<PeerDocument>,
 }
 
+impl PeerDocument {
+    /// Where its addresses are written, those of whom it does not mean included.
+    pub(crate) fn places(&self) -> Vec<Span> {
+        let network = self.network.as_ref().map(|network| match network {
+            NetworksDocument::Named(name) => name.span,
+            NetworksDocument::Labelled(labels) => labels.span,
+        });
+        let own = self.block.as_ref().map(|block| block.span).into_iter().chain(network);
+        own.chain(self.not.iter().flat_map(Self::places)).collect()
+    }
+}
+
 /// `network: name` or `networks: {…}`.
 #[derive(Clone, Debug)]
 pub(crate) enum NetworksDocument {

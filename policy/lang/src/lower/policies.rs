@@ -2,13 +2,13 @@
 
 mod peer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{DEFAULT_TIER, Surroundings};
 use crate::{
     Code, Span,
     diagnostic::Report,
-    document::{IsolateDocument, NamespacesDocument, PolicyDocument, RuleDocument, Spanned},
+    document::{IsolateDocument, NamespacesDocument, PeerDocument, PolicyDocument, RuleDocument, Spanned},
 };
 use bookend_engine::{Clause, End, Isolation, PeerMatch, Plane, Program, Rule, Selector};
 
@@ -90,7 +90,7 @@ impl Lowering<'_> {
         match (found, tier) {
             (None, Some(tier)) => {
                 let message = format!("there is no tier `{name}`");
-                let similar = similar(name, self.surroundings.tiers.keys());
+                let similar = similar(name, self.surroundings.tiers.keys().map(String::as_str));
                 let cure = similar
                     .unwrap_or_else(|| "write `default`, or describe it in a `Tier` document".to_owned());
                 self.report.add(Code::UnknownTier, tier.span, message, cure);
@@ -146,6 +146,10 @@ impl Lowering<'_> {
         let from = peers(&document.from, self.report);
         let to = peers(&document.to, self.report);
         let (Some(from), Some(to)) = (from, to) else { return };
+        // A selector of Calico means the networks that have its labels too.
+        let peers = [&document.from, &document.to].into_iter().filter_map(Clause::alternatives).flatten();
+        let addressed: BTreeSet<Span> = peers.flat_map(PeerDocument::places).collect();
+        selectors.retain(|(_, span)| !addressed.contains(span));
         self.refuse_idle(&document, &from, &to, scope.namespace.as_deref());
         self.warn_of_lonely_sources(&document, &to, scope.namespace.as_deref());
         let place = RulePlace { name: document.name.span, http: document.http_span, selectors };
@@ -244,7 +248,7 @@ fn values<T: Clone>(clause: Clause<Spanned<T>>) -> Clause<T> {
 }
 
 /// The cure for a name that was probably misspelt.
-fn similar<'n>(name: &str, known: impl Iterator<Item = &'n String>) -> Option<String> {
+pub(crate) fn similar<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
     known
         .filter(|known| known.len().abs_diff(name.len()) <= 2)
         .map(|known| (strsim::damerau_levenshtein(known, name), known))

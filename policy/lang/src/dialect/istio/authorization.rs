@@ -60,14 +60,16 @@ pub(super) fn authorization(mut fields: Fields<'_>, report: &mut Report) -> Opti
             (action, targets, rules)
         }
     };
-    let metadata = metadata?;
+    let (metadata, action, targets, rules) = (metadata?, action?, targets?, rules?);
+    // Where nobody can say whom a policy is for, everybody is isolated, and nobody is allowed anything.
+    let nobody = targets.unsayable && action == AuthorizationAction::Allow;
     Some(AuthorizationDocument {
         namespace: metadata.namespace,
         name: metadata.name,
-        action: action?,
+        action,
         mode: mode?,
-        targets: targets?,
-        rules: rules?,
+        targets,
+        rules: if nobody { Vec::new() } else { rules },
     })
 }
 

@@ -27,6 +27,8 @@ pub(super) struct Ends<'e> {
     pub(super) told: Vec<Span>,
     /// How many peers the rules mean so far: alternatives, each as often as it has exceptions, and once more.
     pub(super) meant: usize,
+    /// Whether something of a selector could not be said.
+    pub(super) inexact: bool,
 }
 
 /// The most peers of all rules of a policy together, but for addresses that they write out: whatever a selector is multiplied by, a
@@ -44,6 +46,7 @@ impl Ends<'_> {
         let mut meaning = Meaning { context, unsayable, inexact: false, asks_accounts: false };
         let formula = meaning.of(&selector.value, false);
         let (inexact, asks_accounts) = (meaning.inexact, meaning.asks_accounts);
+        self.inexact |= inexact;
         if inexact && self.tells(selector.span) {
             let message = "names of service accounts are compared as a whole only";
             let cure = "name the accounts by `==` or `in`; with `--best-effort` the rest is read, and nothing more is allowed";

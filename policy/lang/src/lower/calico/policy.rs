@@ -1,6 +1,6 @@
 //! A policy of Calico, with all that its meaning depends on, as a policy.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{
     end::{Ends, Meant, behind, of_version},
@@ -63,7 +63,7 @@ pub(crate) fn policy(
         return None;
     }
     let own = document.namespace.as_deref();
-    let ends = Ends { surroundings, own, report, told: Vec::new(), meant: 0 };
+    let ends = Ends { surroundings, own, report, told: Vec::new(), inexact: false, meant: 0 };
     let mut reading = Reading {
         document,
         ends,
@@ -145,6 +145,7 @@ struct Reading<'r> {
 impl Reading<'_> {
     fn rule(&mut self, rule: &CalicoRule, direction: Direction) -> Option<()> {
         let wide = rule.action != Action::Allow;
+        self.ends.inexact = false;
         let (local, remote) = match direction {
             Direction::Ingress => (&rule.destination, &rule.source),
             Direction::Egress => (&rule.source, &rule.destination),
@@ -157,6 +158,12 @@ impl Reading<'_> {
             self.ends.report.add(Code::IdleCalico, rule.span, message, "remove it, or mean somebody there");
             return Some(());
         }
+        let mut rule = Cow::Borrowed(rule);
+        // Whether it would pass cannot be told, so nothing of it gets further.
+        if self.ends.inexact && rule.action == Action::Pass {
+            rule.to_mut().action = Action::Deny;
+        }
+        let rule = rule.as_ref();
         if let Some(version) = rule.version {
             own = Some(of_version(own, version, rule.span));
         }

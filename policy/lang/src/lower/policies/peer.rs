@@ -103,8 +103,9 @@ impl Lowering<'_> {
                 let found = self.surroundings.networks.get(&name.value);
                 if found.is_none() {
                     let message = format!("there is no network `{}`", name.value);
-                    let cure = super::similar(&name.value, self.surroundings.networks.keys())
-                        .unwrap_or_else(|| "describe it in a `Network` document".to_owned());
+                    let cure =
+                        super::similar(&name.value, self.surroundings.networks.keys().map(String::as_str))
+                            .unwrap_or_else(|| "describe it in a `Network` document".to_owned());
                     self.report.add(Code::UnknownNetwork, name.span, message, cure);
                 }
                 found.map(|network| network.blocks.clone())
