@@ -12,6 +12,7 @@ mod diagnostic;
 mod exit;
 mod filter;
 mod module;
+mod out;
 mod output;
 mod passage;
 mod progress;

@@ -138,15 +138,25 @@ impl Files {
         let sources = self.read()?;
         match bookend_lang::compile_with(&sources, self.options()) {
             Ok(compiled) => {
-                if !compiled.warnings.is_empty() {
-                    let warnings = count(compiled.warnings.len(), "warning", "warnings");
-                    output::print_error(&format!("{warnings}; `bookend check` shows what is meant\n"));
-                }
+                tell_warnings(compiled.warnings.len());
                 Ok(Documents::new(compiled, sources))
             }
             Err(Refused { diagnostics }) => Err(refused(&diagnostics, &sources, format)),
         }
     }
+}
+
+/// Says that there are warnings, if there are, and who shows them.
+pub(crate) fn tell_warnings(number: usize) {
+    if number > 0 {
+        let warnings = count(number, "warning", "warnings");
+        output::print_error(&format!("{warnings}; `bookend check` shows what is meant\n"));
+    }
+}
+
+/// The end of a command that writes policies, and there are none.
+pub(crate) fn no_policy() -> anyhow::Error {
+    anyhow!("there is no policy in these files; name those of Kubernetes, Istio, Calico or Bookend with `-f`")
 }
 
 /// The end of a command whose documents are refused: for programs the same answer that `check` gives.

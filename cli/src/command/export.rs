@@ -1,18 +1,17 @@
 //! `bookend export`
 
 mod answer;
-mod file;
-
-use std::path::PathBuf;
 
 use anyhow::Context;
 use bookend_engine::Plane;
 use bookend_lang::export::{self, Effect, Export, Target, Wish};
+use serde_json::Value;
 
 use self::answer::Answer;
 use crate::exit::{Exit, Stopped};
+use crate::out::{Out, Page};
 use crate::output::{self, Format, count};
-use crate::sources::{Documents, Files};
+use crate::sources::{Documents, Files, no_policy};
 
 /// Write policies as documents of Kubernetes, Istio or Calico, and tell what these cannot say
 #[derive(Debug, clap::Args)]
@@ -54,8 +53,8 @@ pub(crate) struct ExportCommand {
     #[arg(long, value_enum)]
     to: System,
 
-    /// The policies that are written: Bookend's own, those of a network plugin, or those of a mesh. The only ones there are, when
-    /// left out
+    /// Write the policies of this plane: Bookend's own, or those of the target's kind. Policies of other planes are left out, and
+    /// told as `same`. May be left out where there are only policies of one of these two
     #[arg(long, value_enum)]
     plane: Option<PlaneName>,
 
@@ -63,9 +62,8 @@ pub(crate) struct ExportCommand {
     #[arg(long)]
     without_cluster_policies: bool,
 
-    /// Write to this file; or, if it is a directory or ends with `/`, to one file in it for each document
-    #[arg(long, value_name = "PATH")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    out: Out,
 
     /// How the answer is printed
     #[arg(short, long, value_enum, default_value_t)]
@@ -115,20 +113,20 @@ impl From<PlaneName> for Plane {
 impl ExportCommand {
     /// Runs the command.
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
+        self.out.check(self.output)?;
         let documents = self.files.compile(self.output)?;
         let target = Target::from(self.to);
         let plane = self.plane(&documents, target)?;
         let wish = Wish { target, plane, cluster_policies: !self.without_cluster_policies };
         let export = export::export(&documents.compiled, wish);
+        if export.documents.is_empty() && export::planes(&documents.compiled).is_empty() {
+            return Err(no_policy());
+        }
         let answer = Answer::new(&export, &documents);
         match self.output {
             Format::Json => output::print_json(&answer)?,
             Format::Text => {
-                let texts = written(&export)?;
-                match &self.out {
-                    Some(path) => file::write(path, &export.documents, &texts)?,
-                    None => output::print(&texts.join("---\n"))?,
-                }
+                self.out.write(&pages(&export)?)?;
                 output::print_error(&answer.text());
             }
         }
@@ -138,11 +136,6 @@ impl ExportCommand {
 
     /// The plane that is written.
     fn plane(&self, documents: &Documents, target: Target) -> anyhow::Result<Plane> {
-        if self.out.is_some() && self.output == Format::Json {
-            return Err(Stopped::usage(
-                "`--out` is for YAML; with `--output json` everything is in the answer",
-            ));
-        }
         let fits = |plane: &Plane| [Plane::Bookend, target.plane()].contains(plane);
         let refused = |plane: Plane| {
             let (plane, own) = (plane.name(), target.plane().name());
@@ -172,9 +165,15 @@ impl ExportCommand {
 }
 
 /// Each document as YAML.
-fn written(export: &Export) -> anyhow::Result<Vec<String>> {
-    let text = |document| serde_saphyr::to_string(document).context("cannot write a document as YAML");
-    export.documents.iter().map(text).collect()
+fn pages(export: &Export) -> anyhow::Result<Vec<Page>> {
+    let page = |document: &Value| {
+        let parts = ["/kind", "/metadata/namespace", "/metadata/name"];
+        let parts = parts.iter().filter_map(|part| document.pointer(part)?.as_str());
+        let title = parts.map(str::to_owned).collect();
+        let text = serde_saphyr::to_string(document).context("cannot write a document as YAML")?;
+        Ok(Page { title, text })
+    };
+    export.documents.iter().map(page).collect()
 }
 
 impl Answer {

@@ -3,18 +3,16 @@
 mod proof;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
-use bookend_lang::{Code, Diagnostic, Importing, Native, Refused, Severity};
+use bookend_lang::{Code, Diagnostic, Import as Imported, Importing, Native, Refused, Severity};
 use serde::Serialize;
 
 use self::proof::Proof;
 use crate::diagnostic;
 use crate::exit::{Exit, Stopped};
+use crate::out::{Out, Page};
 use crate::output::{self, Format, Stream, count};
-use crate::sources::{Files, refused};
+use crate::sources::{Files, no_policy, refused, tell_warnings};
 
 /// Write policies of other systems as Bookend's own, and prove that nothing changes
 #[derive(Debug, clap::Args)]
@@ -24,7 +22,7 @@ Write policies of Kubernetes, Istio and Calico as Bookend's own, and prove that 
 
 What says the same together becomes one: the ingress rule of one policy and the egress rule of another that are both ends of one \
 connection, isolations of the same workloads, and the policies of a namespace and a tier. A comment tells where each comes \
-from. Each stays in its plane: the tiers `network` and `mesh` say so (`bookend.dev`: docs/policy.md). Bookend's own documents are laid out as `bookend fmt` does. \
+from. Each stays in its plane: the tiers `network` and `mesh` say so, and a connection passes if every plane lets it pass. Bookend's own documents are laid out as `bookend fmt` does. \
 Manifests and inventories are not written: they stay where they are.
 
 Nothing is written that is not proven: the documents are read again and compared with the policies they were made from, rule by rule, which holds for \
@@ -50,9 +48,8 @@ pub(crate) struct Import {
     #[arg(long)]
     no_merge: bool,
 
-    /// Write into this file; or, if it is a directory or ends in `/`, into a file for each document
-    #[arg(long, value_name = "FILE|DIR")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    out: Out,
 
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
@@ -66,8 +63,10 @@ struct Answer<'i> {
     documents: Vec<Document<'i>>,
     /// What each rule and isolation stands for, by id.
     ids: &'i BTreeMap<String, BTreeSet<String>>,
-    /// The policies that were read, by kind.
+    /// The policies of other systems that were read, by kind.
     policies: &'i BTreeMap<String, usize>,
+    /// Those of them that neither allow nor deny anything.
+    idle: &'i [String],
     proof: &'i Proof,
     /// What is left out, with `--best-effort`.
     warnings: Vec<diagnostic::Entry<'i>>,
@@ -85,6 +84,7 @@ struct Document<'i> {
 impl Import {
     /// Runs the command.
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
+        self.out.check(self.output)?;
         let sources = self.files.read()?;
         let importing = Importing { reading: self.files.options(), merge: !self.no_merge };
         let imported = match bookend_lang::import(&sources, importing) {
@@ -99,17 +99,14 @@ impl Import {
             }
             Err(Refused { diagnostics }) => return Err(refused(&diagnostics, &sources, self.output)),
         };
-        if imported.documents.is_empty() && imported.kinds.is_empty() {
-            bail!(
-                "there is no policy in these files; name those of Kubernetes, Istio, Calico or Bookend with `-f`"
-            );
+        if imported.kinds.is_empty() && imported.idle.is_empty() && imported.native == 0 {
+            return Err(no_policy());
         }
         let proof = proof::prove(&imported, &sources)?;
-        let tolerated: Vec<Diagnostic> =
-            imported.before.warnings.iter().filter(|warning| warning.tolerated).cloned().collect();
-        if let Some(out) = &self.out {
-            write(out, &imported.documents)?;
-        }
+        let (tolerated, others): (Vec<&Diagnostic>, Vec<_>) =
+            imported.before.warnings.iter().chain(&imported.lost).partition(|warning| warning.tolerated);
+        let tolerated: Vec<Diagnostic> = tolerated.into_iter().cloned().collect();
+        tell_warnings(others.len());
         match self.output {
             Format::Json => {
                 let documents = imported.documents.iter().map(|document| Document {
@@ -122,6 +119,7 @@ impl Import {
                     documents: documents.collect(),
                     ids: &imported.ids,
                     policies: &imported.kinds,
+                    idle: &imported.idle,
                     proof: &proof,
                     warnings: tolerated
                         .iter()
@@ -133,42 +131,31 @@ impl Import {
                 let told = diagnostic::render_all(&tolerated, &sources, Stream::Error.has_colours());
                 debug_assert!(tolerated.iter().all(|warning| warning.severity() == Severity::Warning));
                 output::print_error(&told);
-                if self.out.is_none() {
-                    output::print(&joined(&imported.documents))?;
-                }
-                output::print_error(&(read(&imported.kinds) + &proof.text()));
+                self.out.write(&imported.documents.iter().map(page).collect::<Vec<_>>())?;
+                output::print_error(&(read(&imported) + &proof.text()));
             }
         }
         Ok(Exit::Fine)
     }
 }
 
-/// What was read.
-fn read(kinds: &BTreeMap<String, usize>) -> String {
-    let all: usize = kinds.values().sum();
-    let listed: Vec<String> = kinds.iter().map(|(kind, number)| format!("{number} {kind}")).collect();
+/// What was read, and what nothing was written for.
+fn read(imported: &Imported) -> String {
+    let all: usize = imported.kinds.values().sum();
+    let listed: Vec<String> =
+        imported.kinds.iter().map(|(kind, number)| format!("{number} {kind}")).collect();
     let listed = if listed.is_empty() { String::new() } else { format!(" ({})", listed.join(", ")) };
-    format!("read: {}{listed}\n", count(all, "document of another system", "documents of other systems"))
+    let mut text =
+        format!("read: {}{listed}\n", count(all, "policy of another system", "policies of other systems"));
+    for label in &imported.idle {
+        text.push_str(&format!(
+            "without effect: {label} allows and denies nothing by itself, so nothing is written for it\n"
+        ));
+    }
+    text
 }
 
-fn joined(documents: &[Native]) -> String {
-    documents.iter().map(|document| document.text.as_str()).collect::<Vec<_>>().join("---\n")
-}
-
-/// Writes the documents into a file or a directory.
-fn write(out: &Path, documents: &[Native]) -> anyhow::Result<()> {
-    let directory = out.is_dir() || out.as_os_str().to_string_lossy().ends_with('/');
-    if !directory {
-        return fs::write(out, joined(documents))
-            .with_context(|| format!("cannot write `{}`", out.display()));
-    }
-    fs::create_dir_all(out).with_context(|| format!("cannot make the directory `{}`", out.display()))?;
-    for document in documents {
-        let parts =
-            [Some(document.kind.to_lowercase()), document.namespace.clone(), Some(document.name.clone())];
-        let name = parts.into_iter().flatten().collect::<Vec<_>>().join("-");
-        let file = out.join(format!("{name}.yaml"));
-        fs::write(&file, &document.text).with_context(|| format!("cannot write `{}`", file.display()))?;
-    }
-    Ok(())
+fn page(document: &Native) -> Page {
+    let parts = [Some(document.kind.to_owned()), document.namespace.clone(), Some(document.name.clone())];
+    Page { title: parts.into_iter().flatten().collect(), text: document.text.clone() }
 }

@@ -47,14 +47,60 @@ fn every_document_goes_into_a_file_of_its_own() {
         &["import", "-f", &out, "-i", "examples/bookinfo/bookinfo.yaml", "examples/bookinfo/inventory.yaml"],
     );
     assert_eq!(again.code, Some(0), "{}", again.transcript());
-    assert!(again.err.contains("0 documents of other systems"), "{}", again.err);
+    assert!(again.err.contains("0 policies of other systems"), "{}", again.err);
 }
 
 #[test]
 fn where_there_is_no_policy_nothing_is_written() {
-    let run = run(&root(), &["import", "-f", "examples/bookinfo/bookinfo.yaml"]);
-    assert_eq!(run.code, Some(1));
-    assert!(run.err.contains("there is no policy in these files"), "{}", run.err);
+    for command in [&["import"][..], &["export", "--to", "istio"]] {
+        let run = run(&root(), &[command, &["-f", "examples/bookinfo/bookinfo.yaml"]].concat());
+        assert_eq!((run.code, run.out.as_str()), (Some(1), ""), "{}", run.transcript());
+        assert!(run.err.contains("there is no policy in these files"), "{}", run.err);
+    }
+}
+
+#[test]
+fn files_and_an_answer_for_programs_are_not_both_written() {
+    let both = ["--out", "nowhere.yaml", "-o", "json"];
+    for command in [&["import"][..], &["export", "--to", "calico"]] {
+        // Said before anything is read.
+        let run = run(&root(), &[command, &["-f", "no-such-file.yaml"], &both].concat());
+        assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{}", run.transcript());
+        assert!(run.err.contains("`--out` is for YAML"), "{}", run.err);
+    }
+}
+
+#[test]
+fn warnings_are_counted_and_labels_of_accounts_are_of_today() {
+    let text = "apiVersion: projectcalico.org/v3
+kind: NetworkPolicy
+metadata: { name: db, namespace: shop }
+spec:
+  selector: all()
+  ingress:
+  - { action: Allow, source: { serviceAccounts: { selector: role == 'api' } } }
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: { name: api, namespace: shop, labels: { role: api } }
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: db, namespace: shop }
+spec: { serviceAccountName: db }
+status: { podIP: 10.0.0.7 }
+";
+    let imported = run_with_input(&root(), &["import", "-f", "-"], text);
+    assert_eq!(imported.code, Some(0), "{}", imported.transcript());
+    let warnings = "; `bookend check` shows what is meant\n";
+    assert!(imported.err.contains(warnings), "{}", imported.err);
+    assert!(
+        imported.err.contains("read: 1 policy of another system (1 caliconetworkpolicy)"),
+        "{}",
+        imported.err
+    );
+    assert!(imported.err.contains("with the labels of service accounts of today"), "{}", imported.err);
+    assert!(!imported.err.contains("whatever workloads"), "{}", imported.err);
 }
 
 #[test]

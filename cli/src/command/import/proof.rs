@@ -22,6 +22,8 @@ pub(super) struct Proof {
     workloads: usize,
     /// Workloads made up besides.
     made_up: usize,
+    /// What policies ask for and is written as it is today; where there is something, the rules are the same for this inventory only.
+    today: Vec<&'static str>,
     /// Classes of ends that no rule tells apart; every pair of them was compared.
     classes: usize,
 }
@@ -59,6 +61,7 @@ pub(super) fn prove(import: &Import, sources: &[Source]) -> anyhow::Result<Proof
         isolations: sizes(|compiled| compiled.program.isolations().len()),
         workloads: before.inventory.workloads().len(),
         made_up,
+        today: import.today.iter().map(|today| today.name()).collect(),
         classes: difference.ground.parties().len(),
     })
 }
@@ -68,14 +71,19 @@ impl Proof {
     pub(super) fn text(&self) -> String {
         let Self { documents, rules: [old_rules, rules], isolations: [old_isolations, isolations], .. } =
             self;
-        let Self { workloads, made_up, classes, .. } = self;
+        let Self { workloads, made_up, today, classes, .. } = self;
+        let whoever = if today.is_empty() {
+            "whatever workloads there are".to_owned()
+        } else {
+            format!("with the {} of today: import again when they change", today.join(" and the "))
+        };
         let made = match made_up {
             0 => String::new(),
             _ => format!(" and {made_up} made up for what selectors ask"),
         };
         format!(
             "written: {}; {} of {old_rules}, {} of {old_isolations}\n\
-             proven: the same rules at each end, whatever workloads there are; and the same verdict on every connection and request \
+             proven: the same rules at each end, {whoever}; and the same verdict on every connection and request \
              between {} of {}{made}, and addresses outside\n",
             count(*documents, "document", "documents"),
             count(*rules, "rule", "rules"),
