@@ -46,9 +46,7 @@ pub(crate) fn policy(
     index: &Index,
     report: &mut Report,
 ) {
-    // A mesh leaves out its own ports; nobody wrote that.
-    let everywhere =
-        |rule: &&Rule| rule.ports.is_any() && (rule.not_ports.is_empty() || rule.plane == Plane::Mesh);
+    let everywhere = |rule: &&Rule| rule.ports.is_any() && rule.not_ports.is_empty();
     let enforced = |rule: &&Rule| rule.action == Action::Deny && rule.mode == Mode::Enforce;
     for rule in rules.iter().filter(enforced).filter(everywhere) {
         let Some(span) = places.get(&rule.id).and_then(|place| place.http) else { continue };
