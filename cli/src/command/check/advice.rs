@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bookend_analysis::{Finding, Mixed, Name, Probe, Side, Unprobed, Unused, mixed, survey, unprobed};
-use bookend_engine::Protocol;
+use bookend_engine::{Plane, Protocol};
 use bookend_lang::{Code, Compiled, Diagnostic, Span};
 
 use super::clash;
@@ -90,15 +90,37 @@ fn without_probes(unprobed: &Unprobed<'_>, compiled: &Compiled) -> Option<Diagno
         let probe = compiled.probes.iter().find(is_first)?;
         Some((probe.place, format!("a {} probe of TCP {}", probe.purpose.name(), probe.port)))
     });
-    let nodes = if compiled.nodes.is_empty() { ", and name `nodes` in an inventory" } else { "" };
+    let (plane, place) = remedy(unprobed.isolation, compiled);
+    let nodes = match plane {
+        Plane::Bookend if compiled.nodes.is_empty() => {
+            "`from: [{ entities: [node] }]`, and name `nodes` in an inventory"
+        }
+        Plane::Bookend => "`from: [{ entities: [node] }]`",
+        Plane::Network => "from an `ipBlock` of the nodes, ",
+        Plane::Mesh => "from `ipBlocks` of the nodes, ",
+    };
     Some(Diagnostic {
         code: Code::NoProbes,
         span,
         message: format!("no node may probe {}{more}", shown.join(", ")),
-        cure: format!("allow these ports `from: [{{ entities: [node] }}]`{nodes}"),
+        cure: format!("allow these ports {nodes}{place}"),
         related,
         tolerated: false,
     })
+}
+
+/// The plane of an isolation, and where a rule stands that helps against it; of Bookend's own plane that says itself.
+fn remedy(id: &str, compiled: &Compiled) -> (Plane, String) {
+    let isolation = compiled.program.isolations().iter().find(|isolation| isolation.id == id);
+    let Some(isolation) = isolation else { return (Plane::Bookend, String::new()) };
+    let tier = compiled.tiers.get(&(isolation.plane, isolation.tier)).map_or("", String::as_str);
+    let place = match (isolation.plane, tier) {
+        (Plane::Bookend, _) => String::new(),
+        (Plane::Network, "network") => "in a NetworkPolicy or a `Policy` with `tier: network`".to_owned(),
+        (Plane::Mesh, "mesh") => "in an AuthorizationPolicy or a `Policy` with `tier: mesh`".to_owned(),
+        (Plane::Network | Plane::Mesh, tier) => format!("in a policy of the tier `{tier}`"),
+    };
+    (isolation.plane, place)
 }
 
 fn diagnostic(finding: &Finding<'_>, compiled: &Compiled) -> Option<Diagnostic> {
@@ -145,14 +167,16 @@ fn diagnostic(finding: &Finding<'_>, compiled: &Compiled) -> Option<Diagnostic> 
             Code::NoDns,
             place(isolation)?,
             format!("{} cannot ask anybody for names", names(workloads)),
-            "allow UDP and TCP 53 to the cluster's DNS".to_owned(),
+            format!("allow UDP and TCP 53 to the cluster's DNS {}", remedy(isolation, compiled).1)
+                .trim_end()
+                .to_owned(),
             None,
         ),
         Finding::UnverifiedTokens { rule, destination } => (
             Code::UnverifiedTokens,
             place(rule)?,
             format!("the proxy of `{destination}` verifies no tokens, so the condition is in doubt there"),
-            "let the proxy verify tokens and say `jwt: true` in the inventory, or narrow `to`".to_owned(),
+            "say who verifies them by a RequestAuthentication or `jwt: true` in the inventory, or narrow `to`".to_owned(),
             None,
         ),
         Finding::NoSuchPort { rule, port } => (
