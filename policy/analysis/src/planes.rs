@@ -7,7 +7,7 @@ mod reached;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bookend_engine::{
-    Action, End, HOST_LABEL, IpNet, PeerMatch, Plane, Protocol, Rule, Selector, Service, Truth,
+    Action, End, HOST_LABEL, IpNet, MESH_AGENT, PeerMatch, Plane, Protocol, Rule, Selector, Service, Truth,
 };
 
 use crate::clauses::{ANYBODY, ClauseId};
@@ -114,7 +114,9 @@ struct Planes<'g, 's> {
 impl<'g, 's> Planes<'g, 's> {
     /// The enforced rules of a plane.
     fn rules(&self, plane: Plane) -> impl Iterator<Item = &'g Indexed<'s>> + use<'g, 's> {
-        self.index.rules.iter().filter(move |rule| rule.rule.plane == plane && enforced(rule.rule))
+        let written = |rule: &Rule| rule.id != MESH_AGENT;
+        let all = self.index.rules.iter();
+        all.filter(move |rule| rule.rule.plane == plane && enforced(rule.rule) && written(rule.rule))
     }
 
     /// The workloads that a list of peers names, by class; none of a list that means everybody.
@@ -144,7 +146,7 @@ impl<'g, 's> Planes<'g, 's> {
         let spoken_of = |class: u32| {
             let toward = self.index.toward(class).into_iter();
             let mut rules = toward.filter_map(|rule| self.index.rules.get(rule as usize));
-            rules.any(|rule| rule.rule.plane == Plane::Mesh)
+            rules.any(|rule| rule.rule.plane == Plane::Mesh && rule.rule.id != MESH_AGENT)
         };
         let mut narrowed: BTreeMap<u32, bool> = BTreeMap::new();
         let mut admitted: BTreeMap<u32, &'s str> = BTreeMap::new();
