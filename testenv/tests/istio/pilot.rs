@@ -32,7 +32,7 @@ pub(crate) enum Mistake {
     Aliases,
     /// A segment may be several.
     Segments,
-    /// A namespace is the beginning of a namespace.
+    /// A namespace is another one.
     Namespaces,
     /// A list in a token holds nothing.
     Lists,

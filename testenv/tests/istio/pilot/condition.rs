@@ -171,8 +171,8 @@ impl<'p> Condition<'p> {
             Key::RemoteIp => json!({ "remote_ip": text::block(value) }),
             Key::Principal => named(text::with_prefix(value, "spiffe://")),
             Key::Namespace => {
-                let open = if mistake == Some(Mistake::Namespaces) { ".*" } else { "" };
-                named(text::regex(&format!(".*/ns/{}{open}/.*", value.replace('*', ".*"))))
+                let other = if mistake == Some(Mistake::Namespaces) { "x-" } else { "" };
+                named(text::regex(&format!(".*/ns/{other}{}/.*", value.replace('*', ".*"))))
             }
             Key::TrustDomain if value.contains('*') => {
                 named(text::regex(&format!("spiffe://{}/.*", value.replace('*', "[^/]*"))))
