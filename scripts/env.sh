@@ -25,7 +25,8 @@ KERNEL_MIN=6.6
 
 # The crates that contain wasmtime, tokio or aya, and those that make a binary: built and tested in the `release`
 # profile, all others in `dev`. scripts/build says why.
-HEAVY_PACKAGES=(-p bookend-harness -p bookend-cli -p bookend-enforcer)
+HEAVY_PACKAGES=(-p bookend-harness -p bookend-cli -p bookend-enforcer -p bookend-cni -p bookend-api
+  -p bookend-cluster -p bookend-objects -p bookend-controller -p bookend-package)
 WORLD_PACKAGES=(-p bookend-testenv)
 
 # Name of the running script, the prefix of everything it says.

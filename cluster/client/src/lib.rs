@@ -1,0 +1,2 @@
+//! A Kubernetes API server: connecting, watching, applying, electing.
+#![forbid(unsafe_code)]

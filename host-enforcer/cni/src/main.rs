@@ -1,0 +1,3 @@
+//! `bookend-cni`: holds a pod's start until its interface is policed.
+
+fn main() {}
