@@ -7,6 +7,7 @@
 //!
 //! This crate must not know: what a policy means, or how a packet is judged.
 
+pub mod attachment;
 pub mod clock;
 pub mod command;
 pub mod detach;
