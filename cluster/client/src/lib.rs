@@ -1,2 +1,22 @@
-//! A Kubernetes API server: connecting, watching, applying, electing.
+//! A Kubernetes API server: connecting to it, its objects, applying, and why it does not do what it is asked.
+//!
+//! Objects are `serde_json::Value`s or whatever type a caller wants to read them as; no type of `kube` leaves this crate.
+//!
+//! **This crate does not** know what objects Bookend consists of (`bookend-objects` does), what a policy means, or how often
+//! anything should be tried: it says whether trying again may help ([`Trouble::is_transient`]).
 #![forbid(unsafe_code)]
+
+mod access;
+mod applying;
+mod cluster;
+mod kind;
+pub mod kinds;
+mod scope;
+mod trouble;
+
+pub use access::Access;
+pub use applying::{Applying, Deleting, Propagation};
+pub use cluster::{Cluster, Permission, Stream, Version};
+pub use kind::Kind;
+pub use scope::Scope;
+pub use trouble::{Cause, Clash, Trouble};
