@@ -1,6 +1,7 @@
 //! `bookend diff`
 
 mod beside;
+pub(super) mod crossings;
 mod json;
 mod services;
 pub(super) mod text;
@@ -32,6 +33,9 @@ that may open something: no change of conditions is ever passed over.
 What is dialled to a Service is listed by itself: the kernel at the source judges it by whoever is behind the Service, so that it \
 also changes with the Service. A change of a Service that changes no verdict is not listed.
 
+What is denied before and after, but at the other end, is listed as a crossing: each kernel judges its own end and takes an edit over in \
+its own time, so that such a connection may pass for a moment. Two edits, one after the other, avoid it.
+
 What refused peers are told, how much passes in a time, and what a `Reporting` document says, changes no verdict; it is told all the same.",
     after_long_help = "\
 Examples:
@@ -41,7 +45,7 @@ Examples:
   What does this branch change?
     git show main:policy.yaml | bookend diff - policy.yaml -i inventory.yaml
 
-Exit code: 3 if anything that is denied becomes allowed, or may; otherwise 0."
+Exit code: 3 if anything that is denied becomes allowed, or may, if only for a moment; otherwise 0."
 )]
 pub(crate) struct Diff {
     /// The documents before: a file, a directory, or `-` for standard input
@@ -104,10 +108,12 @@ impl Diff {
                 let colours = Stream::Out.has_colours();
                 let verdicts = text::render(&difference, &sides, limit, colours, unchanged);
                 let through = services::text(&rerouted, &sides, limit);
-                output::print(&(beside.text() + &through + &verdicts))?;
+                let crossing = crossings::text(&difference, &sides, limit);
+                output::print(&(beside.text() + &crossing + &through + &verdicts))?;
             }
         }
         let opens = difference.changes.iter().any(|change| change.detail.kind.opens())
+            || !difference.crossings.is_empty()
             || rerouted.iter().any(bookend_analysis::Rerouted::opens);
         Ok(if opens { Exit::Denied } else { Exit::Fine })
     }

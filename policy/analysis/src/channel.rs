@@ -103,6 +103,11 @@ impl<'s> Channel<'s> {
         proxied && connection.protocol == Protocol::Tcp
     }
 
+    /// Whether a filter gets to see TCP.
+    pub(crate) fn meets_filter_over_tcp(&self) -> bool {
+        self.meets_filter(&self.connection(Protocol::Tcp, 0))
+    }
+
     pub(crate) fn judge(&self, connection: &Connection<'_>, exchange: Exchange<'_>) -> Judgement<'_> {
         decide(&self.program, connection, exchange, &mut NoTrace)
     }

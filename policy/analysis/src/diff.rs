@@ -7,6 +7,7 @@ use bookend_engine::{Rule, Verdict};
 use crate::bundle::{Bundle, Sources};
 use crate::channel::{Channel, Outcome};
 use crate::compare::{Comparison, compare};
+use crate::crossing::{Crossing, Moved, moved};
 use crate::gather::Gathering;
 use crate::ground::Ground;
 use crate::set::ClassSet;
@@ -112,6 +113,8 @@ pub struct Difference<'s> {
     pub ground: Ground<'s>,
     /// The changes, the most dangerous first. No connection and no request is in two of them.
     pub changes: Vec<Change<'s>>,
+    /// What is denied before and after, but by the other end.
+    pub crossings: Vec<Crossing<'s>>,
 }
 
 /// Compares what `old` and `new` mean for everybody in their inventories and outside of them.
@@ -120,49 +123,66 @@ pub fn diff<'s>(old: Side<'s>, new: Side<'s>) -> Difference<'s> {
     let sources = Sources::new(&ground);
     let bodies = Bodies::new(&ground);
     let mut gathering = Gathering::new();
+    let mut crossings = Gathering::new();
     let mut known = HashMap::new();
     for destination in 0..ground.parties().len() as u32 {
         for bundle in ground.toward(&sources, destination) {
             if !bodies.unchanged(&ground, &bundle, destination) {
-                gathering.add(&bundle, changes(&ground, &bundle, destination, &mut known));
+                let (changed, moved) = changes(&ground, &bundle, destination, &mut known);
+                gathering.add(&bundle, changed);
+                crossings.add(&bundle, moved);
             }
         }
         gathering.close(destination);
+        crossings.close(destination);
     }
     let changes = gathering.finish().into_iter();
     let changes = changes
         .map(|r| Change { sources: r.sources, destinations: r.destinations, ports: r.ports, detail: r.kind })
         .collect();
-    Difference { ground, changes }
+    let crossings = crossings.finish().into_iter();
+    let crossings = crossings
+        .map(|r| Crossing { sources: r.sources, destinations: r.destinations, ports: r.ports, moved: r.kind })
+        .collect();
+    Difference { ground, changes, crossings }
 }
 
-/// The changes between a bundle and a destination.
+/// What was found of pieces of the ports.
+type Pieces<K> = Vec<(Segment, K)>;
+
+/// The changes between a bundle and a destination, and the denials that move.
 fn changes<'s>(
     ground: &Ground<'s>,
     bundle: &Bundle,
     destination: u32,
     known: &mut HashMap<String, Comparison>,
-) -> Vec<(Segment, Detail<'s>)> {
-    let mut found = Vec::new();
-    let Some(source) = bundle.sources.first().copied() else { return found };
+) -> (Pieces<Detail<'s>>, Pieces<Moved<'s>>) {
+    let (mut found, mut crossed) = (Vec::new(), Vec::new());
+    let Some(source) = bundle.sources.first().copied() else { return (found, crossed) };
     let channel = |side: usize| {
         let rules = bundle.rules.get(side).map_or(&[][..], Vec::as_slice);
         Channel::new(ground, side, source, destination, rules)
     };
-    let (Some(old), Some(new)) = (channel(0), channel(1)) else { return found };
+    let (Some(old), Some(new)) = (channel(0), channel(1)) else { return (found, crossed) };
     let rules: Vec<&Rule> = old.rules.iter().chain(&new.rules).copied().collect();
     let destinations: Vec<_> =
         [0, 1].into_iter().filter_map(|side| Some(ground.seen(side, destination)?.identity)).collect();
-    for segment in segments(&rules, old.is_meshed() || new.is_meshed(), &destinations) {
+    // What a filter judges is judged in one place, and what goes past it in two.
+    let apart =
+        old.is_meshed() || new.is_meshed() || old.meets_filter_over_tcp() || new.meets_filter_over_tcp();
+    for segment in segments(&rules, apart, &destinations) {
         let (protocol, port) = segment.sample();
         let (before, after) = (old.outcome(protocol, port), new.outcome(protocol, port));
         let comparison = compare(&old, &new, (&before, &after), (protocol, port), known);
         if let Some(Comparison { kind, opens, closes }) = comparison {
             let detail = Detail { kind, before: Stand::of(&before), after: Stand::of(&after), opens, closes };
-            found.push((segment, detail));
+            found.push((segment.clone(), detail));
+        }
+        if let Some(moved) = moved(&old, &new, (protocol, port)) {
+            crossed.push((segment, moved));
         }
     }
-    found
+    (found, crossed)
 }
 
 /// What rules say, whatever they are called: rules of one body decide alike.

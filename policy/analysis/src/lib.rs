@@ -14,6 +14,7 @@ mod channel;
 mod clauses;
 mod compare;
 mod course;
+mod crossing;
 mod crowd;
 mod diff;
 mod engine;
@@ -33,6 +34,7 @@ mod trail;
 
 pub use channel::Outcome;
 pub use course::{Course, Step};
+pub use crossing::{Crossing, Moved};
 pub use crowd::Crowd;
 pub use diff::{Change, Detail, Difference, Extent, Kind, Stand, diff};
 pub use ground::Ground;

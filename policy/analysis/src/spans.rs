@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use bookend_engine::{Protocol, Rule, WorkloadIdentity};
+use bookend_engine::{MESH_AGENT_PORTS, Protocol, Rule, WorkloadIdentity};
 
 use crate::engine::{bounds, compared_ports, conditions, ports, ranges};
 
@@ -23,8 +23,8 @@ impl Segment {
     }
 }
 
-/// Cuts all ports of all protocols along what `rules` say about `destinations`. `meshed`: a mesh has something to say, which speaks
-/// of TCP only (S83).
+/// Cuts all ports of all protocols along what `rules` say about `destinations`. `meshed`: a mesh or a filter has something to say,
+/// which speaks of TCP only, and of nothing at the ports of the mesh's agent (S83).
 pub(crate) fn segments(
     rules: &[&Rule],
     meshed: bool,
@@ -32,7 +32,11 @@ pub(crate) fn segments(
 ) -> Vec<Segment> {
     let mut cuts: BTreeMap<Protocol, BTreeSet<u32>> = BTreeMap::new();
     if meshed {
-        cuts.entry(Protocol::Tcp).or_default();
+        let cuts = cuts.entry(Protocol::Tcp).or_default();
+        for port in MESH_AGENT_PORTS {
+            cuts.insert(port.into());
+            cuts.insert(u32::from(port) + 1);
+        }
     }
     for rule in rules {
         for port in ports(rule) {

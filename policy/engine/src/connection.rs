@@ -8,7 +8,7 @@ use crate::{Labels, Principal, Protocol, Request, WorkloadIdentity};
 
 /// An end of a connection, and with it the direction a rule governs there: egress at the source, ingress
 /// at the destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum End {
     /// Where the connection is opened.
     Source,

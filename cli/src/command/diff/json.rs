@@ -6,6 +6,7 @@ use bookend_analysis::{
 use serde::Serialize;
 
 use super::beside::{Answered, Beside, Limited, Set};
+use super::crossings::OneCrossing;
 use super::services::OneService;
 use super::{Sides, known_to_one};
 use crate::sources::{Documents, Place};
@@ -17,6 +18,8 @@ pub(super) struct Answer<'d> {
     /// Whether anything opens, or may.
     opens: bool,
     changes: Vec<OneChange>,
+    /// What is denied on both sides, but at another end.
+    crossings: Vec<OneCrossing>,
     /// What is dialled to Services.
     services: Vec<OneService>,
     /// Workloads that only the old inventory has.
@@ -106,7 +109,13 @@ impl<'d> Answer<'d> {
         };
         Self {
             opens: difference.changes.iter().any(|change| change.detail.kind.opens())
+                || !difference.crossings.is_empty()
                 || rerouted.iter().any(Rerouted::opens),
+            crossings: difference
+                .crossings
+                .iter()
+                .map(|crossing| OneCrossing::new(crossing, difference, sides))
+                .collect(),
             services: rerouted.iter().map(|one| OneService::new(one, sides)).collect(),
             changes: difference.changes.iter().map(one).collect(),
             only_old: old.iter().map(ToString::to_string).collect(),
