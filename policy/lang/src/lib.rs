@@ -21,6 +21,7 @@ mod format;
 mod import;
 mod limit;
 mod lower;
+mod objects;
 mod schema;
 mod source;
 mod write;
@@ -36,5 +37,6 @@ pub use document::{
 };
 pub use format::format;
 pub use import::{Import, Importing, Native, Today, import};
+pub use objects::{Object, objects};
 pub use schema::schema;
 pub use source::{MAX_SOURCE_BYTES, Source, Span};
