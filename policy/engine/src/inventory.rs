@@ -1,5 +1,6 @@
 //! The inventory: which workloads exist, and who is behind an address or a SPIFFE id.
 
+mod moving;
 mod service;
 
 use alloc::{borrow::Cow, collections::BTreeMap, string::String, sync::Arc, vec::Vec};
@@ -187,10 +188,7 @@ impl Inventory {
 
     /// The workload that has `address`, if any. An IPv4-mapped address is the IPv4 address (S14).
     pub fn at(&self, address: IpAddr) -> Option<&Workload> {
-        let address = address.to_canonical();
-        let by_address = &self.index.by_address;
-        let place = by_address.binary_search_by(|(known, _)| known.cmp(&address)).ok()?;
-        by_address.get(place).and_then(|(_, position)| self.workloads.get(*position))
+        self.position_at(address).and_then(|position| self.workloads.get(position))
     }
 
     /// The workloads that run under an account.

@@ -2,6 +2,7 @@
 
 mod compiler;
 mod policies;
+mod sightings;
 mod source;
 
 use core::fmt;
@@ -45,6 +46,11 @@ pub struct Compiled {
     pub warnings: Vec<Diagnostic>,
     /// Where each rule's name stands, and each isolation, by id.
     pub places: BTreeMap<String, Span>,
+    /// Counts what a [`Compiler`] compiled. It is another one whenever anything may be.
+    pub version: u64,
+    /// If nothing but places differs from the version before this one: the positions in the inventory of the workloads that moved,
+    /// ascending. Those behind Services follow them.
+    pub moved: Option<Vec<usize>>,
 }
 
 impl Compiled {

@@ -22,6 +22,7 @@ mod import;
 mod limit;
 mod lower;
 mod objects;
+mod observed;
 mod schema;
 mod source;
 mod write;
@@ -37,6 +38,7 @@ pub use document::{
 };
 pub use format::format;
 pub use import::{Import, Importing, Native, Today, import};
+pub use observed::Sighting;
 pub use objects::{Object, objects};
 pub use schema::schema;
 pub use source::{MAX_SOURCE_BYTES, Source, Span};

@@ -4,10 +4,12 @@ mod calico;
 mod facts;
 mod hosts;
 mod mesh;
+mod moves;
 mod namespace;
 mod network;
 mod policies;
 mod reporting;
+mod selecting;
 mod services;
 mod settled;
 mod surroundings;
@@ -17,8 +19,10 @@ mod workloads;
 
 pub(crate) use facts::{Facts, World};
 pub(crate) use mesh::agent as mesh_agent;
+pub(crate) use moves::Moves;
 pub(crate) use policies::{RulePlace, policy, similar};
 pub(crate) use reporting::settings;
+pub(crate) use selecting::Selecting;
 pub(crate) use settled::{policy_name, settled};
 pub(crate) use surroundings::{
     BUILT_IN_TIERS, DEFAULT_TIER, MESH_TIER, NETWORK_ADMIN_TIER, NETWORK_BASELINE_TIER, NETWORK_TIER,

@@ -6,7 +6,7 @@
 pub const MAX_SOURCE_BYTES: usize = 16 << 20;
 
 /// A named text that documents are read from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Source {
     /// The name to show, usually the path as the user wrote it.
     pub name: String,

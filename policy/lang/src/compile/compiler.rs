@@ -1,13 +1,18 @@
 //! Compiling the same sources again and again, at the cost of what changed.
 
-use super::{Compiled, Options, Refused, policies::Policies, source::Readings};
+use super::{
+    Compiled, Options, Refused,
+    policies::Policies,
+    sightings::{Difference, Sightings},
+    source::Readings,
+};
 use crate::{
-    Code, Source,
+    Code, Sighting, Source,
     check::{self, Index},
     diagnostic::Report,
     dialect,
     document::{Document, Probe, Service, Verifier},
-    lower::{self, Facts, Surroundings, World},
+    lower::{self, Facts, Moves, Surroundings, World},
 };
 use bookend_engine::{FAILSAFE, FAILSAFE_TIER, MESH_AGENT, MESH_AGENT_TIER, Plane, Rule};
 
@@ -19,7 +24,12 @@ use bookend_engine::{FAILSAFE, FAILSAFE_TIER, MESH_AGENT, MESH_AGENT_TIER, Plane
 #[derive(Debug, Default)]
 pub struct Compiler {
     options: Options,
+    /// Nothing is looked for that is only probably not meant.
+    silent: bool,
+    /// What is compiled is all of what was read last.
+    settled: bool,
     readings: Readings,
+    sightings: Sightings,
     world: WorldState,
     policies: Policies,
     /// The version of the world that the index is of.
@@ -48,6 +58,8 @@ struct WorldState {
     probes: Vec<Probe>,
     /// What hosts must never lose.
     failsafe: Vec<Rule>,
+    /// How those that are seen to run move in it.
+    moves: Option<Moves>,
     report: Report,
 }
 
@@ -65,17 +77,44 @@ impl Compiler {
         Self { options, ..Self::default() }
     }
 
+    /// The same that warns of nothing: to look for what is probably not meant takes longer than all else where many workloads come and
+    /// go, and does not change what is enforced.
+    #[must_use]
+    pub fn silent(self) -> Self {
+        Self { silent: true, ..self }
+    }
+
     /// Reads all documents of all sources as one whole, as far as they changed since the last time.
     ///
     /// # Errors
     /// When anything is wrong anywhere, with everything that is. The next sources may be compiled all the same.
     pub fn compile(&mut self, sources: &[Source]) -> Result<&Compiled, Refused> {
-        self.readings.read(sources);
-        let places = self.readings.places();
-        let mut report = Report::tolerant(self.options.best_effort);
-        self.readings.report(&places, &mut report);
+        self.compile_observed(sources, &[])
+    }
 
-        self.lower_world();
+    /// As [`compile`](Self::compile), and with the workloads that somebody sees run, in an order of their own. A place in the manifest of one of
+    /// them names as its source the number of sources and, added to it, the position of the sighting.
+    ///
+    /// # Errors
+    /// As [`compile`](Self::compile).
+    pub fn compile_observed(
+        &mut self,
+        sources: &[Source],
+        sightings: &[Sighting],
+    ) -> Result<&Compiled, Refused> {
+        let read = self.readings.read(sources);
+        let difference = self.sightings.read(sightings, &mut self.readings.next);
+        if let (false, true, Difference::Where(moved)) = (read, self.settled, &difference)
+            && (moved.is_empty() || self.follow(moved))
+        {
+            return Ok(&self.compiled);
+        }
+        self.settled = false;
+        let places = self.readings.places(&self.sightings);
+        let mut report = Report::tolerant(self.options.best_effort);
+        self.readings.report(&self.sightings, &places, &mut report);
+
+        self.lower_world(&difference);
         report.append(&self.world.report, |span| places.of(span));
         let complete = !report.refuses();
         // What follows speaks of units.
@@ -113,7 +152,7 @@ impl Compiler {
         if refuses {
             return Err(Refused { diagnostics });
         }
-        self.compiled.warnings = diagnostics;
+        self.compiled.warnings = if self.silent { Vec::new() } else { diagnostics };
         self.compiled.settings = settings;
         self.compiled.tests = tests.into_iter().map(|suite| places.of_suite(suite)).collect();
         let probes = self.world.probes.iter();
@@ -129,7 +168,27 @@ impl Compiler {
         let rules = self.policies.places();
         self.compiled.places =
             rules.into_iter().map(|(id, place)| (id.to_owned(), places.of(place.name))).collect();
+        self.compiled.version += 1;
+        self.compiled.moved = None;
+        self.settled = true;
         Ok(&self.compiled)
+    }
+
+    /// Moves the workloads of the sightings at these positions, and nothing else; whether that is all there is to do. If not, everything
+    /// has to be lowered again.
+    fn follow(&mut self, moved: &[usize]) -> bool {
+        let Some(moves) = &mut self.world.moves else { return false };
+        let seen = moved.iter().filter_map(|position| {
+            self.sightings.all.get(*position).map(|seen| (*position, &*seen.sighting.instances))
+        });
+        let seen: Vec<_> = seen.collect();
+        let Some((moved, alike)) = moves.apply(&seen, &mut self.compiled.inventory) else { return false };
+        if !alike && !self.silent {
+            return false;
+        }
+        self.compiled.version += 1;
+        self.compiled.moved = Some(moved);
+        true
     }
 
     /// What was compiled last, and what policies referred to.
@@ -137,7 +196,7 @@ impl Compiler {
         (self.compiled, self.world.surroundings)
     }
 
-    fn lower_world(&mut self) {
+    fn lower_world(&mut self, difference: &Difference) {
         let mut facts = Facts::default();
         let mut units = Vec::new();
         for unit in self.readings.units() {
@@ -145,12 +204,17 @@ impl Compiler {
                 units.push(unit.id);
             }
         }
-        if self.world.units.as_ref() == Some(&units) {
+        units.extend(self.sightings.all.iter().map(|seen| seen.unit.id));
+        let moved = !matches!(difference, Difference::Where(moved) if moved.is_empty());
+        if self.world.units.as_ref() == Some(&units) && !moved {
             return;
         }
+        let seen = self.sightings.documents();
+        facts.workloads.extend(seen.iter().flatten());
         let mut report = Report::default();
-        let World { inventory, surroundings, services, probes, failsafe, verifiers } =
+        let World { inventory, surroundings, services, probes, failsafe, verifiers, selecting } =
             facts.lower(&mut report);
+        let moves = Moves::new(&facts, &inventory, selecting, &seen).filter(|_| !seen.is_empty());
         let version = self.world.version + 1;
         self.world = WorldState {
             units: Some(units),
@@ -160,6 +224,7 @@ impl Compiler {
             verifiers,
             probes,
             failsafe,
+            moves,
             report,
         };
         self.compiled.inventory = inventory;
@@ -185,6 +250,11 @@ impl Compiler {
             return;
         }
         self.compiled.program = self.policies.program(&self.world.failsafe);
+        let what = Some((self.world.version, self.policies.keys.clone()));
+        if self.silent {
+            self.checked = Checked { what, report: Report::default() };
+            return;
+        }
         let (version, inventory) = (self.world.version, &self.compiled.inventory);
         if self.index.0 != version {
             self.index = (version, Index::new(inventory));
@@ -194,6 +264,6 @@ impl Compiler {
         self.policies.check(version, inventory, index, &mut report);
         let places = self.policies.places();
         check::program(&self.compiled.program, &places, inventory, index, &mut report);
-        self.checked = Checked { what: Some((self.world.version, self.policies.keys.clone())), report };
+        self.checked = Checked { what, report };
     }
 }

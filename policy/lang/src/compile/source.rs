@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use super::sightings::Sightings;
 use crate::{
     Source, Span, decode,
     diagnostic::Report,
@@ -20,14 +21,19 @@ pub(super) struct Unit {
     /// What it says.
     pub(super) documents: Vec<Document>,
     /// What is wrong with it.
-    report: Report,
+    pub(super) report: Report,
     nodes: usize,
     /// How many documents it holds, unsound ones included; `None` if it is not YAML.
     found: Option<usize>,
 }
 
 impl Unit {
-    fn read(id: usize, text: &str) -> Self {
+    /// One that says nothing but what is wrong with it.
+    pub(super) fn unread(id: usize, report: Report) -> Self {
+        Self { id, documents: Vec::new(), report, nodes: 0, found: None }
+    }
+
+    pub(super) fn read(id: usize, text: &str) -> Self {
         let (mut report, mut documents) = (Report::default(), Vec::new());
         let read = yaml::read(id, text, &mut report);
         let found = read.as_ref().map(|read| read.documents.len());
@@ -53,6 +59,11 @@ pub(super) struct Reading {
 }
 
 impl Reading {
+    /// Whether it is of this source as it is.
+    fn is_of(&self, source: &Source) -> bool {
+        self.name == source.name && self.bytes == source.bytes
+    }
+
     /// Reads a source, given how it was read before and the next id that nobody has.
     pub(super) fn again(source: &Source, before: Option<Self>, next: &mut usize) -> Self {
         if let Some(before) = before {
@@ -98,12 +109,18 @@ impl Reading {
 #[derive(Debug, Default)]
 pub(super) struct Readings {
     pub(super) all: Vec<Reading>,
-    next: usize,
+    /// The id of the unit that was read last.
+    pub(super) next: usize,
 }
 
 impl Readings {
-    /// Reads the sources, as far as they changed.
-    pub(super) fn read(&mut self, sources: &[Source]) {
+    /// Reads the sources, as far as they changed; whether they did.
+    pub(super) fn read(&mut self, sources: &[Source]) -> bool {
+        let same = self.all.len() == sources.len()
+            && self.all.iter().zip(sources).all(|(reading, source)| reading.is_of(source));
+        if same {
+            return false;
+        }
         let mut before: HashMap<String, VecDeque<Reading>> = HashMap::new();
         for reading in self.all.drain(..) {
             before.entry(reading.name.clone()).or_default().push_back(reading);
@@ -112,6 +129,7 @@ impl Readings {
             let before = before.get_mut(&source.name).and_then(VecDeque::pop_front);
             self.all.push(Reading::again(source, before, &mut self.next));
         }
+        true
     }
 
     /// All units, in the order of the sources.
@@ -119,9 +137,12 @@ impl Readings {
         self.all.iter().flat_map(|reading| &reading.units)
     }
 
-    /// Where the units are.
-    pub(super) fn places(&self) -> Places {
+    /// Where the units are; behind the sources come the manifests of what is seen.
+    pub(super) fn places(&self, sightings: &Sightings) -> Places {
         let mut places = HashMap::new();
+        for (position, seen) in sightings.all.iter().enumerate() {
+            places.insert(seen.unit.id, (self.all.len() + position, 0, 0));
+        }
         for (source, reading) in self.all.iter().enumerate() {
             for (unit, (start, line, _)) in reading.units.iter().zip(&reading.parts) {
                 places.insert(unit.id, (source, *start, *line));
@@ -131,12 +152,15 @@ impl Readings {
     }
 
     /// Adds all that is wrong with single documents.
-    pub(super) fn report(&self, places: &Places, report: &mut Report) {
+    pub(super) fn report(&self, sightings: &Sightings, places: &Places, report: &mut Report) {
         for (index, reading) in self.all.iter().enumerate() {
             report.append(&reading.report, |span| Span { source: index, ..span });
             for unit in &reading.units {
                 report.append(&unit.report, |span| places.of(span));
             }
+        }
+        for seen in &sightings.all {
+            report.append(&seen.unit.report, |span| places.of(span));
         }
     }
 }

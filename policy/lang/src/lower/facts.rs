@@ -13,7 +13,7 @@ use crate::{
         RequestAuthenticationDocument, Service, ServiceDocument, SliceDocument, Spanned, TierDocument,
         Verifier, WorkloadDocument,
     },
-    lower::Surroundings,
+    lower::{Selecting, Surroundings},
 };
 use bookend_engine::{Inventory, Rule};
 
@@ -21,7 +21,7 @@ use bookend_engine::{Inventory, Rule};
 #[derive(Debug, Default)]
 pub(crate) struct Facts<'d> {
     pub(super) inventories: Vec<&'d InventoryDocument>,
-    pub(super) workloads: Vec<&'d WorkloadDocument>,
+    pub(crate) workloads: Vec<&'d WorkloadDocument>,
     pub(super) hosts: Vec<&'d HostDocument>,
     pub(super) namespaces: Vec<&'d NamespaceDocument>,
     pub(super) nodes: Vec<&'d NodeDocument>,
@@ -39,7 +39,7 @@ pub(crate) struct Facts<'d> {
 }
 
 /// What they say together.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct World {
     pub(crate) inventory: Inventory,
     pub(crate) surroundings: Surroundings,
@@ -51,6 +51,8 @@ pub(crate) struct World {
     pub(crate) failsafe: Vec<Rule>,
     /// Whose tokens proxies verify.
     pub(crate) verifiers: Vec<Verifier>,
+    /// Which Services follow the workloads they select; nothing if some follow addresses.
+    pub(crate) selecting: Option<Selecting>,
 }
 
 impl<'d> Facts<'d> {
@@ -111,7 +113,8 @@ impl<'d> Facts<'d> {
             report,
         );
         let inventory = Inventory::new(domain, trusts, namespaces, workloads);
-        let (services, addressed) = services::services(&self.services, &self.slices, &inventory, report);
+        let (services, addressed, selecting) =
+            services::services(&self.services, &self.slices, &inventory, report);
         let surroundings = surroundings::surroundings(self, &inventory, report);
         World {
             inventory: inventory.with_services(addressed),
@@ -120,6 +123,7 @@ impl<'d> Facts<'d> {
             probes,
             failsafe: hosts::failsafe(&self.hosts),
             verifiers,
+            selecting,
         }
     }
 }

@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::facts::unique;
+use super::{facts::unique, selecting::Selecting};
 use crate::{
     Code, Span,
     diagnostic::Report,
@@ -17,7 +17,7 @@ pub(super) fn services(
     slices: &[&SliceDocument],
     inventory: &Inventory,
     report: &mut Report,
-) -> (Vec<Service>, Vec<bookend_engine::Service>) {
+) -> (Vec<Service>, Vec<bookend_engine::Service>, Option<Selecting>) {
     let names = documents.iter().map(|s| ((s.namespace.as_str(), s.name.value.as_str()), s.name.span));
     unique(names, "service", report);
     let mut sorted = documents.to_vec();
@@ -36,8 +36,24 @@ pub(super) fn services(
         let own: BTreeSet<IpAddr> = own.filter(|at| document.vouched || !contested.contains(at)).collect();
         (!own.is_empty()).then_some((document, own))
     });
-    let lowered = addressed.map(|(document, own)| lower(document, own, &behind, report)).collect();
-    (named.collect(), lowered)
+    let (mut lowered, mut selecting) = (Vec::new(), Some(Selecting::default()));
+    for (document, own) in addressed {
+        match behind.follows(document) {
+            Follows::Nobody => {}
+            Follows::Selected(selected) => {
+                if let Some(selecting) = &mut selecting {
+                    selecting.add(lowered.len(), &selected, document);
+                }
+            }
+            Follows::Addresses => selecting = None,
+        }
+        lowered.push(lower(document, own, &behind, report));
+    }
+    if let Some(selecting) = &mut selecting {
+        let all = sorted.iter().flat_map(|document| &document.addresses);
+        selecting.addresses = all.map(|address| address.value.to_canonical()).collect();
+    }
+    (named.collect(), lowered, selecting)
 }
 
 /// Who is behind each of the Services that are `named`, as far as they are described.
@@ -229,18 +245,35 @@ impl<'d> Behind<'d> {
             || selected.any(|workload| workload.instances.iter().any(|i| !i.addresses.is_empty()))
     }
 
+    /// Whose places decide who is behind a Service.
+    fn follows(&self, document: &ServiceDocument) -> Follows {
+        if self.slices_of(document).is_some() {
+            return Follows::Nobody;
+        }
+        if !document.backends.is_empty() {
+            return Follows::Addresses;
+        }
+        Follows::Selected(self.positions(&document.namespace, &document.selector))
+    }
+
     /// The workloads that a selector means, as Kubernetes selects them.
     fn selected(&self, namespace: &str, selector: &Labels) -> impl Iterator<Item = &'d Workload> {
+        let positions = self.positions(namespace, selector).into_iter();
+        positions.filter_map(|at| self.inventory.workloads().get(at))
+    }
+
+    /// The positions of the workloads that a selector means.
+    fn positions(&self, namespace: &str, selector: &Labels) -> Vec<usize> {
         let having = selector.iter().map(|(key, value)| {
             self.labelled.get(&(namespace, key.as_str(), value.as_str())).map_or(&[][..], Vec::as_slice)
         });
         let fewest = having.min_by_key(|positions| positions.len()).unwrap_or_default();
-        let carries = move |workload: &&Workload| {
-            selector.iter().all(|(key, value)| workload.identity.labels.get(key) == Some(value))
+        let carries = |at: &usize| {
+            self.inventory.workloads().get(*at).is_some_and(|workload| {
+                selector.iter().all(|(key, value)| workload.identity.labels.get(key) == Some(value))
+            })
         };
-        let workloads: Vec<_> =
-            fewest.iter().filter_map(|at| self.inventory.workloads().get(*at)).filter(carries).collect();
-        workloads.into_iter()
+        fewest.iter().copied().filter(carries).collect()
     }
 
     fn port(
@@ -302,8 +335,18 @@ impl<'d> Behind<'d> {
     }
 }
 
+/// Whose places decide who is behind a Service.
+enum Follows {
+    /// Nobody's: it is written.
+    Nobody,
+    /// Those of workloads, by position, and what their ports are called.
+    Selected(Vec<usize>),
+    /// Those of whoever has some addresses.
+    Addresses,
+}
+
 /// The number of a port that a workload gives this name.
-fn named(workload: &Workload, protocol: Protocol, name: &str) -> Option<u16> {
+pub(super) fn named(workload: &Workload, protocol: Protocol, name: &str) -> Option<u16> {
     let ports = workload.identity.ports.as_ref()?;
     ports.iter().find(|port| port.protocol == protocol && port.name == name).map(|port| port.port)
 }
