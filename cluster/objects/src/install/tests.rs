@@ -1,0 +1,145 @@
+//! What an installation consists of, and what it may do.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::*;
+
+fn usual() -> Installation {
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": { "name": "policies.bookend.dev", "creationTimestamp": null },
+        "status": {},
+    });
+    Installation::new(
+        vec![definition],
+        "registry.example/enforcer@sha256:0",
+        Some("registry.example/filter".to_owned()),
+    )
+}
+
+fn pod(object: &Value) -> &Value {
+    object.pointer("/spec/template/spec").unwrap()
+}
+
+fn find<'o>(objects: &'o [Value], kind: &str, name: &str) -> &'o Value {
+    let named = |object: &&Value| {
+        object.get("kind").is_some_and(|of| of == kind)
+            && object.pointer("/metadata/name").is_some_and(|of| of == name)
+    };
+    objects.iter().find(named).unwrap()
+}
+
+#[test]
+fn what_others_need_is_applied_before_them() {
+    let kinds: Vec<_> =
+        usual().objects().iter().map(|object| object["kind"].as_str().unwrap().to_owned()).collect();
+    let place = |kind: &str| kinds.iter().position(|of| of == kind).unwrap();
+    let order = [
+        "CustomResourceDefinition",
+        "Namespace",
+        "ServiceAccount",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "DaemonSet",
+        "Deployment",
+    ];
+    assert!(order.windows(2).all(|pair| place(pair[0]) < place(pair[1])), "{kinds:?}");
+}
+
+#[test]
+fn everything_is_labelled_as_the_installations() {
+    for object in usual().objects() {
+        let labels = object.pointer("/metadata/labels").unwrap();
+        assert_eq!(labels[INSTALL], "bookend", "{object}");
+        assert_eq!(labels["app.kubernetes.io/managed-by"], "bookend", "{object}");
+    }
+}
+
+#[test]
+fn nothing_is_privileged_and_no_capability_is_without_a_reason() {
+    let objects = usual().objects();
+    let enforcer = find(&objects, "DaemonSet", ENFORCER);
+    let container = &pod(enforcer)["containers"][0];
+    assert_eq!(container["securityContext"]["privileged"], false);
+    assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true);
+    let added: BTreeSet<_> = container["securityContext"]["capabilities"]["add"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| name.as_str().unwrap())
+        .collect();
+    let reasons = capability::needed(true);
+    assert_eq!(added, reasons.iter().map(|capability| capability.name).collect());
+    assert!(reasons.iter().all(|capability| !capability.purpose.is_empty()));
+    let controller = find(&objects, "Deployment", CONTROLLER);
+    assert_eq!(pod(controller)["securityContext"]["runAsNonRoot"], true);
+    assert_eq!(
+        pod(controller)["containers"][0]["securityContext"]["capabilities"],
+        json!({ "drop": ["ALL"] })
+    );
+}
+
+#[test]
+fn enforcers_that_ask_no_proxies_have_what_enforcing_takes() {
+    let mut installation = usual();
+    installation.enforcer.ask_proxies = false;
+    let enforcer = enforcer::daemon_set(&installation);
+    let container = &pod(&enforcer)["containers"][0];
+    assert_eq!(container["securityContext"]["capabilities"]["add"], json!(["BPF", "PERFMON", "NET_ADMIN"]));
+}
+
+#[test]
+fn every_volume_is_mounted_and_every_mount_has_its_volume() {
+    for object in usual().workloads().iter().filter(|object| object["kind"] == "DaemonSet") {
+        let names = |list: &Value| -> BTreeSet<String> {
+            list.as_array().unwrap().iter().map(|each| each["name"].as_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(names(&pod(object)["volumes"]), names(&pod(object)["containers"][0]["volumeMounts"]));
+    }
+}
+
+#[test]
+fn no_wildcard_is_granted() {
+    for grant in
+        Istio::ALL.into_iter().flat_map(|istio| [enforcer_grants(istio), controller_grants(istio)].concat())
+    {
+        let words = grant.resources.iter().chain(grant.verbs).chain([&grant.group]);
+        assert!(words.into_iter().all(|word| !word.contains('*')), "{grant:?}");
+        assert!(!grant.resources.contains(&"secrets"), "{grant:?}");
+    }
+}
+
+#[test]
+fn without_a_mesh_nothing_of_istio_is_granted() {
+    let grants = [enforcer_grants(Istio::None), controller_grants(Istio::None)].concat();
+    assert!(grants.iter().all(|grant| !grant.group.ends_with("istio.io")));
+}
+
+#[test]
+fn who_leaves_takes_the_place_of_who_enforced() {
+    let installation = usual();
+    let (enforcing, leaving) = (enforcer::daemon_set(&installation), installation.leaving());
+    assert_eq!(enforcing["metadata"], leaving["metadata"]);
+    assert_eq!(enforcing["spec"]["selector"], leaving["spec"]["selector"]);
+    assert_eq!(pod(&enforcing)["volumes"], pod(&leaving)["volumes"]);
+    assert_eq!(pod(&leaving)["containers"][0]["args"][0], "leave");
+}
+
+#[test]
+fn audit_is_said_to_the_enforcers() {
+    let installation = Installation { audit: true, ..usual() };
+    let daemon_set = enforcer::daemon_set(&installation);
+    let arguments = pod(&daemon_set)["containers"][0]["args"].as_array().unwrap();
+    assert!(arguments.contains(&json!("--dry-run")));
+}
+
+#[test]
+fn definitions_are_taken_as_they_are_but_for_labels() {
+    let objects = usual().objects();
+    let definition = find(&objects, "CustomResourceDefinition", "policies.bookend.dev");
+    assert_eq!(definition["metadata"].get("creationTimestamp"), None);
+    assert_eq!(definition.get("status"), None);
+}
