@@ -78,6 +78,19 @@ pub(crate) struct PeerDocument {
 }
 
 impl PeerDocument {
+    /// A peer of which nothing is asked yet.
+    pub(crate) fn any(span: Span) -> Self {
+        Self {
+            span,
+            workloads: None,
+            block: None,
+            network: None,
+            principals: Clause::Any,
+            entities: Clause::Any,
+            not: Vec::new(),
+        }
+    }
+
     /// Where its addresses are written, those of whom it does not mean included.
     pub(crate) fn places(&self) -> Vec<Span> {
         let network = self.network.as_ref().map(|network| match network {

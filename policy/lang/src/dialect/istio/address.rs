@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use super::{attribute::refusing, conjunction::everybody, values::Read};
+use super::{attribute::refusing, values::Read};
 use crate::{
     diagnostic::Report,
     document::{PeerDocument, Spanned},
@@ -42,10 +42,10 @@ fn block(text: &str) -> Result<Block, (&'static str, String)> {
 pub(super) fn sources(values: &[Spanned<String>], report: &mut Report) -> Option<Read<PeerDocument>> {
     let Read { found, unsayable } = blocks(values, report)?;
     let spans = values.iter().map(|value| value.span);
-    let peers = found
-        .into_iter()
-        .zip(spans)
-        .map(|(value, span)| PeerDocument { block: Some(Spanned { value, span }), ..everybody(span) });
+    let peers = found.into_iter().zip(spans).map(|(value, span)| PeerDocument {
+        block: Some(Spanned { value, span }),
+        ..PeerDocument::any(span)
+    });
     Some(Read { found: peers.collect(), unsayable })
 }
 

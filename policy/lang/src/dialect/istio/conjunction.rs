@@ -88,7 +88,7 @@ impl Condition for HttpMatch {
 impl Condition for PeerDocument {
     fn and(mut self, other: Self, _: &mut Budget) -> Result<Self, Excess> {
         let Self { span, workloads, block, network, principals, entities, not } = other;
-        let mut again = everybody(span);
+        let mut again = PeerDocument::any(span);
         (self.workloads, again.workloads) = earlier(self.workloads, workloads);
         (self.block, again.block) = earlier(self.block, block);
         (self.network, again.network) = earlier(self.network, network);
@@ -112,20 +112,7 @@ impl Condition for PeerDocument {
 
     fn none_of(list: Vec<Self>) -> Self {
         let span = list.first().map_or(Span::whole(0), |peer| peer.span);
-        Self { not: list, ..everybody(span) }
-    }
-}
-
-/// A peer of which nothing is asked.
-pub(super) fn everybody(span: Span) -> PeerDocument {
-    PeerDocument {
-        span,
-        workloads: None,
-        block: None,
-        network: None,
-        principals: Clause::Any,
-        entities: Clause::Any,
-        not: Vec::new(),
+        Self { not: list, ..PeerDocument::any(span) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! An AuthorizationPolicy as a policy: as few rules as its meaning allows.
 
 use super::{
-    conjunction::{Condition, both, everybody, weight},
+    conjunction::{Condition, both, weight},
     excess::{Budget, Excess, PRODUCT, TooMany},
     expression::any_request,
     mesh::Mesh,
@@ -184,7 +184,7 @@ impl Folding<'_> {
         let targets = targets(self.document);
         let targets = targets.iter().filter(|labels| !labels.is_empty()).map(|labels| PeerDocument {
             workloads: Some(workloads(self.document.targets.span, labels)),
-            ..everybody(self.document.targets.span)
+            ..PeerDocument::any(self.document.targets.span)
         });
         Ok(Some(RuleDocument {
             name: Spanned { value: name, span },
@@ -242,7 +242,7 @@ impl Folding<'_> {
             Part::Addresses(blocks) => {
                 let block = |value: &bookend_engine::Block| PeerDocument {
                     block: Some(Spanned { value: value.clone(), span }),
-                    ..everybody(span)
+                    ..PeerDocument::any(span)
                 };
                 meaning.addresses = said(blocks.iter().map(block).collect(), negated)?;
             }
@@ -271,7 +271,7 @@ fn said<T: Condition>(list: Vec<T>, negated: bool) -> Option<Vec<T>> {
 
 /// Whoever proves one of these. What ends so is a SPIFFE id in any case, as Istio's expression for it begins with the scheme.
 fn principals(span: Span, patterns: Vec<PrincipalPattern>) -> Vec<PeerDocument> {
-    let peer = |principals| PeerDocument { principals, ..everybody(span) };
+    let peer = |principals| PeerDocument { principals, ..PeerDocument::any(span) };
     let (open, closed): (Vec<_>, Vec<_>) =
         patterns.into_iter().partition(|pattern| pattern.as_str().starts_with('*'));
     let closed = Clause::one_of(closed).map(peer);

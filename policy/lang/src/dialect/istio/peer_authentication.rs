@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    conjunction::{Condition, everybody},
+    conjunction::Condition,
     fold,
     mesh::Mesh,
     target,
@@ -169,9 +169,9 @@ fn destinations(own: &Encryption, mesh: &Mesh, span: Span) -> PeerDocument {
                 namespaces: NamespacesDocument::Named(Spanned { value: other.namespace.clone(), span }),
                 ..fold::workloads(span, &other.labels)
             }),
-            ..everybody(span)
+            ..PeerDocument::any(span)
         });
-    PeerDocument { workloads: Some(workloads), not: not.collect(), ..everybody(span) }
+    PeerDocument { workloads: Some(workloads), not: not.collect(), ..PeerDocument::any(span) }
 }
 
 /// What holds for workloads that are no gateways.
@@ -185,7 +185,7 @@ fn no_gateway() -> Vec<LabelExpression> {
 /// Denies whoever proves nothing.
 fn rule(name: &str, span: Span, to: PeerDocument, (some, not): (&[u16], &[u16])) -> RuleDocument {
     let anybody = PrincipalPattern::parse("spiffe://*").map_or(Clause::Any, Clause::only);
-    let proven = PeerDocument { principals: anybody, ..everybody(span) };
+    let proven = PeerDocument { principals: anybody, ..PeerDocument::any(span) };
     let ports = |list: &[u16]| -> Vec<Spanned<PortMatch>> {
         let port = |port: &u16| PortMatch::range(Protocol::Tcp, *port, *port).ok();
         list.iter().filter_map(port).map(|value| Spanned { value, span }).collect()

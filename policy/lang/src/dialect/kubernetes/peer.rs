@@ -102,28 +102,16 @@ fn everywhere(span: Span) -> NamespacesDocument {
 
 /// A peer of these pods.
 pub(super) fn workloads(workloads: WorkloadsDocument) -> PeerDocument {
-    PeerDocument { workloads: Some(workloads.clone()), ..nothing(workloads.span) }
+    PeerDocument { workloads: Some(workloads.clone()), ..PeerDocument::any(workloads.span) }
 }
 
 /// A peer of these addresses.
 pub(super) fn within(span: Span, block: Spanned<Block>) -> PeerDocument {
-    PeerDocument { block: Some(block), ..nothing(span) }
+    PeerDocument { block: Some(block), ..PeerDocument::any(span) }
 }
 
 /// The addresses of all nodes.
 pub(super) fn nodes(span: Span) -> PeerDocument {
     let entities = Clause::one_of(vec![Spanned { value: Entity::Node, span }]).unwrap_or(Clause::Any);
-    PeerDocument { entities, ..nothing(span) }
-}
-
-fn nothing(span: Span) -> PeerDocument {
-    PeerDocument {
-        span,
-        workloads: None,
-        block: None,
-        network: None,
-        principals: Clause::Any,
-        entities: Clause::Any,
-        not: Vec::new(),
-    }
+    PeerDocument { entities, ..PeerDocument::any(span) }
 }

@@ -1,13 +1,10 @@
 //! The ports at which no policy of Istio holds (S91): what it does there by itself is not written.
 
-use bookend_engine::{Action, Plane, PortMatch, Protocol, Rule};
-
-/// Of Istio's agent, of its readiness, and of Envoy's own metrics.
-const PORTS: [u16; 3] = [15_020, 15_021, 15_090];
+use bookend_engine::{Action, MESH_AGENT_PORTS, Plane, PortMatch, Protocol, Rule};
 
 /// Whether a port is one of these.
 pub(super) fn is_one(port: &PortMatch) -> bool {
-    number(port).is_some_and(|number| PORTS.contains(&number))
+    number(port).is_some_and(|number| MESH_AGENT_PORTS.contains(&number))
 }
 
 /// The number of a single port of TCP.

@@ -4,7 +4,7 @@ use super::{
     context::SET_LABEL,
     form::{Formula, TooLarge},
     meaning::Meaning,
-    selection::{Selection, anybody},
+    selection::Selection,
 };
 use crate::{
     Code, Span,
@@ -93,11 +93,13 @@ impl Ends<'_> {
     ) -> Option<Meant> {
         let mut alternatives: Vec<PeerDocument> = Vec::new();
         match (policy, &entity.selector) {
-            (Some(policy), None) if policy.value == Selector::All => alternatives.push(anybody(entity.span)),
+            (Some(policy), None) if policy.value == Selector::All => {
+                alternatives.push(PeerDocument::any(entity.span))
+            }
             (Some(policy), None) => {
                 alternatives.extend(self.selections(policy, wide)?.into_iter().map(Selection::peer));
             }
-            (None, None) => alternatives.push(anybody(entity.span)),
+            (None, None) => alternatives.push(PeerDocument::any(entity.span)),
             (policy, Some(selector)) => {
                 let both = match policy {
                     None => selector.clone(),
@@ -108,7 +110,7 @@ impl Ends<'_> {
                 };
                 alternatives.extend(self.selections(&both, wide)?.into_iter().map(Selection::peer));
                 let base = match policy {
-                    None => vec![anybody(entity.span)],
+                    None => vec![PeerDocument::any(entity.span)],
                     Some(policy) => self.selections(policy, wide)?.into_iter().map(Selection::peer).collect(),
                 };
                 let sets = self.sets(&selector.value);
@@ -190,7 +192,7 @@ impl Ends<'_> {
             not.extend(self.selections(selector, !wide)?.into_iter().map(Selection::peer));
             not.extend(self.sets(&selector.value).into_iter().map(|name| {
                 let network = NetworksDocument::Named(Spanned { value: name, span: selector.span });
-                PeerDocument { network: Some(network), ..anybody(selector.span) }
+                PeerDocument { network: Some(network), ..PeerDocument::any(selector.span) }
             }));
         }
         Some(not)
@@ -249,7 +251,7 @@ fn shared(block: &Block, net: IpNet) -> Option<Block> {
 pub(super) fn block(net: IpNet, span: Span) -> Option<PeerDocument> {
     // Blocks were checked when they were read.
     let value = Block::new(net, Vec::new()).ok()?;
-    Some(PeerDocument { block: Some(Spanned { value, span }), ..anybody(span) })
+    Some(PeerDocument { block: Some(Spanned { value, span }), ..PeerDocument::any(span) })
 }
 
 /// Whoever is behind a Service.
@@ -282,5 +284,5 @@ pub(super) fn of_version(peers: Meant, version: IpVersion, span: Span) -> Vec<Pe
             Some(PeerDocument { not, ..peer })
         }
     };
-    peers.unwrap_or_else(|| vec![anybody(span)]).into_iter().filter_map(narrowed).collect()
+    peers.unwrap_or_else(|| vec![PeerDocument::any(span)]).into_iter().filter_map(narrowed).collect()
 }

@@ -109,20 +109,7 @@ impl Selection {
     /// As a peer.
     pub(super) fn peer(self) -> PeerDocument {
         let span = self.workloads.span;
-        PeerDocument { workloads: Some(self.workloads), not: self.not, ..anybody(span) }
-    }
-}
-
-/// A peer that says nothing yet.
-pub(super) fn anybody(span: Span) -> PeerDocument {
-    PeerDocument {
-        span,
-        workloads: None,
-        block: None,
-        network: None,
-        principals: Clause::Any,
-        entities: Clause::Any,
-        not: Vec::new(),
+        PeerDocument { workloads: Some(self.workloads), not: self.not, ..PeerDocument::any(span) }
     }
 }
 
@@ -140,7 +127,7 @@ fn running(namespace: Option<&String>, names: &BTreeSet<String>, span: Span) -> 
         service_accounts: Clause::one_of(names.iter().cloned().collect()).ok()?,
         proxied: None,
     };
-    Some(PeerDocument { workloads: Some(workloads), ..anybody(span) })
+    Some(PeerDocument { workloads: Some(workloads), ..PeerDocument::any(span) })
 }
 
 /// All that is asked of one label.
