@@ -1,5 +1,7 @@
 //! Certificates as Istio issues them: one authority, one SPIFFE id per service account.
 
+use std::net::IpAddr;
+
 use rcgen::string::Ia5String;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -55,12 +57,27 @@ impl Authority {
             let name = Ia5String::try_from(*spiffe_id).doing(format!("use `{spiffe_id}` as a URI"))?;
             params.subject_alt_names.push(SanType::URI(name));
         }
+        self.sign(params, &format!("{spiffe_ids:?}"))
+    }
+
+    /// Issues a certificate for a server that is known by host names and addresses, as an API server is.
+    pub fn issue_server(&self, names: &[&str], addresses: &[IpAddr]) -> Result<Identity> {
+        let mut params = CertificateParams::default();
+        for name in names {
+            let name = Ia5String::try_from(*name).doing(format!("use `{name}` as a host name"))?;
+            params.subject_alt_names.push(SanType::DnsName(name));
+        }
+        params.subject_alt_names.extend(addresses.iter().copied().map(SanType::IpAddress));
+        self.sign(params, &format!("{names:?}"))
+    }
+
+    fn sign(&self, mut params: CertificateParams, whose: &str) -> Result<Identity> {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate().doing("make a key")?;
         let certificate =
-            params.signed_by(&key, &self.issuer).doing(format!("sign the certificate of {spiffe_ids:?}"))?;
+            params.signed_by(&key, &self.issuer).doing(format!("sign the certificate of {whose}"))?;
         Ok(Identity { certificate: certificate.pem(), key: key.serialize_pem() })
     }
 }

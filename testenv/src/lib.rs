@@ -4,6 +4,7 @@
 //! What this crate does not do: it decides nothing. What should happen comes from the policy; what did happen
 //! is what the receiver wrote down.
 
+pub mod apiserver;
 pub mod attempt;
 pub mod certificate;
 pub mod demo;
