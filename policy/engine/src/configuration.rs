@@ -1,6 +1,7 @@
 //! The filter's configuration: what travels to a proxy.
 
 mod draft;
+mod excerpt;
 
 use alloc::{format, string::String, vec::Vec};
 use serde::{

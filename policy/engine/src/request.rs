@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{CanonicalPath, Host, HostDoubt, PathDoubt};
 use query::Query;
-pub(crate) use reading::Reading;
+pub(crate) use reading::{MAX_READINGS, Reading};
 
 /// The name and the value of one header line.
 pub type HeaderLine<'a> = (&'a [u8], &'a [u8]);

@@ -115,7 +115,7 @@ impl Selector {
     pub fn selects(&self, workload: &WorkloadIdentity) -> Truth {
         let own = self.account_holds(&workload.service_account)
             && self.proxied.is_none_or(|wanted| wanted == workload.proxied)
-            && fit(&self.labels, &self.expressions, &workload.labels);
+            && self.fits(&workload.labels);
         if !own {
             return Truth::No;
         }
@@ -137,6 +137,11 @@ impl Selector {
             }
             Identity::Anonymous | Identity::Claimed(_) => Truth::Unknown,
         }
+    }
+
+    /// Whether a workload's labels are those that are asked for.
+    pub(crate) fn fits(&self, labels: &Labels) -> bool {
+        fit(&self.labels, &self.expressions, labels)
     }
 
     fn account_holds(&self, service_account: &str) -> bool {

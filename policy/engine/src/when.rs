@@ -7,6 +7,7 @@ mod actual;
 mod attribute;
 mod error;
 mod lexer;
+mod looks;
 mod node;
 mod parser;
 
@@ -14,11 +15,12 @@ use alloc::{string::String, vec::Vec};
 use serde::Serialize;
 
 use crate::{
-    CanonicalPath, Connection, Needs, PathPattern, Request, Truth, http::verified, written::written,
+    CanonicalPath, Connection, End, Needs, PathPattern, Request, Truth, http::verified, written::written,
 };
 use actual::{Scope, Token};
 use attribute::Attribute;
 pub use error::{ExpressionError, ExpressionFault};
+use looks::Looks;
 use node::Node;
 
 /// An expression in the syntax of CEL:
@@ -69,6 +71,11 @@ impl Expression {
     /// What must be read of a request so that the expression can be judged.
     pub fn needs(&self) -> Needs {
         self.needs
+    }
+
+    /// What the expression looks at in one `end` of the connection.
+    pub(crate) fn looks_at(&self, end: End) -> Looks<'_> {
+        Looks::of(&self.node, end)
     }
 
     /// Whether the expression holds. `segments` is a pattern and the path it matched, which give `path.NAME` its meaning.

@@ -5,7 +5,7 @@ use alloc::{borrow::Cow, vec::Vec};
 use crate::Truth;
 
 /// How many readings are told apart. Somebody who sends more wants to keep us busy.
-const MAX_READINGS: usize = 64;
+pub(crate) const MAX_READINGS: usize = 64;
 
 /// What a part of a request says.
 #[derive(Clone, Debug, PartialEq, Eq)]

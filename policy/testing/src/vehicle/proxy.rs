@@ -13,11 +13,19 @@ use crate::{Answer, Judged, Question, Traffic, World};
 #[derive(Debug, Default)]
 pub struct Proxy {
     world: Option<Arc<World>>,
+    excerpts: bool,
+}
+
+impl Proxy {
+    /// A proxy that gets what is for its own namespace, and not the whole.
+    pub fn of_a_namespace() -> Self {
+        Self { excerpts: true, ..Self::default() }
+    }
 }
 
 impl Vehicle for Proxy {
     fn name(&self) -> &'static str {
-        "engine in a proxy"
+        if self.excerpts { "engine in a proxy of a namespace" } else { "engine in a proxy" }
     }
 
     fn enter(&mut self, world: &Arc<World>) -> anyhow::Result<()> {
@@ -41,6 +49,9 @@ impl Vehicle for Proxy {
         let mut configuration = world.configuration.clone();
         if question.end == End::Source {
             configuration.settings.end = FilterEnd::Source;
+        }
+        if self.excerpts {
+            configuration = configuration.for_namespace(&own.namespace);
         }
         let enforcement = Enforcement::from_json(configuration.to_json()?, own)?;
         let uri_sans: Vec<_> = seen.uri_sans.iter().map(String::as_str).collect();
