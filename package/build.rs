@@ -72,7 +72,7 @@ struct Tree {
 /// What is linked into a program: no tests, no build scripts, no macros, and the features that it has when it is built.
 fn tree(root: &Path, package: &str, target: &str) -> Result<Tree, Box<dyn Error>> {
     let mut command = Command::new(env::var_os("CARGO").ok_or("cargo says no CARGO")?);
-    command.current_dir(root).args(["tree", "--locked", "--package", package, "--target", target]);
+    command.current_dir(root).args(["tree", "--package", package, "--target", target]);
     command.args(["--edges", "normal,no-proc-macro", "--prefix", "depth", "--format", "|{p}|{l}|"]);
     // clippy's are not asked what a target is.
     command.env_remove("RUSTC_WRAPPER").env_remove("RUSTC_WORKSPACE_WRAPPER");
