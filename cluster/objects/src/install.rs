@@ -1,19 +1,23 @@
 //! What an installation of Bookend consists of: from a description to the objects, in the order in which they are applied.
 
 mod capability;
+mod chart;
 mod controller;
 mod definition;
 mod enforcer;
 mod image;
 mod labels;
 mod namespace;
+mod page;
 mod role;
 
 pub use self::capability::Capability;
+pub use self::chart::chart;
 pub use self::definition::DEFINITIONS;
 pub use self::enforcer::{ADDRESS, PINS, SOCKET, STATE};
 pub use self::image::{Image, Unpinned};
 pub use self::labels::{INSTALL, Part, labels, selector};
+pub use self::page::{Page, Unwritable, base, document, documents, pages};
 pub use self::role::{Grant, controller_grants, enforcer_grants};
 
 use serde_json::{Map, Value};

@@ -5,7 +5,16 @@ use serde_json::{Value, json};
 use super::{Installation, Part, labels};
 
 /// The definitions as YAML, one document each, by the names of their files.
-pub const DEFINITIONS: &[(&str, &str)] = &[];
+pub const DEFINITIONS: &[(&str, &str)] = &[
+    ("policies.yaml", include_str!("../../../crds/policies.yaml")),
+    ("clusterpolicies.yaml", include_str!("../../../crds/clusterpolicies.yaml")),
+    ("tiers.yaml", include_str!("../../../crds/tiers.yaml")),
+    ("networks.yaml", include_str!("../../../crds/networks.yaml")),
+    ("hosts.yaml", include_str!("../../../crds/hosts.yaml")),
+    ("reportings.yaml", include_str!("../../../crds/reportings.yaml")),
+    ("inventories.yaml", include_str!("../../../crds/inventories.yaml")),
+    ("enforcers.yaml", include_str!("../../../crds/enforcers.yaml")),
+];
 
 /// The definitions, labelled as the installation's.
 pub(super) fn definitions(installation: &Installation) -> Vec<Value> {
