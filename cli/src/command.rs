@@ -9,6 +9,7 @@ mod fmt;
 mod graph;
 mod import;
 mod man;
+mod package;
 mod render;
 mod schema;
 mod simulate;
@@ -44,6 +45,7 @@ enum Command {
     Import(import::Import),
     Export(export::ExportCommand),
     Render(render::Render),
+    Package(package::Package),
     Fmt(fmt::Fmt),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -62,6 +64,7 @@ pub(crate) fn run() -> Exit {
         Command::Import(import) => import.run(),
         Command::Export(export) => export.run(),
         Command::Render(render) => render.run(),
+        Command::Package(package) => package.run(),
         Command::Fmt(fmt) => fmt.run(),
         Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(),

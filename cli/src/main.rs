@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod bars;
 mod command;
 mod diagnostic;
 mod exit;
