@@ -9,6 +9,7 @@
 mod access;
 mod applying;
 mod cluster;
+pub mod delivery;
 mod kind;
 pub mod kinds;
 mod scope;

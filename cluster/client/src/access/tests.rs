@@ -73,7 +73,10 @@ async fn a_certificate_authority_that_is_missing_is_named() {
     let place = Place::new("authority");
     let text = kubeconfig("lab", "https://192.0.2.1:6443", ", certificate-authority: nowhere.pem");
     let trouble = config_of(place.file("config", &text), None).await.unwrap_err().to_string();
-    assert!(trouble.contains("cannot read the certificate authority") && trouble.contains("nowhere.pem"), "{trouble}");
+    assert!(
+        trouble.contains("cannot read the certificate authority") && trouble.contains("nowhere.pem"),
+        "{trouble}"
+    );
 }
 
 #[test]
@@ -108,8 +111,7 @@ async fn nobody_at_the_address_is_unreachable() {
     let port = listener.local_addr().unwrap().port();
     drop(listener);
     let file = place.file("config", &kubeconfig("lab", &format!("http://127.0.0.1:{port}"), ""));
-    let cluster =
-        crate::Cluster::connect(&Access { kubeconfig: Some(file), context: None }).await.unwrap();
+    let cluster = crate::Cluster::connect(&Access { kubeconfig: Some(file), context: None }).await.unwrap();
     let trouble = cluster.version().await.unwrap_err();
     assert_eq!(
         trouble.to_string(),

@@ -73,9 +73,7 @@ fn a_role_that_grants_more_than_one_has_is_told_as_that() {
 
 #[test]
 fn a_conflict_names_the_manager_and_the_fields() {
-    let cause = |manager: &str, field: &str| {
-        json!({ "reason": "FieldManagerConflict", "message": format!("conflict with \"{manager}\" using apps/v1"), "field": field })
-    };
+    let cause = |manager: &str, field: &str| json!({ "reason": "FieldManagerConflict", "message": format!("conflict with \"{manager}\" using apps/v1"), "field": field });
     let trouble = read_body(
         &kinds::DEPLOYMENT,
         Some("bookend-system"),
@@ -161,7 +159,10 @@ fn a_webhook_is_told_in_its_own_words() {
             "message": "admission webhook \"validation.gatekeeper.sh\" denied the request: [no-host-pid] pods must not use hostPID",
         }),
     );
-    assert!(matches!(&trouble, Trouble::Refused { reason, .. } if reason.contains("must not use hostPID")), "{trouble}");
+    assert!(
+        matches!(&trouble, Trouble::Refused { reason, .. } if reason.contains("must not use hostPID")),
+        "{trouble}"
+    );
 }
 
 #[test]
