@@ -14,6 +14,8 @@ mod kind;
 pub mod kinds;
 mod scope;
 mod trouble;
+pub mod view;
+mod watch;
 
 pub use access::Access;
 pub use applying::{Applying, Deleting, Propagation};
@@ -21,3 +23,4 @@ pub use cluster::{Cluster, Permission, Stream, Version};
 pub use kind::Kind;
 pub use scope::Scope;
 pub use trouble::{Cause, Clash, Trouble};
+pub use watch::{Event, Key, watch};

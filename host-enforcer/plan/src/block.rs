@@ -4,6 +4,7 @@ use bookend_abi::address::{MAPPED_PREFIX_LENGTH, from_ip, mapped};
 use bookend_abi::table::{BlockKey, NO_BLOCK};
 use bookend_engine::{End, IpNet, Location, PeerMatch, Program};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::family::Family;
 use crate::group::Said;
@@ -38,10 +39,21 @@ pub(crate) struct Classes {
     /// By number, from [`NO_BLOCK`]. That class may have no member.
     classes: Vec<Class>,
     cells: Vec<Cell>,
-    /// Where runs of addresses of one class begin, ascending, and their class.
-    runs: Vec<(Point, u32)>,
+    runs: Arc<Runs>,
     /// The first and the last address of each run, by class.
     ranges: HashMap<u32, Vec<(Point, Point)>>,
+}
+
+/// Where runs of addresses of one class begin, ascending, and their class.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Runs(Vec<(Point, u32)>);
+
+impl Runs {
+    /// The number of the class of an address.
+    pub(crate) fn of(&self, address: Point) -> u32 {
+        let next = self.0.partition_point(|run| run.0 <= address);
+        next.checked_sub(1).and_then(|i| self.0.get(i)).map_or(NO_BLOCK, |run| run.1)
+    }
 }
 
 /// A prefix, without the smaller prefixes in it that are cells themselves.
@@ -108,7 +120,7 @@ impl Classes {
                 ranges.entry(*class).or_default().push((*first, last));
             }
         }
-        Self { classes, cells, runs, ranges }
+        Self { classes, cells, runs: Arc::new(Runs(runs)), ranges }
     }
 
     /// The classes that an address can be in, ascending by number.
@@ -125,8 +137,12 @@ impl Classes {
 
     /// The number of the class of an address.
     pub(crate) fn of(&self, address: Point) -> u32 {
-        let next = self.runs.partition_point(|run| run.0 <= address);
-        next.checked_sub(1).and_then(|i| self.runs.get(i)).map_or(NO_BLOCK, |run| run.1)
+        self.runs.of(address)
+    }
+
+    /// Which addresses are of which class.
+    pub(crate) fn runs(&self) -> &Arc<Runs> {
+        &self.runs
     }
 
     /// The ranges of addresses that are in a class, first and last.

@@ -5,6 +5,7 @@ use bookend_abi::table::SERVICE;
 use bookend_engine::Role;
 use std::collections::BTreeMap;
 
+use crate::difference::Differences;
 use crate::{InterfacePlan, Plan};
 
 /// One write, or the writes and removals of one policy's contents.
@@ -96,11 +97,10 @@ impl Plan {
         }));
         // The new policies know no Service that is gone, though its address may be another's.
         let is_gone = |number: &u64| number & SERVICE != 0 && !self.services.contains_key(number);
-        let strangers = old
-            .identities
-            .iter()
-            .filter(|(address, number)| !self.identities.contains_key(*address) || is_gone(number));
-        steps.extend(strangers.map(|(address, _)| Step::RemoveIdentity(*address)));
+        let differences = || Differences::new(&old.identities, &self.identities);
+        let strangers =
+            differences().filter(|(_, was, is)| was.is_some_and(|was| is.is_none() || is_gone(&was)));
+        steps.extend(strangers.map(|(address, ..)| Step::RemoveIdentity(address)));
 
         let entry = |interface: &InterfacePlan| (interface.egress, interface.ingress, interface.role);
         for (name, interface) in &is {
@@ -110,13 +110,8 @@ impl Plan {
             }
         }
 
-        let changed = self
-            .identities
-            .iter()
-            .filter(|(address, identity)| old.identities.get(*address) != Some(identity));
-        steps.extend(
-            changed.map(|(address, identity)| Step::WriteIdentity { address: *address, identity: *identity }),
-        );
+        let changed = differences().filter_map(|(address, _, is)| Some((address, is?)));
+        steps.extend(changed.map(|(address, identity)| Step::WriteIdentity { address, identity }));
         steps.extend(owns.difference(&owned).map(|(interface, address)| Step::OwnAddress {
             interface: (*interface).to_owned(),
             address: *address,

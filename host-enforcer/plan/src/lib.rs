@@ -24,12 +24,14 @@
 mod block;
 mod change;
 mod configured;
+mod difference;
 mod error;
 mod family;
 mod group;
 mod interface;
 mod local;
 mod lower;
+mod moving;
 mod name;
 mod near;
 pub mod number;

@@ -9,8 +9,9 @@ use bookend_engine::{
     Truth, Verdict, WorkloadIdentity, decide_end, rehearse_end,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use crate::block::{Class, Classes};
+use crate::block::{Class, Classes, Runs};
 use crate::group::Groups;
 use crate::local::Local;
 use crate::name::RuleNumbers;
@@ -50,7 +51,8 @@ pub(crate) struct Lowering<'a> {
 }
 
 /// The contents of the policy for `local`, whom `program` concerns, with any of `remotes`, or with a stranger, and, as the source, through any of the Services that are
-/// `served`. Not sealed yet. The program is given back.
+/// `served`. Not sealed yet. The program is given back, with
+/// how addresses are told apart.
 ///
 /// # Errors
 /// When two rules have one number.
@@ -59,7 +61,7 @@ pub(crate) fn lower(
     local: &Local<'_>,
     (remotes, served): (&Remotes<'_>, &Served<'_>),
     rules: &mut RuleNumbers,
-) -> Result<(PolicyContents, Program), PlanError> {
+) -> Result<(PolicyContents, Program, Arc<Runs>), PlanError> {
     let mut lowering = Lowering::new(local, program);
     let classes = Classes::new(&lowering.program, remote_end(local.end), local.families_alike());
     lowering.default = lowering.default(rules)?;
@@ -123,7 +125,7 @@ pub(crate) fn lower(
 
     let blocks = classes.entries();
     let head = lowering.head(!blocks.is_empty(), &verdicts);
-    Ok((PolicyContents { head, blocks, verdicts }, lowering.program))
+    Ok((PolicyContents { head, blocks, verdicts }, lowering.program, Arc::clone(classes.runs())))
 }
 
 impl<'a> Lowering<'a> {

@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::block::Point;
+use crate::block::{Point, Runs};
 use crate::local::{Concern, Governing, Local};
 use crate::lower::lower;
 use crate::name::RuleNumbers;
@@ -39,6 +39,8 @@ struct Lowered {
     program: Program,
     /// What each of the rules says of the workload.
     truths: Vec<(Truth, Truth)>,
+    /// How it tells addresses apart.
+    runs: Arc<Runs>,
     /// What came of it.
     handle: u64,
     contents: Arc<PolicyContents>,
@@ -80,6 +82,28 @@ impl Planner {
         }
         if self.world.retain(current) {
             self.generation += 1;
+        }
+        self.planned(program, inventory)
+    }
+
+    /// The same as [`plan`](Self::plan), for an inventory that differs from the one that was planned last in nothing but where the
+    /// workloads at the positions `moved` are and in who is behind Services; at the cost of what moved, unless some policy tells
+    /// the new places from the old ones. Policies may know identities where they were for longer.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan).
+    pub fn plan_moved(
+        &mut self,
+        program: &Program,
+        inventory: &Inventory,
+        current: &Plan,
+        moved: &[usize],
+    ) -> Result<Plan, PlanError> {
+        let in_force = Arc::ptr_eq(&self.world.identities, &current.identities);
+        let partitions: BTreeSet<Arc<Runs>> =
+            self.lowered.values().flatten().map(|lowered| Arc::clone(&lowered.runs)).collect();
+        if !in_force || !self.world.follow(inventory, moved, &partitions) {
+            return self.plan(program, inventory, current);
         }
         self.planned(program, inventory)
     }
@@ -129,7 +153,7 @@ impl Planner {
                                 peers.get_or_init(|| made)
                             }
                         };
-                        let (mut contents, program) =
+                        let (mut contents, program, runs) =
                             lower(concern.program(), &local, (remotes, served), numbers)?;
                         let handle = contents.seal();
                         let (rules, limits) = numbers_in(&contents);
@@ -138,6 +162,7 @@ impl Planner {
                             end,
                             program,
                             truths: concern.truths,
+                            runs,
                             handle,
                             contents: Arc::new(contents),
                             rules,

@@ -3,6 +3,7 @@
 use bookend_abi::table::capacity;
 use std::collections::BTreeSet;
 
+use crate::difference::Differences;
 use crate::{Plan, PlanError};
 
 /// Entries needed in each table.
@@ -59,7 +60,7 @@ impl Plan {
         sizes.interfaces = names(self).union(&names(old)).count();
         sizes.owned = self.owned().union(&old.owned()).count();
         sizes.identities +=
-            old.identities.keys().filter(|address| !self.identities.contains_key(*address)).count();
+            Differences::new(&old.identities, &self.identities).filter(|(_, _, is)| is.is_none()).count();
         sizes
     }
 

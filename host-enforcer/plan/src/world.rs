@@ -4,11 +4,13 @@ use bookend_abi::Address;
 use bookend_abi::address::from_ip;
 use bookend_abi::table::SERVICE;
 use bookend_engine::{Instance, Inventory, Service, Workload, WorkloadIdentity};
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::block::Point;
+use crate::difference::Differences;
 use crate::name::KnownIdentity;
 use crate::remote::{Remote, Remotes};
 use crate::service::faces;
@@ -23,18 +25,22 @@ pub(crate) struct World {
     listed: Arc<BTreeMap<u64, KnownIdentity>>,
     /// Retained identities that may turn up at any address.
     anywhere: BTreeSet<u64>,
-    /// Where retained identities were that are there no more, ascending.
-    elsewhere: Vec<(Address, u64)>,
+    /// Where retained identities were that are there no more.
+    pub(crate) elsewhere: Vec<(Address, u64)>,
     /// The entries of `identities`, those of Services too.
     pub(crate) identities: Arc<BTreeMap<Address, u64>>,
     /// What people call the Services, by the number of their identity.
     pub(crate) services: BTreeMap<u64, String>,
     /// The number of each workload's identity, by its position in the inventory.
-    numbers: Vec<u64>,
+    pub(crate) numbers: Vec<u64>,
+    /// The addresses of each workload, by its position.
+    pub(crate) addresses: Vec<Box<[Address]>>,
+    /// Where each identity is, or was since the policies were lowered; found when it is first asked.
+    pub(crate) spots: OnceCell<HashMap<u64, Vec<Point>>>,
     /// How many addresses all instances have together.
-    places: usize,
-    served: Vec<Service>,
-    trust_domain: String,
+    pub(crate) places: usize,
+    pub(crate) served: Vec<Service>,
+    pub(crate) trust_domain: String,
 }
 
 /// `namespace/name`.
@@ -81,6 +87,8 @@ impl World {
             elsewhere: Vec::new(),
             identities: Arc::new(identities),
             services: faces.iter().map(|face| (face.number, face.name.clone())).collect(),
+            addresses: addresses(inventory),
+            spots: OnceCell::new(),
             numbers,
             places,
             served: inventory.services().to_vec(),
@@ -115,14 +123,9 @@ impl World {
     /// Retains those identities of `current` that are no more where they were. While this world's plan replaces that one, they may
     /// still be met there. Whether that changes anything.
     pub(crate) fn retain(&mut self, current: &Plan) -> bool {
-        let elsewhere: Vec<(Address, u64)> = if Arc::ptr_eq(&self.identities, &current.identities) {
-            Vec::new()
-        } else {
-            let left = current.identities.iter().filter(|(address, number)| {
-                *number & SERVICE == 0 && self.identities.get(*address) != Some(number)
-            });
-            left.map(|(address, number)| (*address, *number)).collect()
-        };
+        let left = Differences::new(&current.identities, &self.identities)
+            .filter_map(|(address, was, _)| Some((address, was.filter(|number| number & SERVICE == 0)?)));
+        let elsewhere: Vec<(Address, u64)> = left.collect();
         if elsewhere == self.elsewhere {
             return false;
         }
@@ -138,6 +141,7 @@ impl World {
             Arc::make_mut(&mut self.known).extend(gone);
         }
         self.elsewhere = elsewhere;
+        self.spots = OnceCell::new();
         true
     }
 
@@ -185,6 +189,12 @@ impl World {
         });
         Remotes::new(all.collect())
     }
+}
+
+/// The addresses of each workload, by its position.
+fn addresses(inventory: &Inventory) -> Vec<Box<[Address]>> {
+    let of = |workload: &Workload| workload.instances.iter().flat_map(canonical).map(from_ip).collect();
+    inventory.workloads().iter().map(of).collect()
 }
 
 /// The identity at each address, and how many addresses all instances have together.

@@ -28,6 +28,7 @@ mod source;
 mod write;
 mod yaml;
 
+pub use bookend_engine::{Instance, Inventory};
 pub use code::Code;
 pub use compile::{Compiled, Compiler, Options, Refused, compile, compile_with};
 pub use decode::split_port;

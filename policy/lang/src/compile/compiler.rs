@@ -191,6 +191,11 @@ impl Compiler {
         true
     }
 
+    /// What was compiled last. After something was refused it may be of that in part, and must not be applied.
+    pub fn compiled(&self) -> &Compiled {
+        &self.compiled
+    }
+
     /// What was compiled last, and what policies referred to.
     pub(super) fn into_compiled(self) -> (Compiled, Surroundings) {
         (self.compiled, self.world.surroundings)
