@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod deploy;
 mod diff;
 mod explain;
 mod export;
@@ -14,6 +15,7 @@ mod render;
 mod schema;
 mod simulate;
 mod test;
+mod uninstall;
 
 use clap::{Parser, Subcommand};
 
@@ -46,6 +48,8 @@ enum Command {
     Export(export::ExportCommand),
     Render(render::Render),
     Package(package::Package),
+    Deploy(deploy::Deploy),
+    Uninstall(uninstall::Uninstall),
     Fmt(fmt::Fmt),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -65,6 +69,8 @@ pub(crate) fn run() -> Exit {
         Command::Export(export) => export.run(),
         Command::Render(render) => render.run(),
         Command::Package(package) => package.run(),
+        Command::Deploy(deploy) => deploy.run(),
+        Command::Uninstall(uninstall) => uninstall.run(),
         Command::Fmt(fmt) => fmt.run(),
         Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(),

@@ -1,26 +1,31 @@
 //! `bookend render`
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use bookend_engine::FilterEnd;
+use bookend_objects::install::{Page, base, chart, pages};
 use bookend_plan::Plan;
 use serde::Serialize;
 
+use super::deploy::documents::Policies;
 use crate::exit::{Exit, Stopped};
+use crate::installation::Options;
 use crate::output::{self, Format};
 use crate::sources::Files;
 
-/// Print what a layer is given: the filter's configuration, or the kernel's tables
+/// Print what a layer is given: the filter's configuration, the kernel's tables, or a cluster's objects
 #[derive(Debug, clap::Args)]
 #[command(
     long_about = "\
-Print what a layer is given: the filter's configuration, or the kernel's tables.
+Print what a layer is given: the filter's configuration, the kernel's tables, or a cluster's objects.
 
 The filter's configuration is the same for every proxy; it is what goes into the plugin's configuration in Envoy or \
 in Istio's WasmPlugin. Filters of inbound traffic and of gateways enforce the destination's end, which is the default and \
 judges for both; filters of outbound traffic get theirs by `--end source`. The kernel's tables are those of a host that has the interfaces which the inventory names; \
-names stand where the tables have numbers.",
+names stand where the tables have numbers. A cluster's objects are those that `bookend deploy` applies, as plain YAML, as a base for kustomize, \
+or as a Helm chart.",
     after_long_help = "\
 Examples:
   The configuration for Bookinfo's proxies:
@@ -30,11 +35,14 @@ Examples:
     bookend render -f examples/bookinfo --target filter --end source -o json
 
   What the kernel would enforce on the host where Bookinfo runs:
-    bookend render -f examples/bookinfo --target kernel"
+    bookend render -f examples/bookinfo --target kernel
+
+  What `bookend deploy` would apply to a cluster, as a Helm chart:
+    bookend render --target kubernetes --as helm --enforcer-image \"$enforcer\" --filter-image \"$filter\" --out chart"
 )]
 pub(crate) struct Render {
     #[command(flatten)]
-    files: Files,
+    files: Option<Files>,
 
     /// The layer
     #[arg(long, value_enum)]
@@ -48,6 +56,28 @@ pub(crate) struct Render {
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
     output: Notation,
+
+    /// What a cluster's objects become
+    #[arg(long = "as", value_enum, value_name = "FORM", default_value_t)]
+    form: Form,
+
+    /// Write a cluster's objects into this directory; kustomize and Helm need one
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    /// Plain YAML.
+    #[default]
+    Yaml,
+    /// A base for kustomize.
+    Kustomize,
+    /// A Helm chart.
+    Helm,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -56,6 +86,8 @@ enum Target {
     Filter,
     /// The kernel: the plan of its tables.
     Kernel,
+    /// A cluster: what `bookend deploy` applies.
+    Kubernetes,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -90,18 +122,63 @@ impl Render {
                 "`--end` is about filters, and the kernel enforces both; leave it out",
             ));
         }
+        if self.target == Target::Kubernetes {
+            return self.kubernetes();
+        }
+        let Some(files) = &self.files else {
+            return Err(Stopped::usage("name the policies with `-f`"));
+        };
         let format = match self.output {
             Notation::Json => Format::Json,
             Notation::Yaml => Format::Text,
         };
-        let compiled = self.files.compile(format)?.compiled;
+        let compiled = files.compile(format)?.compiled;
         match self.target {
             Target::Filter => {
                 let mut configuration = compiled.configuration();
                 configuration.settings.end = self.end.map(FilterEnd::from).unwrap_or_default();
                 self.print(&configuration)?;
             }
+            Target::Kubernetes => {}
             Target::Kernel => self.print(&Plan::build(&compiled.program, &compiled.inventory, &[])?)?,
+        }
+        Ok(Exit::Fine)
+    }
+
+    fn kubernetes(&self) -> anyhow::Result<Exit> {
+        let Some(installation) = self.options.installation()? else {
+            return Err(Stopped::usage("say what to install: `--enforcer-image`"));
+        };
+        let policies = match &self.files {
+            Some(files) => {
+                files.compile(Format::Text)?;
+                Policies::read(&files.read()?, &self.options.name, self.options.audit)?
+            }
+            None => Policies::default(),
+        };
+        for note in &policies.notes {
+            output::print_error(&format!("note: {note}\n"));
+        }
+        let version = env!("CARGO_PKG_VERSION");
+        let written = match self.form {
+            Form::Yaml => pages(&installation, &policies.objects)?,
+            Form::Kustomize => base(&installation, &policies.objects)?,
+            Form::Helm if policies.objects.is_empty() => chart(&installation, version)?,
+            Form::Helm => {
+                return Err(Stopped::usage(
+                    "a chart has no policies; leave `-f` out, and apply them with `--only policies`",
+                ));
+            }
+        };
+        match (&self.out, self.form) {
+            (Some(directory), _) => write(directory, &written)?,
+            (None, Form::Yaml) => {
+                let texts: Vec<_> = written.iter().map(|page| page.text.as_str()).collect();
+                output::print(&texts.join("---\n"))?;
+            }
+            (None, _) => {
+                return Err(Stopped::usage("these are several files; name a directory with `--out`"));
+            }
         }
         Ok(Exit::Fine)
     }
@@ -115,4 +192,16 @@ impl Render {
             }
         }
     }
+}
+
+/// Writes files below a directory.
+fn write(directory: &Path, written: &[Page]) -> anyhow::Result<()> {
+    for page in written {
+        let path = directory.join(&page.path);
+        let parent = path.parent().unwrap_or(directory);
+        std::fs::create_dir_all(parent)
+            .with_context(|| format!("cannot make the directory `{}`", parent.display()))?;
+        std::fs::write(&path, &page.text).with_context(|| format!("cannot write `{}`", path.display()))?;
+    }
+    Ok(())
 }
