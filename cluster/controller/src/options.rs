@@ -1,0 +1,115 @@
+//! The command line of the controller.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bookend_objects::install::{Image, Unpinned};
+
+/// How filters get into Istio's proxies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Istio {
+    /// By WasmPlugin where the cluster has it, else by TrafficExtension, else by EnvoyFilter.
+    #[default]
+    Auto,
+    /// By WasmPlugin.
+    #[value(name = "wasmplugin")]
+    WasmPlugin,
+    /// By TrafficExtension, which istiod reads from Istio 1.30 on.
+    #[value(name = "trafficextension")]
+    TrafficExtension,
+    /// By EnvoyFilter alone, for meshes that forbid the others.
+    #[value(name = "envoyfilter")]
+    EnvoyFilter,
+    /// Not at all: there are no filters.
+    None,
+}
+
+/// Options of `controller`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ControllerOptions {
+    /// The namespace of the installation, in which the Lease lies.
+    #[arg(long, value_name = "NAMESPACE", default_value = "bookend-system")]
+    pub namespace: String,
+    /// The name of the installation, by which it knows its own objects.
+    #[arg(long, value_name = "NAME", default_value = "bookend")]
+    pub install: String,
+    /// Who this is among those that want to lead [default: the host name].
+    #[arg(long, value_name = "NAME")]
+    pub identity: Option<String>,
+    /// The image of the filter, with its digest: `registry/repository@sha256:…`. Without it no filters are written.
+    #[arg(long, value_name = "IMAGE", value_parser = image)]
+    pub filter_image: Option<Image>,
+    /// The Secret with the credentials of the filter's registry; one of this name in each namespace.
+    #[arg(long, value_name = "SECRET")]
+    pub filter_pull_secret: Option<String>,
+    /// By which of Istio's objects proxies get the filter.
+    #[arg(long, value_enum, value_name = "MEANS", default_value_t)]
+    pub istio: Istio,
+    /// The root namespace of the mesh, whose objects are for all of it.
+    #[arg(long, value_name = "NAMESPACE", default_value = "istio-system")]
+    pub root_namespace: String,
+    /// Answer there over HTTP: /healthz, /readyz, /metrics and /status.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9467")]
+    pub listen: SocketAddr,
+    /// How long a change is waited for others.
+    #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = time)]
+    pub settle: Duration,
+    /// How often the objects of a namespace are written at most.
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time)]
+    pub at_most_every: Duration,
+    /// The kubeconfig, for whoever runs it outside of a cluster.
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig.
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+}
+
+/// Reads an image that cannot become another one.
+fn image(text: &str) -> Result<Image, &'static str> {
+    let text = text.strip_prefix("oci://").unwrap_or(text);
+    let pinned = Image::read(text).and_then(|image| match image.digest {
+        Some(_) => Ok(image),
+        None => Err(Unpinned::NoDigest),
+    });
+    pinned.map_err(|unpinned| match unpinned {
+        Unpinned::NoDigest => {
+            "tomorrow it may be another one; add its digest, as `bookend package` prints it: `…@sha256:…`"
+        }
+        Unpinned::Malformed => "write it as `registry/repository@sha256:` and 64 hexadecimal digits",
+    })
+}
+
+/// Reads `500ms` or `2s`.
+fn time(text: &str) -> Result<Duration, &'static str> {
+    let (number, unit) = match text.strip_suffix("ms") {
+        Some(number) => (number, Duration::from_millis(1)),
+        None => (text.strip_suffix('s').unwrap_or(text), Duration::from_secs(1)),
+    };
+    let number: u32 =
+        number.parse().map_err(|_| "write a number of milliseconds or seconds: `500ms`, `2s`")?;
+    Ok(unit * number.min(86_400_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_has_a_digest() {
+        let digest = "ab".repeat(32);
+        assert!(image(&format!("oci://registry.example/filter@sha256:{digest}")).is_ok());
+        assert!(image(&format!("registry.example/filter:1.0@sha256:{digest}")).is_ok());
+        for wrong in ["registry.example/filter:1.0", "registry.example/filter@sha256:12", ""] {
+            assert!(image(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_time_has_a_unit() {
+        assert_eq!(time("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(time("2s"), Ok(Duration::from_secs(2)));
+        assert!(time("soon").is_err());
+    }
+}

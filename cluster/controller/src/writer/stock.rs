@@ -1,0 +1,114 @@
+//! What there is on the cluster.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bookend_cluster::{Cluster, Kind, Scope, Trouble, kinds};
+use bookend_objects::install::{INSTALL, Part};
+use bookend_objects::mesh::REVISION;
+use serde_json::Value;
+
+use super::at;
+
+/// The kinds of what is written for filters.
+const KINDS: [&Kind; 3] = [&kinds::WASM_PLUGIN, &kinds::TRAFFIC_EXTENSION, &kinds::ENVOY_FILTER];
+
+/// Which object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Id {
+    pub(super) namespace: String,
+    pub(super) kind: &'static Kind,
+    pub(super) name: String,
+}
+
+impl Id {
+    pub(super) fn of(object: &Value) -> Option<Self> {
+        let kind = Kind::of(object)?;
+        let (namespace, name) = (at(object, "/metadata/namespace")?, at(object, "/metadata/name")?);
+        Some(Self { namespace: namespace.to_owned(), kind, name: name.to_owned() })
+    }
+}
+
+/// What an object says that matters; the revision of the policies that it came from does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Essence {
+    spec: Value,
+    revision: Option<String>,
+    install: Option<String>,
+}
+
+impl Essence {
+    fn of(object: &Value) -> Self {
+        let text = |field: &str, key: &str| {
+            let found = object.get("metadata").and_then(|metadata| metadata.get(field)?.get(key)?.as_str());
+            found.map(str::to_owned)
+        };
+        Self {
+            spec: object.get("spec").cloned().unwrap_or_default(),
+            revision: text("annotations", REVISION),
+            install: text("labels", INSTALL),
+        }
+    }
+}
+
+/// What there is on the cluster, as far as it is ours.
+#[derive(Debug, Default)]
+pub(super) struct Stock {
+    objects: BTreeMap<Id, Essence>,
+}
+
+impl Stock {
+    /// Looks what there is.
+    ///
+    /// # Errors
+    /// When that cannot be told. A kind that is not served has no objects.
+    pub(super) async fn take(cluster: &Cluster, install: &str) -> Result<Self, Trouble> {
+        let labels = format!("{INSTALL}={install},app.kubernetes.io/component={}", Part::Filter.name());
+        let scope = Scope::all().with_labels(labels);
+        let mut objects = BTreeMap::new();
+        for kind in KINDS {
+            let listed: Vec<Value> = match cluster.list(kind, &scope).await {
+                Ok(listed) => listed,
+                Err(trouble) if trouble.is_absent() => continue,
+                Err(trouble) => return Err(trouble),
+            };
+            for object in &listed {
+                let named = (at(object, "/metadata/namespace"), at(object, "/metadata/name"));
+                if let (Some(namespace), Some(name)) = named {
+                    let id = Id { namespace: namespace.to_owned(), kind, name: name.to_owned() };
+                    objects.insert(id, Essence::of(object));
+                }
+            }
+        }
+        Ok(Self { objects })
+    }
+
+    /// Whether an object is as it should be.
+    pub(super) fn is(&self, id: &Id, object: &Value) -> bool {
+        self.objects.get(id).is_some_and(|known| *known == Essence::of(object))
+    }
+
+    pub(super) fn put(&mut self, id: Id, object: &Value) {
+        self.objects.insert(id, Essence::of(object));
+    }
+
+    pub(super) fn remove(&mut self, id: &Id) {
+        self.objects.remove(id);
+    }
+
+    /// Whether there is anything in a namespace.
+    pub(super) fn has(&self, namespace: &str) -> bool {
+        self.objects.keys().any(|id| id.namespace == namespace)
+    }
+
+    /// The namespaces in which there is something.
+    pub(super) fn namespaces(&self) -> BTreeSet<String> {
+        self.objects.keys().map(|id| id.namespace.clone()).collect()
+    }
+
+    /// What there is in a namespace besides.
+    pub(super) fn others(&self, namespace: &str, kept: &BTreeSet<Id>) -> Vec<Id> {
+        let here = self.objects.keys().filter(|id| id.namespace == namespace && !kept.contains(*id));
+        // What says who the peer is goes last: it came first.
+        here.rev().cloned().collect()
+    }
+}
