@@ -9,13 +9,8 @@ use serde_json::{Value, json};
 use crate::certificate::Identity;
 use crate::error::Result;
 
-/// The filter state in which the filter finds who is at the other end of a connection.
-pub const PEER: &str = "bookend.peer";
-
-/// What it holds: the direct peer's address, where the peer arrived, and the URI names of its verified certificate. By
-/// what the connection says, and not what a header says.
-const PEER_FORMAT: &str =
-    "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_PEER_URI_SAN%";
+pub use bookend_objects::mesh::{PEER, facts_of_requests};
+use bookend_objects::mesh::{TCP_PROXY, judged_before_connecting, refusal, state};
 
 /// Which of Envoy's filter chains a filter stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,15 +116,6 @@ impl Layer {
         }
     }
 
-    /// A filter of Envoy's own that refuses everything.
-    fn refusal(self) -> Value {
-        let rules = json!({ "action": "ALLOW", "policies": {} });
-        match self {
-            Self::Http => json!({ "@type": self.rbac(), "rules": rules }),
-            Self::Network => json!({ "@type": self.rbac(), "rules": rules, "stat_prefix": "bookend." }),
-        }
-    }
-
     fn dynamic(self) -> &'static str {
         match self {
             Self::Http => {
@@ -156,7 +142,7 @@ pub fn discovered(directory: &Path, layer: Layer) -> Value {
             "config_source": super::source(directory, "filter"),
             "type_urls": [layer.wasm(), layer.dynamic(), layer.rbac()],
             // Should the filter never arrive, deny everything instead of letting it pass.
-            "default_config": layer.refusal(),
+            "default_config": refusal(layer == Layer::Http),
             "apply_default_config_without_warming": false,
         },
     })
@@ -177,28 +163,11 @@ pub fn publish(directory: &Path, version: u64, typed: &Value) -> Result<()> {
     super::write_resources(directory, "filter", &version.to_string(), &[resource])
 }
 
-/// The filter among HTTP filters that records who the peer is, at every request.
-pub fn facts_of_requests() -> Value {
-    json!({
-        "name": "bookend.facts",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.set_filter_state.v3.Config",
-            "on_request_headers": [fact()],
-        },
-    })
-}
-
 /// The filter among network filters that records who the peer is, once for a connection: when the handshake is done, or
 /// when a connection without one begins. Never together with [`facts_of_requests`]: Envoy takes a second writer of the same
 /// key for a bug of its own, and writes a stack trace at every request.
 pub fn facts_of_connections() -> Value {
-    json!({
-        "name": "bookend.facts",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.network.set_filter_state.v3.Config",
-            "on_downstream_tls_handshake": [fact()],
-        },
-    })
+    bookend_objects::mesh::facts()
 }
 
 /// The filter among network filters that records who the proxy is itself. A [`Dynamic`] module needs it: Envoy tells its
@@ -232,20 +201,6 @@ pub fn tokens_of_requests() -> Value {
             }))],
         },
     })
-}
-
-fn state(key: &str, format: &Value) -> Value {
-    json!({
-        "object_key": key,
-        "factory_key": "envoy.string",
-        "format_string": format,
-        "skip_if_empty": true,
-    })
-}
-
-fn fact() -> Value {
-    let source = json!({ "inline_string": PEER_FORMAT });
-    state(PEER, &json!({ "text_format_source": source, "omit_empty_values": true }))
 }
 
 /// A transport socket that demands certificates of the authority, and offers these application protocols.
@@ -301,16 +256,13 @@ pub fn route(cluster: &str) -> Value {
 /// With `max_early_data_bytes` it does not stop the reading before it is connected. Without that, a filter before it
 /// that holds a connection until its handshake is done would hold the handshake as well.
 pub fn tcp_proxy(cluster: &str) -> Value {
-    json!({
-        "name": "envoy.filters.network.tcp_proxy",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
-            "stat_prefix": cluster,
-            "cluster": cluster,
-            "upstream_connect_mode": "IMMEDIATE",
-            "max_early_data_bytes": 0,
-        },
-    })
+    let mut config = judged_before_connecting();
+    config.extend([
+        ("@type".to_owned(), json!(TCP_PROXY)),
+        ("stat_prefix".to_owned(), json!(cluster)),
+        ("cluster".to_owned(), json!(cluster)),
+    ]);
+    json!({ "name": "envoy.filters.network.tcp_proxy", "typed_config": config })
 }
 
 /// A cluster with one endpoint.
