@@ -28,6 +28,7 @@
 mod access;
 mod body;
 mod clock;
+mod crowd;
 mod discovery;
 mod fault;
 mod fields;
@@ -38,6 +39,7 @@ mod ownership;
 mod read;
 mod refusal;
 mod respond;
+mod rollout;
 mod route;
 mod script;
 mod selector;
@@ -62,8 +64,10 @@ use crate::error::{Doing, Result};
 use crate::namespace::Namespace;
 
 pub use access::{Deed, User};
+pub use crowd::{Crowd, Member};
 pub use fault::{Fault, When};
 pub use refusal::Refusal;
+pub use rollout::{Fate, Pods};
 pub use store::Maker;
 pub use tally::{Asked, Load};
 

@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use super::respond::respond;
+use super::rollout;
 use super::shared::Shared;
 use crate::certificate::Identity;
 use crate::error::{Doing, Error, Result};
@@ -39,8 +40,9 @@ pub(crate) fn start(
     let serve = move || {
         runtime.block_on(async move {
             let plain = listen(Arc::clone(&shared), http, None);
+            let nodes = rollout::run(Arc::clone(&shared));
             let secure = listen(shared, https, Some(acceptor));
-            tokio::join!(plain, secure);
+            tokio::join!(plain, secure, nodes);
         });
     };
     std::thread::Builder::new()

@@ -366,7 +366,7 @@ fn erased(shared: &Shared, order: Order<'_>, deed: &Deed, body: &[u8]) -> Outcom
         uid: text("/preconditions/uid"),
         revision: text("/preconditions/resourceVersion"),
         notice: options.get("gracePeriodSeconds").and_then(Value::as_u64),
-        gentle: false,
+        gentle: locked(&shared.script).active,
     };
     let kind = order.kind;
     if deed.verb == "deletecollection" {

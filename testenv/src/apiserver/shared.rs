@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::access::Access;
 use super::fault::Faults;
 use super::forward::Forwards;
+use super::rollout::Script;
 use super::store::Store;
 use super::tally::{Load, Tally};
 
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     tally: Mutex<Tally>,
     pub(crate) access: Mutex<Access>,
     pub(crate) forwards: Mutex<Forwards>,
+    pub(crate) script: Mutex<Script>,
 }
 
 impl fmt::Debug for Shared {
@@ -64,6 +66,7 @@ impl Shared {
             tally: Mutex::default(),
             access: Mutex::default(),
             forwards: Mutex::default(),
+            script: Mutex::default(),
         }
     }
 

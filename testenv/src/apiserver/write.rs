@@ -51,7 +51,8 @@ pub(crate) struct Done {
 impl<'a> Order<'a> {
     fn writer(&self, api_version: &'a str) -> Writer<'a> {
         Writer {
-            manager: self.manager,
+            // Who does not say who they are is called so.
+            manager: if self.manager.is_empty() { "unknown" } else { self.manager },
             api_version,
             subresource: self.subresource,
             apart: self.version.status,
@@ -76,11 +77,11 @@ pub(crate) fn shape<'a>(id: &'a str, version: &'a Version) -> Shape<'a> {
 pub(crate) fn create(store: &mut Store, order: Order<'_>, mut body: Value) -> Outcome<Done> {
     let name = check::address(order, &mut body)?;
     let order = Order { name: &name, ..order };
+    let warnings = check::known(order, &mut body)?;
     check::room(store, order)?;
     if store.get(&order.kind.id(), order.namespace, &name).is_some() {
         return Err(Refusal::exists(order.kind, &name));
     }
-    let warnings = check::known(order, &mut body)?;
     let id = order.kind.id();
     let api_version = order.kind.api_version(&order.version.name);
     if order.version.status {

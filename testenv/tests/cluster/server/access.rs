@@ -1,0 +1,90 @@
+//! Who may do what, by the roles in the cluster.
+
+use bookend_testenv::apiserver::{ApiServer, User};
+use bookend_testenv::http::{Request, exchange};
+use serde_json::{Value, json};
+
+use super::{LIMIT, text};
+
+fn as_user(server: &ApiServer, token: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    let address = server.http().trim_start_matches("http://").parse().unwrap();
+    let mut request = Request { method: method.to_owned(), ..Request::get("localhost", path) };
+    request = request.header("authorization", &format!("Bearer {token}"));
+    if !body.is_null() {
+        request = request.header("content-type", "application/json");
+        request.body = body.to_string().into_bytes();
+    }
+    let response = exchange(address, &request, LIMIT).unwrap();
+    (response.status, serde_json::from_str(&response.text()).unwrap())
+}
+
+fn role(server: &ApiServer, rules: Value) {
+    let group = "rbac.authorization.k8s.io";
+    for object in [
+        json!({
+            "apiVersion": format!("{group}/v1"), "kind": "ClusterRole", "metadata": { "name": "r" }, "rules": rules,
+        }),
+        json!({
+            "apiVersion": format!("{group}/v1"), "kind": "ClusterRoleBinding", "metadata": { "name": "r" },
+            "roleRef": { "apiGroup": group, "kind": "ClusterRole", "name": "r" },
+            "subjects": [{ "kind": "ServiceAccount", "namespace": "bookend-system", "name": "bookend-enforcer" }],
+        }),
+    ] {
+        server.put(object).unwrap();
+    }
+}
+
+#[test]
+fn a_service_account_may_what_its_roles_say_and_no_more() {
+    let server = ApiServer::builder().closed().start().unwrap();
+    let user = User::account("bookend-system", "bookend-enforcer");
+    let token = server.token_for(&user);
+    let ask = |method: &str, path: &str| as_user(&server, &token, method, path, &Value::Null);
+    let (code, refused) = ask("GET", "/api/v1/pods");
+    assert_eq!((code, text(&refused, "/reason")), (403, "Forbidden"));
+    assert_eq!(
+        text(&refused, "/message"),
+        "pods is forbidden: User \"system:serviceaccount:bookend-system:bookend-enforcer\" cannot list resource \
+         \"pods\" in API group \"\" at the cluster scope"
+    );
+    role(
+        &server,
+        json!([
+            { "apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"] },
+            { "apiGroups": ["apps"], "resources": ["daemonsets"], "resourceNames": ["d"], "verbs": ["get"] },
+        ]),
+    );
+    assert_eq!(ask("GET", "/api/v1/pods").0, 200);
+    assert_eq!(ask("GET", "/api/v1/pods?watch=1").0, 403);
+    assert_eq!(ask("GET", "/apis/apps/v1/namespaces/default/daemonsets/d").0, 404);
+    assert_eq!(ask("GET", "/apis/apps/v1/namespaces/default/daemonsets/e").0, 403);
+    assert_eq!(server.unused(&user), ["get pods"]);
+}
+
+#[test]
+fn whoever_asks_what_they_may_is_told() {
+    let server = ApiServer::start().unwrap();
+    let token = server.token_for(&User::account("bookend-system", "bookend-enforcer"));
+    role(&server, json!([{ "apiGroups": [""], "resources": ["pods"], "verbs": ["list"] }]));
+    let may = |verb: &str| {
+        let review = json!({
+            "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+            "spec": { "resourceAttributes": { "verb": verb, "group": "", "resource": "pods" } },
+        });
+        let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+        let (code, answer) = as_user(&server, &token, "POST", path, &review);
+        assert_eq!(code, 201);
+        answer.pointer("/status/allowed").and_then(Value::as_bool).unwrap()
+    };
+    assert!(may("list") && !may("watch"));
+}
+
+#[test]
+fn a_token_that_is_not_known_or_worth_nothing_any_more_is_refused() {
+    let server = ApiServer::start().unwrap();
+    let token = server.token_for(&User::person("alice", &["system:masters"]));
+    assert_eq!(as_user(&server, &token, "GET", "/api/v1/pods", &Value::Null).0, 200);
+    server.revoke(&token);
+    let (code, refused) = as_user(&server, &token, "GET", "/api/v1/pods", &Value::Null);
+    assert_eq!((code, text(&refused, "/reason")), (401, "Unauthorized"));
+}
