@@ -67,6 +67,17 @@ pub struct View {
     policies: String,
 }
 
+/// A pod of this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalPod {
+    /// What the node calls it: its UID, or of a static pod the hash of its file.
+    pub uid: String,
+    /// Whether it is attached to this node by an interface.
+    pub attached: bool,
+    /// Whether it has a proxy.
+    pub proxied: bool,
+}
+
 /// Nothing can be put in force as things are.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .complaints.join("\n"))]
@@ -245,6 +256,23 @@ impl View {
             self.policies = self.revision();
         }
         Ok(self.compiler.compiled())
+    }
+
+    /// What was compiled last. After a refusal it must not be applied.
+    pub fn compiled(&self) -> &Compiled {
+        self.compiler.compiled()
+    }
+
+    /// The pods of this node, as they were compiled last.
+    pub fn local(&self) -> Vec<LocalPod> {
+        let inventory = &self.compiler.compiled().inventory;
+        let proxied = |address| inventory.at(address).is_some_and(|workload| workload.identity.proxied);
+        let pods = self.crowd.local().map(|(uid, attached, addresses)| LocalPod {
+            uid: uid.to_owned(),
+            attached,
+            proxied: addresses.into_iter().any(proxied),
+        });
+        pods.collect()
     }
 
     /// Has less in force of whatever is wrong; false if nothing can be done.

@@ -1,9 +1,16 @@
 //! The command line.
 
+mod size;
+
+pub use size::Size;
+
+use crate::cni::CniOptions;
 use crate::failure::Failure;
 use crate::interfaces::Pattern;
+use crate::report::ReportOptions;
 use crate::server::Listen;
-use crate::{detach, dump, page, run, status, trace, trial};
+use crate::source::ClusterOptions;
+use crate::{detach, dump, leave, page, run, status, trace, trial};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -77,6 +84,11 @@ One can trace at a time. The kernel stops looking ten seconds after this command
     ///
     /// Refuses while an enforcer runs. Once it has returned, nothing is attached any more.
     Detach(PinOptions),
+    /// Take everything of Bookend off this node: programs and tables, the CNI plugin, state. Traffic is open afterwards.
+    #[command(after_long_help = "\
+Example, as a DaemonSet runs it on every node before the rest is deleted:
+    bookend-enforcer leave --stay")]
+    Leave(leave::LeaveOptions),
     /// Print a script that completes this command in a shell.
     #[command(after_long_help = "\
 Example:
@@ -97,11 +109,17 @@ Examples:
 #[derive(Debug, Args)]
 pub struct RunOptions {
     /// A file with policies; may be given more than once. It is applied again whenever it changes.
-    #[arg(long, required = true, value_name = "FILE")]
+    #[arg(long, required_unless_present = "kubernetes", value_name = "FILE")]
     pub policy: Vec<PathBuf>,
     /// A file that says which workloads exist; may be given more than once.
-    #[arg(long, required = true, value_name = "FILE")]
+    #[arg(long, required_unless_present = "kubernetes", value_name = "FILE")]
     pub inventory: Vec<PathBuf>,
+    /// The cluster.
+    #[command(flatten)]
+    pub cluster: ClusterOptions,
+    /// What the cluster is told.
+    #[command(flatten)]
+    pub report: ReportOptions,
     /// Which `Host` of the inventory this machine is, by `namespace/name` or `name` [default: the one of its host name].
     ///
     /// The interfaces of that host are policed here; all other hosts are only peers.
@@ -144,29 +162,12 @@ pub struct RunOptions {
     /// Create this file once everything is enforced.
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
+    /// The CNI plugin.
+    #[command(flatten)]
+    pub cni: CniOptions,
     /// Where the pins are.
     #[command(flatten)]
     pub pins: PinOptions,
-}
-
-/// Bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size(pub u64);
-
-impl FromStr for Size {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (number, unit) = match text.char_indices().next_back() {
-            Some((end, 'k' | 'K')) => (text.get(..end), 1 << 10),
-            Some((end, 'M')) => (text.get(..end), 1 << 20),
-            Some((end, 'G')) => (text.get(..end), 1 << 30),
-            _ => (Some(text), 1),
-        };
-        let number = number.and_then(|number| number.parse::<u64>().ok());
-        let bytes = number.and_then(|number| number.checked_mul(unit)).filter(|bytes| *bytes > 0);
-        bytes.map(Self).ok_or("write a number of bytes, or of k, M or G: `500k`, `100M`")
-    }
 }
 
 /// Options of `status`.
@@ -357,6 +358,7 @@ impl Command {
             Action::Trace(options) => trace::trace(options).await,
             Action::Trial(options) => trial::trial(&options),
             Action::Detach(pins) => detach::detach(&pins),
+            Action::Leave(options) => leave::leave(options).await,
             Action::Completions(options) => {
                 page::completions(&options);
                 Ok(())

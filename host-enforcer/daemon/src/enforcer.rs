@@ -1,10 +1,12 @@
 //! The enforcer at work: puts in force what it is told, polices what appears, and tells what became of it.
 
 mod collect;
+mod entry;
 mod follow;
 mod sight;
 
 use crate::clock::Clock;
+use crate::cni::Door;
 use crate::enforcement::{ApplyError, Enforcement, Notice, Sight};
 use crate::failure::{Failure, cannot};
 use crate::guard::{Cover, Upkeep};
@@ -16,13 +18,14 @@ use crate::interfaces::Interfaces;
 use crate::journal::Journal;
 use crate::kernel::{Kernel, KernelError};
 use crate::names::Names;
+use crate::report::Reporter;
 use crate::say::{complain, say};
 use crate::server::{self, Listen, Subject};
 use crate::service::Service;
-use crate::source::Reading;
-use bookend_lang::Source;
+use crate::source::{Reading, Said, Source};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::Signal;
 
@@ -36,8 +39,12 @@ pub(crate) struct Enforcer {
     pub(crate) planning: Planning,
     /// Which host this machine is.
     pub(crate) here: Here,
-    /// What was last read without an error; read again, it is no news.
-    pub(crate) last: Option<Vec<Source>>,
+    /// The revision that was last read without an error; read again, it is no news.
+    pub(crate) last: Option<u64>,
+    /// Why it is not known what to enforce; what is pinned stays in force.
+    pub(crate) unknown: Option<String>,
+    /// Where a cluster is told.
+    pub(crate) reporter: Option<Reporter>,
     /// The source could not be read meanwhile, so that even the same again is worth telling.
     pub(crate) unread: bool,
     /// Interfaces that cannot be policed and have been complained about.
@@ -61,6 +68,8 @@ pub(crate) struct Enforcer {
     /// What those are told who ask how it is.
     pub(crate) health: Health,
     pub(crate) service: Service,
+    /// Pods that wait to be let in.
+    pub(crate) door: Door,
     /// Somebody wants the files read and the events' file opened again.
     pub(crate) hangup: Signal,
 }
@@ -98,8 +107,9 @@ impl Enforcer {
         let waiting = self.waiting.len();
         let waiting = (waiting > 0).then(|| format!("{waiting} interfaces wait to be policed"));
         let unsettled = self.enforcement.is_unsettled().then(|| self.unsettled());
-        let incomplete = incomplete.into_iter().chain(unsettled).chain(waiting);
-        let obstacles: Vec<_> = incomplete.chain(self.unguarded.clone()).chain(failed).collect();
+        let incomplete = incomplete.into_iter().chain(self.unknown.clone()).chain(unsettled).chain(waiting);
+        let door = self.door.obstacle();
+        let obstacles: Vec<_> = incomplete.chain(self.unguarded.clone()).chain(failed).chain(door).collect();
         let ready = obstacles.is_empty();
         self.health.judged(obstacles, self.enforcement.policed().len(), self.failed.len());
         ready
@@ -113,25 +123,35 @@ impl Enforcer {
         format!("the dry run is not {change} everywhere, so {danger}; it is tried again")
     }
 
-    /// Applies what the source said, if it is new.
-    pub(crate) fn take(&mut self, reading: Reading) {
-        match reading.texts {
-            Ok(texts) if self.unread || self.last.as_ref() != Some(&texts) => {
+    /// Applies what a source says now, if it is new.
+    pub(crate) fn take(&mut self, source: &mut impl Source) {
+        let begun = Instant::now();
+        let Reading { revision, said } = source.read();
+        let news = self.unread || self.last != Some(revision);
+        match said {
+            Said::Documents(..) if news => {
                 self.unread = false;
-                self.plan(texts);
+                self.plan(source.last());
             }
-            Ok(_) => {}
-            Err(complaints) => {
+            Said::Documents(..) => {}
+            Said::Nothing(why) => self.unknown = Some(why),
+            Said::Wrong(complaints) => {
                 self.unread = true;
                 self.refuse(&complaints);
             }
         }
+        self.health.followed(source.health());
+        if let (Some(reporter), Some(known)) = (&self.reporter, source.known()) {
+            reporter.know(known);
+        }
+        source.worked(begun.elapsed());
     }
 
-    /// Puts in force what `texts` ask for.
-    fn plan(&mut self, texts: Vec<Source>) {
-        let planned = self.planning.plan(&texts, self.enforcement.plan(), &self.here);
-        self.last = Some(texts);
+    /// Puts in force what is asked for.
+    fn plan(&mut self, reading: Reading<'_>) {
+        let Said::Documents(compiled, warnings) = reading.said else { return };
+        let planned = self.planning.plan(compiled, warnings, self.enforcement.plan(), &self.here);
+        self.last = Some(reading.revision);
         match planned {
             Ok(planned) => self.put_in_force(planned),
             Err(complaints) => self.refuse(&complaints),
@@ -139,26 +159,31 @@ impl Enforcer {
     }
 
     pub(crate) fn put_in_force(&mut self, planned: Planned) {
-        let Planned { plan, warnings } = planned;
+        let Planned { plan, warnings, quiet } = planned;
         complain(&warnings);
         // Before the first verdict of the new plan.
-        self.names.learn(&plan);
+        let learned = !quiet && self.names.learn(&plan);
         match self.enforcement.apply(plan) {
             Ok(steps) => {
                 self.incomplete = false;
-                let sizes = self.enforcement.plan().sizes();
-                say(&format!(
-                    "policy in force: {} interfaces, {} policies, {} verdicts ({steps} steps)",
-                    sizes.interfaces, sizes.policies, sizes.verdicts
-                ));
+                let known = self.unknown.take().is_some();
                 let revision = self.health.applied(self.enforcement.plan());
-                self.names.record(&revision, Clock::new().now());
-                self.journal.applied(self.enforcement.plan(), &revision, steps, &warnings);
+                if !quiet || known {
+                    let sizes = self.enforcement.plan().sizes();
+                    say(&format!(
+                        "policy in force: {} interfaces, {} policies, {} verdicts ({steps} steps)",
+                        sizes.interfaces, sizes.policies, sizes.verdicts
+                    ));
+                    self.names.record(&revision, Clock::new().now());
+                    self.journal.applied(self.enforcement.plan(), &revision, steps, &warnings);
+                }
             }
             Err(ApplyError::Refused(error)) => self.refuse(&[Complaint::plain(error.to_string())]),
             Err(ApplyError::Host(error)) => self.recover(&error),
         }
-        if let Err(error) = self.names.store(&self.names_path) {
+        if (learned || !quiet)
+            && let Err(error) = self.names.store(&self.names_path)
+        {
             say(&format!(
                 "cannot keep names in `{}`: {error}; `status` will show numbers",
                 self.names_path.display()
@@ -181,7 +206,9 @@ impl Enforcer {
 
     /// Begins or ends a dry run where that failed. It is not ended before what is planned is in force, as at the start.
     fn settle_dry(&mut self) {
-        if self.enforcement.is_unsettled() && (self.enforcement.wants_dry() || !self.incomplete) {
+        if self.enforcement.is_unsettled()
+            && (self.enforcement.wants_dry() || !self.incomplete && self.unknown.is_none())
+        {
             self.observe(self.enforcement.wants_dry());
         }
     }
@@ -238,14 +265,15 @@ impl Enforcer {
     }
 
     /// What was left undone, once more.
-    fn retry(&mut self) {
+    fn retry(&mut self, source: &impl Source) {
         if !self.read_back() {
             return;
         }
-        match self.last.take() {
-            Some(texts) => self.plan(texts),
+        let reading = source.last();
+        match (&reading.said, self.last.is_some()) {
+            (Said::Documents(..), true) => self.plan(reading),
             // Nothing good was read yet: what is pinned stays as it is.
-            None => self.incomplete = false,
+            _ => self.incomplete = false,
         }
     }
 

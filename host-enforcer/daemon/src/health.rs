@@ -34,6 +34,8 @@ pub struct State {
     pub edits_refused: u64,
     /// When the files were last read, and whether what they say was put in force.
     pub last_edit: Option<(SystemTime, bool)>,
+    /// How the source does.
+    pub source: crate::source::Health,
 }
 
 /// The plan in force.
@@ -70,6 +72,7 @@ impl Default for Health {
             edits_applied: 0,
             edits_refused: 0,
             last_edit: None,
+            source: crate::source::Health::default(),
         })))
     }
 }
@@ -101,6 +104,11 @@ impl Health {
         let time = same.map_or(now, |applied| applied.time);
         state.applied = Some(Applied { revision: revision.clone(), time, sizes: plan.sizes() });
         revision
+    }
+
+    /// So the source does.
+    pub fn followed(&self, source: &crate::source::Health) {
+        self.state().source = source.clone();
     }
 
     /// An edit was refused.

@@ -1,7 +1,8 @@
-//! Policy and inventory files, read and turned into a plan, or refused as a whole.
+//! Policy and inventory files, and plans of what they and other sources mean.
 
 use crate::here::Here;
-use bookend_lang::{Compiler, Diagnostic, MAX_SOURCE_BYTES, Source};
+use crate::source::Warnings;
+use bookend_lang::{Compiled, Diagnostic, MAX_SOURCE_BYTES, Source};
 use bookend_plan::{Plan, Planner};
 use serde::Serialize;
 use std::io::Read;
@@ -23,6 +24,8 @@ pub struct Planned {
     pub plan: Plan,
     /// One per warning.
     pub warnings: Vec<Complaint>,
+    /// Nothing but where others are differs from the plan before, which is no news.
+    pub quiet: bool,
 }
 
 /// One thing that is wrong with the input.
@@ -68,7 +71,7 @@ impl Complaint {
         Self { file: Some(file), line: None, column: None, code: None, message: message.to_owned(), text }
     }
 
-    fn of_diagnostic(diagnostic: &Diagnostic, sources: &[Source]) -> Self {
+    pub(crate) fn of_diagnostic(diagnostic: &Diagnostic, sources: &[Source]) -> Self {
         Self {
             file: sources.get(diagnostic.span.source).map(|source| source.name.clone()),
             line: Some(diagnostic.span.line),
@@ -114,29 +117,28 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Makes plans of sources, and remembers what it read and made before, so that a change costs what changed.
+/// Makes plans of what sources mean, and remembers what it made before, so that a change costs what changed.
 #[derive(Default)]
 pub struct Planning {
-    compiler: Compiler,
     planner: Planner,
+    /// The version of what was planned last, if a plan was made of it.
+    version: Option<u64>,
 }
 
 impl Planning {
-    /// The plan that `sources` ask for on the machine whose interfaces they name, which is `here`, to replace `current`.
+    /// The plan that `compiled` asks for on the machine whose interfaces it names, which is `here`, to replace `current`.
     ///
     /// # Errors
     /// Everything that is wrong, tables that are too small included; nothing of it may be applied.
     pub fn plan(
         &mut self,
-        sources: &[Source],
+        compiled: &Compiled,
+        warnings: Warnings,
         current: &Plan,
         here: &Here,
     ) -> Result<Planned, Vec<Complaint>> {
-        let complaints = |diagnostics: &[Diagnostic]| -> Vec<Complaint> {
-            diagnostics.iter().map(|diagnostic| Complaint::of_diagnostic(diagnostic, sources)).collect()
-        };
-        let compiled = self.compiler.compile(sources).map_err(|refused| complaints(&refused.diagnostics))?;
-        if compiled.says_nothing() {
+        let before = self.version.take();
+        if compiled.says_nothing() && !warnings.may_be_empty {
             // An emptied file is far more often an accident than a wish to open everything.
             return Err(vec![Complaint::plain(
                 "no policy in the files says anything, so everything would be open; write a Policy, or stop enforcing with \
@@ -145,13 +147,21 @@ impl Planning {
         }
         let (host, unmeant) = here.find(&compiled.inventory)?;
         let inventory = compiled.inventory.seen_from(host);
-        let plan = self
-            .planner
-            .plan(&compiled.program, &inventory, current)
+        // Of another version than the one before, more than places may differ.
+        let follows = before.is_some_and(|before| before + 1 == compiled.version);
+        let plan = match compiled.moved.as_ref().filter(|_| follows) {
+            Some(moved) => self.planner.plan_moved(&compiled.program, &inventory, current, moved),
+            None => self.planner.plan(&compiled.program, &inventory, current),
+        };
+        let plan = plan
             .and_then(|plan| plan.check_capacity(current).map(|()| plan))
             .map_err(|error| vec![Complaint::plain(error.to_string())])?;
-        let warnings = complaints(&compiled.warnings).into_iter().chain(unmeant).collect();
-        Ok(Planned { plan, warnings })
+        self.version = Some(compiled.version);
+        let quiet = compiled.moved.is_some() && plan.interfaces == current.interfaces;
+        // The nodes of a cluster are none of its hosts, unless somebody says so.
+        let unmeant = unmeant.filter(|_| !warnings.may_be_empty || here.host.is_some());
+        let warnings = warnings.complaints.into_iter().chain(unmeant).collect();
+        Ok(Planned { plan, warnings, quiet })
     }
 }
 
@@ -159,6 +169,7 @@ impl Planning {
 mod tests {
     use super::*;
     use bookend_abi::table::capacity;
+    use bookend_lang::compile;
     use std::fmt::Write;
 
     #[test]
@@ -177,7 +188,9 @@ mod tests {
             Source::new("policy.yaml", policy.as_bytes()),
             Source::new("inventory.yaml", inventory.as_bytes()),
         ];
-        let complaints = Planning::default().plan(&sources, &Plan::default(), &Here::default());
+        let compiled = compile(&sources).unwrap();
+        let complaints =
+            Planning::default().plan(&compiled, Warnings::default(), &Plan::default(), &Here::default());
         let complaints = complaints.unwrap_err();
         assert!(complaints[0].text.contains("kernel table `interfaces`, which holds"), "{complaints:?}");
     }

@@ -35,6 +35,7 @@ pub fn text(subject: &Subject) -> Result<String, String> {
     let kernel = Kernel::read(subject)?;
     let mut page = Page::default();
     about_enforcer(&mut page, &state);
+    about_cluster(&mut page, &state);
     about_packets(&mut page, &kernel.reasons);
     about_rules(&mut page, &kernel, &names);
     about_interfaces(&mut page, &state, &kernel);
@@ -115,6 +116,34 @@ fn about_enforcer(page: &mut Page, state: &State) {
         page.gauge("last_edit_successful", "Whether the last edit was put in force", good);
         page.gauge("last_edit_timestamp_seconds", "When the last edit was read", unix(time));
     }
+}
+
+fn about_cluster(page: &mut Page, state: &State) {
+    let Some(following) = &state.source.following else { return };
+    page.gauge(
+        "cluster_followed",
+        "Whether the API server tells everything that is asked of it",
+        following.error.is_none(),
+    );
+    let failing = following.failing.unwrap_or_default().as_secs_f64();
+    page.gauge("cluster_failing_seconds", "For how long it has not", failing);
+    if let Some(silence) = following.silence {
+        let help = "Since a kind of objects was last heard of, the one for which that is longest";
+        page.gauge("cluster_silence_seconds", help, silence.as_secs_f64());
+    }
+    page.gauge("cluster_objects", "Objects of the cluster that are known", following.objects as f64);
+    page.gauge(
+        "cluster_refused_objects",
+        "Objects in whose place something else is in force",
+        following.refused as f64,
+    );
+    let told = [("events", following.events), ("relists", following.relists)];
+    page.counters(
+        "cluster_told",
+        "What the API server told, and how often it had to tell all of a kind again",
+        "what",
+        told,
+    );
 }
 
 fn about_packets(page: &mut Page, reasons: &BTreeMap<Reason, Counter>) {

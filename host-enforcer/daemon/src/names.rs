@@ -41,12 +41,23 @@ pub fn hexadecimal(number: u64) -> String {
 }
 
 impl Names {
-    /// Learns the names in `plan`. Older names stay: events of the old policy may still be on their way.
-    pub fn learn(&mut self, plan: &Plan) {
-        self.rules.extend(plan.rules.iter().map(|(number, id)| (hexadecimal(*number), id.clone())));
-        self.identities.extend(plan.known.iter().map(|(number, known)| (hexadecimal(*number), known.name())));
-        let titles = plan.interfaces.iter().filter(|interface| !interface.workload.is_empty());
-        self.workloads.extend(titles.map(|i| (i.name.clone(), format!("{}/{}", i.namespace, i.workload))));
+    /// Learns the names in `plan`; whether any is new. Older names stay: events of the old policy may still be on their way.
+    pub fn learn(&mut self, plan: &Plan) -> bool {
+        let mut new = false;
+        let mut learn = |names: &mut BTreeMap<String, String>, key: String, name: String| {
+            new |= names.get(&key) != Some(&name);
+            names.insert(key, name);
+        };
+        for (number, id) in &plan.rules {
+            learn(&mut self.rules, hexadecimal(*number), id.clone());
+        }
+        for (number, known) in plan.known.iter() {
+            learn(&mut self.identities, hexadecimal(*number), known.name());
+        }
+        for interface in plan.interfaces.iter().filter(|interface| !interface.workload.is_empty()) {
+            let title = format!("{}/{}", interface.namespace, interface.workload);
+            learn(&mut self.workloads, interface.name.clone(), title);
+        }
         // Those of policies and workloads long gone: nobody tells of them any more.
         let used: BTreeSet<String> =
             plan.rules.keys().chain(plan.known.keys()).map(|number| hexadecimal(*number)).collect();
@@ -59,6 +70,7 @@ impl Names {
             let interfaces: BTreeSet<&str> = plan.interfaces.iter().map(|i| i.name.as_str()).collect();
             self.workloads.retain(|interface, _| interfaces.contains(interface.as_str()));
         }
+        new
     }
 
     /// Keeps what is in force.

@@ -1,5 +1,6 @@
 //! Starting and ending: checks what is needed, takes over what is there, and lets the enforcer follow every change.
 
+use crate::cni::Door;
 use crate::command::{RunOptions, Size};
 use crate::enforcement::{Enforcement, Settings};
 use crate::enforcer::Enforcer;
@@ -15,10 +16,12 @@ use crate::journal::file::{LineFile, Page};
 use crate::kernel::{Kernel, PinWatch};
 use crate::names::Names;
 use crate::readiness::readiness;
+use crate::report::Report;
 use crate::requirement;
 use crate::say::{complain, say};
 use crate::service::Service;
-use crate::source::{Files, Source};
+use crate::source::{Any, ClusterOptions, Files, Kubernetes, Reading, Said, Source};
+use bookend_cluster::Cluster;
 use bookend_plan::Plan;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -46,27 +49,54 @@ pub async fn run(options: RunOptions) -> Result<(), Failure> {
 async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
     let input = Input { policy: options.policy, inventory: options.inventory };
     // Subscribed before the first look, so that nothing falls between.
-    let mut source = Files::new(input).map_err(|e| cannot("watch the files", &e))?;
     let interfaces = Interfaces::subscribe().map_err(|e| cannot("follow the network interfaces", &e))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| cannot("wait for signals", &e))?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| cannot("wait for signals", &e))?;
     let hangup = signal(SignalKind::hangup()).map_err(|e| cannot("wait for signals", &e))?;
+    let door = Door::default();
+    // A source that knows pods reads them; the others know interfaces by name.
+    let attachments = options.cni.begin(options.cluster.kubernetes, &options.pins.state_dir, &door)?;
+    let health = Health::default();
+    let mut reporter = None;
+    let mut source = match attachments.filter(|_| options.cluster.kubernetes) {
+        None => Any::Files(Box::new(Files::new(input).map_err(|e| cannot("watch the files", &e))?)),
+        Some(attachments) => {
+            let (cluster, node) = (connect(&options.cluster).await?, options.cluster.node()?);
+            let asked = (!options.report.no_proxies).then(|| attachments.clone());
+            let (sender, report) = Report::new(cluster.clone(), node.clone(), health.clone(), asked);
+            reporter = Some(sender);
+            tokio::spawn(report.run());
+            let followed = Kubernetes::new(&cluster, &node, attachments, input, &options.pins.state_dir);
+            Any::Kubernetes(Box::new(followed.map_err(|e| cannot("watch the files", &e))?))
+        }
+    };
     let journal =
         Journal::new(journal_target(&options.events, options.events_max_size, options.events_keep)?);
 
-    let texts = source.read().texts;
     let mut planning = Planning::default();
     let here = Here::new(options.host);
-    let first =
-        texts.as_ref().map_err(Clone::clone).and_then(|texts| planning.plan(texts, &Plan::default(), &here));
-    if let (Err(complaints), Some(version)) = (&first, Kernel::other_versions(pins)?.last()) {
+    let Reading { revision, said } = source.read();
+    let (mut last, mut unknown) = (None, None);
+    let first = match said {
+        Said::Documents(compiled, warnings) => {
+            last = Some(revision);
+            Some(planning.plan(compiled, warnings, &Plan::default(), &here))
+        }
+        Said::Wrong(complaints) => Some(Err(complaints)),
+        Said::Nothing(why) => {
+            say(&format!("{why}; what is pinned stays in force until it is known"));
+            unknown = Some(why);
+            None
+        }
+    };
+    if let (Some(Err(complaints)), Some(version)) = (&first, Kernel::other_versions(pins)?.last()) {
         complain(complaints);
         return Err(Failure::invalid(format!(
             "the policy or the inventory is invalid, so the tables of version {version} stay in force as they are; correct it \
              and start again, and this version takes over"
         )));
     }
-    if let (Err(complaints), false) = (&first, Kernel::is_in_force(pins)?) {
+    if let (Some(Err(complaints)), false) = (&first, Kernel::is_in_force(pins)?) {
         complain(complaints);
         return Err(Failure::invalid(
             "the policy or the inventory is invalid and nothing is enforced yet; correct it and start again",
@@ -92,7 +122,9 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
         names_path,
         planning,
         here,
-        last: texts.ok(),
+        last,
+        unknown,
+        reporter,
         unread: false,
         failed: Vec::new(),
         ready_file: options.ready_file,
@@ -104,17 +136,22 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
         haste: Haste::new(&options.pins.state_dir, pins),
         ready: false,
         incomplete: false,
-        health: Health::default(),
+        health,
         service: Service::default(),
+        door,
         hangup,
     };
     enforcer.answer(options.listen, pins)?;
     match first {
-        Ok(planned) => enforcer.put_in_force(planned),
-        Err(complaints) => enforcer.refuse(&complaints),
+        Some(Ok(planned)) => enforcer.put_in_force(planned),
+        Some(Err(complaints)) => enforcer.refuse(&complaints),
+        None => {}
     }
-    // Not before: what was in force until now would be enforced in the place of what the files say.
-    enforcer.observe(dry);
+    // Not before: what was in force until now would be enforced in the place of what the files say. Of what is not known yet, it
+    // is not ended before it is.
+    if dry || enforcer.unknown.is_none() {
+        enforcer.observe(dry);
+    }
     enforcer.tell_ready()?;
     enforcer.service.started();
 
@@ -132,6 +169,11 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
     }
     say("ending; what is pinned stays in force");
     ended
+}
+
+/// The cluster, ready to be asked.
+async fn connect(options: &ClusterOptions) -> Result<Cluster, Failure> {
+    Cluster::connect(&options.access()).await.map_err(|trouble| Failure::new(trouble.to_string()))
 }
 
 /// Removes the ready file of an enforcer that was killed: it says nothing of this one.

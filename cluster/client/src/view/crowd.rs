@@ -350,4 +350,12 @@ impl Crowd {
         })
         .collect()
     }
+
+    /// The pods of this node: what it calls each, whether it is attached, and its addresses.
+    pub(super) fn local(&self) -> impl Iterator<Item = (&str, bool, Vec<IpAddr>)> {
+        self.local.iter().filter_map(|(uid, number)| {
+            let member = self.pods.get(number)?;
+            Some((uid.as_str(), self.attached.contains_key(uid), self.claimed(member)))
+        })
+    }
 }

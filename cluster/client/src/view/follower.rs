@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::time::Duration;
 
+use bookend_lang::Compiled;
 use futures::stream::{BoxStream, SelectAll};
 use futures::{Stream, StreamExt};
 use tokio::time::Instant;
@@ -149,6 +150,11 @@ impl Follower {
     /// The view.
     pub fn view(&mut self) -> &mut View {
         &mut self.view
+    }
+
+    /// What the view compiled last. After a refusal it must not be applied.
+    pub fn compiled(&self) -> &Compiled {
+        self.view.compiled()
     }
 
     /// Has the view told again, because something else changed that it is compiled with.

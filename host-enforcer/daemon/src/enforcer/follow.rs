@@ -47,12 +47,12 @@ impl Enforcer {
                     self.service.reloading();
                     self.journal.reopen();
                     self.unread = true;
-                    self.take(source.read());
+                    self.take(source);
                     self.service.reloaded();
                 }
-                reading = source.next() => {
-                    let reading = reading.map_err(|e| cannot("follow what to enforce", &e))?;
-                    self.take(reading);
+                changed = source.next() => {
+                    changed.map_err(|e| cannot("follow what to enforce", &e))?;
+                    self.take(source);
                 }
                 guard = self.interfaces.readable() => {
                     let mut guard = guard.map_err(|e| cannot("follow the network interfaces", &e))?;
@@ -63,6 +63,8 @@ impl Enforcer {
                         self.see();
                     }
                 }
+                // Answered with the next turn.
+                () = self.door.rung() => {}
                 () = std::future::ready(()), if !self.waiting.is_empty() => {
                     self.see();
                     self.succeed();
@@ -84,7 +86,7 @@ impl Enforcer {
                 }
                 _ = tick.tick() => {
                     if self.incomplete {
-                        self.retry();
+                        self.retry(source);
                     }
                     self.settle_dry();
                     self.see();
@@ -93,6 +95,7 @@ impl Enforcer {
                     self.restore_pins();
                     self.tell_ready()?;
                     self.settle();
+                    self.health.followed(source.health());
                     self.service.turned(&self.health.read().summary());
                 }
             }
@@ -102,6 +105,7 @@ impl Enforcer {
     /// Once more round: others may know.
     fn turned(&self) {
         self.judge();
+        self.let_in();
         self.health.turned();
     }
 

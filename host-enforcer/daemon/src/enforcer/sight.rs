@@ -48,7 +48,11 @@ impl Enforcer {
 
     /// Puts the tables of this version in the place of those of others, now that the plan is in them.
     pub(super) fn succeed(&mut self) {
-        if self.incomplete || !self.waiting.is_empty() || !self.enforcement.is_successor() {
+        if self.incomplete
+            || self.unknown.is_some()
+            || !self.waiting.is_empty()
+            || !self.enforcement.is_successor()
+        {
             return;
         }
         match self.enforcement.succeed() {

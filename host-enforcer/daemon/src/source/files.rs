@@ -1,27 +1,18 @@
 //! Files as a source.
 
-use super::{Health, Reading, Source};
-use crate::input::Input;
-use crate::watch::{Change, Watch};
-use bookend_lang::Source as Text;
-use std::time::Duration;
-use tokio::io::unix::AsyncFd;
-use tokio::time::{Instant, Interval, MissedTickBehavior};
-
-/// How long files that were written in place must be left alone before they are read: an edit may write several, and
-/// in several goes. One that was renamed into its place is complete.
-const SETTLE: Duration = Duration::from_millis(20);
-/// How often files are looked at that lie where nobody tells of changes, on another machine for example.
-const LOOK: Duration = Duration::from_secs(2);
+use super::texts::Texts;
+use super::{Health, Reading, Said, Source, Warnings};
+use crate::input::{Complaint, Input};
+use bookend_lang::{Compiler, Source as Text};
 
 /// Policy and inventory files.
 pub struct Files {
-    input: Input,
-    watch: AsyncFd<Watch>,
-    /// When the files are to be read.
-    due: Option<Instant>,
-    look: Interval,
+    texts: Texts,
+    compiler: Compiler,
     last: Option<Vec<Text>>,
+    /// What is wrong with what was read last; nothing before the first time.
+    wrong: Option<Vec<Complaint>>,
+    warnings: Warnings,
     health: Health,
 }
 
@@ -31,55 +22,56 @@ impl Files {
     /// # Errors
     /// If the kernel cannot watch anything.
     pub fn new(input: Input) -> std::io::Result<Self> {
-        let watch = Watch::new(input.files())?;
-        // SAFETY: a watch owns the one descriptor it returns and keeps it open for as long as it lives.
-        let watch = unsafe { AsyncFd::register(watch) }?;
-        let mut look = tokio::time::interval(LOOK);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Ok(Self { input, watch, due: None, look, last: None, health: Health::default() })
+        Ok(Self {
+            texts: Texts::new(input)?,
+            compiler: Compiler::default(),
+            last: None,
+            wrong: None,
+            warnings: Warnings::default(),
+            health: Health::default(),
+        })
     }
 }
 
 impl Source for Files {
-    async fn next(&mut self) -> std::io::Result<Reading> {
-        loop {
-            let due = self.due.unwrap_or_else(Instant::now);
-            tokio::select! {
-                guard = self.watch.readable_mut() => {
-                    let mut guard = guard?;
-                    match guard.get_inner_mut().changed() {
-                        Some(Change::Whole) => self.due = Some(Instant::now()),
-                        Some(Change::Part) => self.due = Some(Instant::now() + SETTLE),
-                        None => {}
-                    }
-                    guard.clear_ready();
-                }
-                () = tokio::time::sleep_until(due), if self.due.is_some() => {
-                    self.due = None;
-                    return Ok(self.read());
-                }
-                _ = self.look.tick() => {
-                    if self.watch.get_mut().differs() {
-                        self.due = Some(Instant::now());
-                    }
-                }
-            }
-        }
+    async fn next(&mut self) -> std::io::Result<()> {
+        self.texts.next().await
     }
 
-    fn read(&mut self) -> Reading {
-        // Before reading, so that what changes meanwhile is read again.
-        self.watch.get_mut().reading();
-        let texts = self.input.read();
-        let differs = match &texts {
-            Ok(texts) => self.last.as_ref() != Some(texts),
-            Err(_) => false,
-        };
-        self.health.note(&texts, differs);
-        if let Ok(texts) = &texts {
-            self.last = Some(texts.clone());
+    fn read(&mut self) -> Reading<'_> {
+        match self.texts.read() {
+            Ok(texts) => {
+                let differs = self.last.as_ref() != Some(&texts);
+                self.health.note(None, differs);
+                let complaints = |all: &[_]| -> Vec<Complaint> {
+                    all.iter().map(|diagnostic| Complaint::of_diagnostic(diagnostic, &texts)).collect()
+                };
+                let compiled = self.compiler.compile(&texts);
+                let (wrong, warnings) = match &compiled {
+                    Ok(compiled) => (Vec::new(), complaints(&compiled.warnings)),
+                    Err(refused) => (complaints(&refused.diagnostics), Vec::new()),
+                };
+                self.wrong = Some(wrong);
+                self.warnings = Warnings { complaints: warnings, may_be_empty: false };
+                self.last = Some(texts);
+            }
+            Err(complaints) => {
+                self.health.note(Some(&complaints), false);
+                self.wrong = Some(complaints);
+            }
         }
-        Reading { revision: self.health.revision, texts }
+        self.last()
+    }
+
+    fn last(&self) -> Reading<'_> {
+        let said = match &self.wrong {
+            None => Said::Nothing("the files were not read yet".to_owned()),
+            Some(wrong) if wrong.is_empty() => {
+                Said::Documents(self.compiler.compiled(), self.warnings.clone())
+            }
+            Some(wrong) => Said::Wrong(wrong.clone()),
+        };
+        Reading { revision: self.health.revision, said }
     }
 
     fn health(&self) -> &Health {
@@ -91,6 +83,13 @@ impl Source for Files {
 mod tests {
     use super::*;
     use std::path::PathBuf;
+    use std::time::Duration;
+
+    /// Whether the files could be read, whatever they say.
+    fn is_read(files: &mut Files) -> bool {
+        files.read();
+        files.health.error.is_none()
+    }
 
     fn directory(name: &str) -> PathBuf {
         let path = std::env::temp_dir().join(format!("bkd-source-{name}-{}", std::process::id()));
@@ -116,12 +115,12 @@ mod tests {
             let draft = base.join("draft");
             std::fs::write(&draft, "two").unwrap();
             std::fs::rename(&draft, &file).unwrap();
-            let reading = files.next().await.unwrap();
-            assert_eq!(reading.revision, 2);
-            assert_eq!(reading.texts.unwrap().len(), 1);
+            files.next().await.unwrap();
+            assert_eq!(files.read().revision, 2);
             assert!(files.health().last_read.is_some() && files.health().error.is_none());
             std::fs::remove_file(&file).unwrap();
-            assert!(files.next().await.unwrap().texts.is_err());
+            files.next().await.unwrap();
+            assert!(!is_read(&mut files));
             assert!(files.health().error.as_ref().unwrap().contains("cannot be read"));
         });
         std::fs::remove_dir_all(&base).unwrap();
@@ -133,14 +132,15 @@ mod tests {
         let file = base.join("there").join("policy.yaml");
         within(async {
             let mut files = Files::new(Input { policy: vec![file.clone()], inventory: Vec::new() }).unwrap();
-            assert!(files.read().texts.is_err());
+            assert!(!is_read(&mut files));
             for version in ["one", "two"] {
                 std::fs::create_dir_all(base.join(version)).unwrap();
                 std::fs::write(base.join(version).join("policy.yaml"), version).unwrap();
                 let link = base.join("link");
                 std::os::unix::fs::symlink(version, &link).unwrap();
                 std::fs::rename(&link, base.join("there")).unwrap();
-                assert_eq!(files.next().await.unwrap().texts.unwrap().len(), 1);
+                files.next().await.unwrap();
+                assert!(is_read(&mut files));
             }
             assert_eq!(files.health().revision, 2);
         });
