@@ -82,12 +82,14 @@ pub(crate) struct Options {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 enum Mesh {
-    /// By what the cluster has: TrafficExtension, or else WasmPlugin.
+    /// By what the cluster has: WasmPlugin, or else TrafficExtension, or else EnvoyFilter.
     #[default]
     Auto,
     /// By WasmPlugin.
     Wasmplugin,
-    /// By EnvoyFilter alone, for meshes that forbid WasmPlugin.
+    /// By TrafficExtension, which came with Istio 1.30.
+    Trafficextension,
+    /// By EnvoyFilter alone, for meshes that forbid the others.
     Envoyfilter,
     /// Not at all.
     None,
@@ -123,6 +125,7 @@ impl Options {
             }
             (Mesh::Auto, _) => Istio::Auto,
             (Mesh::Wasmplugin, _) => Istio::WasmPlugin,
+            (Mesh::Trafficextension, _) => Istio::TrafficExtension,
             (Mesh::Envoyfilter, _) => Istio::EnvoyFilter,
         };
         if self.api_server.as_deref().is_some_and(|server| !server.contains(':')) {

@@ -62,12 +62,14 @@ pub struct Installation {
 /// How filters get into Istio's proxies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Istio {
-    /// By what the cluster has: TrafficExtension, or else WasmPlugin.
+    /// By what the cluster has: WasmPlugin, or else TrafficExtension, or else EnvoyFilter.
     #[default]
     Auto,
     /// By WasmPlugin.
     WasmPlugin,
-    /// By EnvoyFilter alone, for meshes that forbid WasmPlugin.
+    /// By TrafficExtension.
+    TrafficExtension,
+    /// By EnvoyFilter alone, for meshes that forbid the others.
     EnvoyFilter,
     /// Not at all: there are no filters.
     None,
@@ -75,13 +77,15 @@ pub enum Istio {
 
 impl Istio {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Auto, Self::WasmPlugin, Self::EnvoyFilter, Self::None];
+    pub const ALL: [Self; 5] =
+        [Self::Auto, Self::WasmPlugin, Self::TrafficExtension, Self::EnvoyFilter, Self::None];
 
     /// As a command line says it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
             Self::WasmPlugin => "wasmplugin",
+            Self::TrafficExtension => "trafficextension",
             Self::EnvoyFilter => "envoyfilter",
             Self::None => "none",
         }

@@ -112,8 +112,9 @@ async fn kernels(cluster: &Cluster, told: &Told) -> anyhow::Result<()> {
 /// The mesh has what brings filters into its proxies, and is not too old.
 async fn mesh(cluster: &Cluster, istio: Istio, told: &Told) -> anyhow::Result<()> {
     let kind = match istio {
-        Istio::Auto | Istio::WasmPlugin => &kinds::WASM_PLUGIN,
-        Istio::EnvoyFilter | Istio::None => &kinds::ENVOY_FILTER,
+        Istio::WasmPlugin => &kinds::WASM_PLUGIN,
+        Istio::TrafficExtension => &kinds::TRAFFIC_EXTENSION,
+        Istio::Auto | Istio::EnvoyFilter | Istio::None => &kinds::ENVOY_FILTER,
     };
     if !cluster.serves(kind).await? {
         return Err(Trouble::NoSuchKind { kind: Box::new(kind.clone()) }.into());

@@ -41,7 +41,8 @@ const PLACES: [(&str, &str, &str, &str); 20] = [
 ];
 
 /// Arguments whose value is one of the chart's.
-const ARGUMENTS: [(&str, &str); 4] = [
+const ARGUMENTS: [(&str, &str); 5] = [
+    ("--install", ".Release.Name"),
     ("--sample", ".Values.enforcer.sample"),
     ("--istio", ".Values.istio"),
     ("--filter-image", ".Values.filter.image"),
@@ -100,7 +101,7 @@ fn about(version: &str) -> Value {
 const VALUES_HEAD: &str = "\
 # enforcer.image, filter.image: by digest, as `bookend package` prints them. Without filter.image there are no filters.
 # audit: enforcers tell what they would drop, and drop nothing.
-# istio: auto, wasmplugin, envoyfilter, or none.
+# istio: auto, wasmplugin, trafficextension, envoyfilter, or none.
 # enforcer.sample: one in so many allowed new connections is told; a text.
 ";
 

@@ -21,6 +21,8 @@ fn arguments(installation: &Installation) -> Vec<Value> {
         json!("controller"),
         json!("--namespace"),
         json!(installation.namespace),
+        json!("--install"),
+        json!(installation.name),
         json!("--listen"),
         json!(format!("0.0.0.0:{PORT}")),
         json!("--identity"),

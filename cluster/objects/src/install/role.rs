@@ -89,6 +89,10 @@ pub fn controller_grants(istio: Istio) -> Vec<Grant> {
             grant("extensions.istio.io", &["wasmplugins"], KEEP),
             grant("networking.istio.io", &["envoyfilters"], KEEP),
         ],
+        Istio::TrafficExtension => &[
+            grant("extensions.istio.io", &["trafficextensions"], KEEP),
+            grant("networking.istio.io", &["envoyfilters"], KEEP),
+        ],
         Istio::EnvoyFilter => &[grant("networking.istio.io", &["envoyfilters"], KEEP)],
         Istio::None => &[],
     };
