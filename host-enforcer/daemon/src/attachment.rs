@@ -6,6 +6,16 @@
 //!
 //! This module must not know: what a pod is called in the API, which policies there are, or how an interface is policed.
 
+mod cgroup;
+mod crossing;
+mod ledger;
+mod look;
+mod node;
+
+pub(crate) use cgroup::uid as uid_of;
+pub(crate) use ledger::Told;
+pub(crate) use node::{Node, Refusal, SOON};
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -89,6 +99,16 @@ pub enum Obstacle {
         /// Whose it was, and stays.
         before: String,
     },
+}
+
+/// Looks once, from the network namespace of this thread.
+///
+/// # Errors
+/// If the kernel does not say what there is.
+pub fn look() -> std::io::Result<Arc<[Attachment]>> {
+    let (mut node, mut attachments) = Node::new(None)?;
+    node.look()?;
+    Ok(attachments.current())
 }
 
 /// The attachments of now, and word when they change.

@@ -21,7 +21,7 @@ pub fn detach(options: &PinOptions) -> Result<(), Failure> {
         Kernel::end_links(&options.pin_dir)?;
         Kernel::remove_pins(&options.pin_dir)?;
     } else {
-        // Left behind if somebody removed the pins by hand. Where `nft` is missing there was none.
+        // Left behind if somebody removed the pins by hand. Where the kernel has no nf_tables there was none.
         let _ = Guard::new(&options.pin_dir).remove();
     }
     // May never have been written.

@@ -1,4 +1,4 @@
-//! Everything that speaks `nft`: the guard behind the programs, which drops what was not judged.
+//! The guard behind the programs, which drops what was not judged: tables of nftables, written as the kernel reads them.
 //!
 //! A packet that jumped over tcx lacks the mark [`JUDGED`]. Three tables of one name, in the network namespace of the
 //! daemon, look for it before all others do: `inet` for what is routed or delivered here, `bridge` for interfaces that
@@ -8,43 +8,58 @@
 //! long. Those that wait for their turn are held: the guard drops whatever goes in or out there. One transaction does that
 //! to any number of them.
 
+mod batch;
+mod expression;
 mod upkeep;
 
 pub use upkeep::{Disturbance, Upkeep};
 
+use crate::netlink::{NetlinkSocket, text};
+use batch::{Batch, Family, Hook};
 use bookend_abi::guard::JUDGED;
 use bookend_abi::table::capacity;
+use expression::{Expression, Set};
+use rustix::net::netlink::NETFILTER;
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 /// Before connection tracking, defragmentation (-400) and raw (-300).
 const PRIORITY: i32 = -500;
 /// Family and chains. A bridge takes frames to reserved addresses past its prerouting hook, to its input hook.
-const HOOKS: [(&str, &[&str]); 3] =
-    [("inet", &["prerouting"]), ("bridge", &["prerouting", "input"]), ("arp", &["input"])];
-/// Where held interfaces are closed: by family, the hooks that see what comes in, and those that see what goes out.
-const HOLDS: [(&str, &[&str], &[&str]); 3] = [
-    ("inet", &["prerouting"], &["postrouting"]),
-    ("bridge", &["prerouting", "input"], &["postrouting"]),
-    ("arp", &["input"], &["output"]),
+const HOOKS: [(Family, &[Hook]); 3] = [
+    (Family::Inet, &[Hook::Prerouting]),
+    (Family::Bridge, &[Hook::Prerouting, Hook::Input]),
+    (Family::Arp, &[Hook::Input]),
 ];
+/// Where held interfaces are closed: by family, the hooks that see what comes in, and those that see what goes out.
+const HOLDS: [(Family, &[Hook], &[Hook]); 3] = [
+    (Family::Inet, &[Hook::Prerouting], &[Hook::Postrouting]),
+    (Family::Bridge, &[Hook::Prerouting, Hook::Input], &[Hook::Postrouting]),
+    (Family::Arp, &[Hook::Input], &[Hook::Output]),
+];
+/// Stations of frames that a bridge keeps to itself (IEEE 802.1D, 7.12.6): these bits, and no others but the last four.
+const RESERVED: ([u8; 6], [u8; 6]) = ([0xff, 0xff, 0xff, 0xff, 0xff, 0xf0], [0x01, 0x80, 0xc2, 0, 0, 0]);
 
 /// Why the guard is not as it should be.
 #[derive(Debug, thiserror::Error)]
 pub enum GuardError {
-    /// There is no `nft`.
+    /// The kernel cannot be asked.
     #[error(
-        "cannot run `nft`, which sets up the guard behind the programs: {0}; install the package `nftables`"
+        "cannot set up the guard behind the programs: {0}; it needs CAP_NET_ADMIN, and a kernel with nf_tables \
+         (CONFIG_NF_TABLES)"
     )]
-    Missing(std::io::Error),
-    /// `nft` or the kernel refused.
+    Unheard(std::io::Error),
+    /// It refused.
     #[error(
-        "`nft` does not take the guard behind the programs: {0}; it needs root, and a kernel with nf_tables for the \
-         families inet, bridge and arp"
+        "the kernel does not take the guard behind the programs, {what}: {error}; it needs CAP_NET_ADMIN, and a kernel with \
+         nf_tables for the families inet, bridge and arp (the modules nf_tables and nf_tables_bridge, if they are modules)"
     )]
-    Refused(String),
+    Refused {
+        /// The part that was refused.
+        what: String,
+        /// Why.
+        error: std::io::Error,
+    },
 }
 
 /// The guard of one enforcer, whether it is there or not.
@@ -75,10 +90,12 @@ impl Guard {
     /// Whether this machine can have a guard; changes nothing.
     ///
     /// # Errors
-    /// If `nft` is missing or the kernel lacks something.
+    /// If the kernel lacks something.
     pub fn check(&self) -> Result<(), GuardError> {
         let one = BTreeSet::from([1]);
-        nft(&["--check"], &self.covering(&Cover { policed: one.clone(), held: one }))
+        let mut batch = Batch::new(&self.table);
+        covering(&mut batch, &Cover { policed: one.clone(), held: one });
+        batch.rehearse()
     }
 
     /// Makes the guard do what `cover` says and nothing else, in one transaction.
@@ -89,19 +106,35 @@ impl Guard {
         if cover.policed.is_empty() && cover.held.is_empty() {
             return self.remove();
         }
-        nft(&[], &self.covering(cover)).or_else(|error| {
+        let mut batch = Batch::new(&self.table);
+        covering(&mut batch, cover);
+        batch.commit().or_else(|error| {
             // Somebody may have changed it into what cannot be changed back.
-            nft(&[], &format!("{}{}", self.removing(), self.covering(cover))).map_err(|_| error)
+            let mut batch = Batch::new(&self.table);
+            removing(&mut batch);
+            covering(&mut batch, cover);
+            batch.commit().map_err(|_| error)
         })
     }
 
     /// Whether it is there, all of it; `None` if that cannot be found out.
     pub fn stands(&self) -> Option<bool> {
-        let output = Command::new("nft").args(["list", "tables"]).stderr(Stdio::null()).output().ok()?;
-        let tables = output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())?;
-        let there =
-            |family: &str| tables.lines().any(|line| line == format!("table {family} {}", self.table));
-        Some(HOOKS.iter().all(|(family, _)| there(family)))
+        let socket = NetlinkSocket::new(Some(NETFILTER), 0).ok()?;
+        for (family, _) in HOOKS {
+            let mut there = false;
+            let kind = batch::SUBSYSTEM << 8 | batch::GET_TABLE;
+            let list = socket.list(kind, &[family.number(), 0, 0, 0], |message| {
+                let mut names = message.attributes(4);
+                there |= names.any(|(kind, name)| kind == batch::TABLE && text(name) == self.table);
+            });
+            if !list.ok()? && !there {
+                return None;
+            }
+            if !there {
+                return Some(false);
+            }
+        }
+        Some(true)
     }
 
     /// Removes it, if it is there.
@@ -109,98 +142,64 @@ impl Guard {
     /// # Errors
     /// If that fails.
     pub fn remove(&self) -> Result<(), GuardError> {
-        nft(&[], &self.removing())
-    }
-
-    fn removing(&self) -> String {
-        let table = &self.table;
-        // Added first, because deleting what is not there is an error.
-        let script =
-            HOOKS.map(|(family, _)| format!("add table {family} {table}\ndelete table {family} {table}\n"));
-        script.concat()
-    }
-
-    /// The whole guard. The counters go on counting.
-    fn covering(&self, cover: &Cover) -> String {
-        let table = &self.table;
-        let mut script = String::new();
-        for (family, hooks) in HOOKS {
-            script += &format!(
-                "add table {family} {table}\nadd counter {family} {table} unjudged\n\
-                 add counter {family} {table} held\n"
-            );
-            script += &self.set(family, "policed", &cover.policed);
-            script += &self.set(family, "waiting", &cover.held);
-            for hook in hooks {
-                let reserved = (family, *hook) == ("bridge", "input");
-                // All other frames have passed prerouting, and the mark is off them.
-                let which =
-                    if reserved { "ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 " } else { "" };
-                script += &format!(
-                    "add chain {family} {table} {hook} {{ type filter hook {hook} priority {PRIORITY}; policy accept; }}\n\
-                     flush chain {family} {table} {hook}\n\
-                     add rule {family} {table} {hook} meta mark & {JUDGED:#x} == 0 {which}iif @policed \
-                     counter name unjudged drop\n"
-                );
-                if !reserved {
-                    script += &format!(
-                        "add rule {family} {table} {hook} meta mark & {JUDGED:#x} != 0 iif @policed \
-                         meta mark set meta mark & {:#x}\n",
-                        !JUDGED
-                    );
-                }
-            }
-        }
-        for (family, inward, outward) in HOLDS {
-            let ways =
-                inward.iter().map(|hook| ("iif", hook)).chain(outward.iter().map(|hook| ("oif", hook)));
-            for (end, hook) in ways {
-                let chain = format!("{family} {table} hold_{hook}");
-                script += &format!(
-                    "add chain {chain} {{ type filter hook {hook} priority {PRIORITY}; policy accept; }}\n\
-                     flush chain {chain}\n"
-                );
-                // Without anything to hold there is no chain: every packet of the host would pass it.
-                script += &if cover.held.is_empty() {
-                    format!("delete chain {chain}\n")
-                } else {
-                    format!("add rule {chain} {end} @waiting counter name held drop\n")
-                };
-            }
-        }
-        script
-    }
-
-    /// A set of interfaces with these elements and no others.
-    fn set(&self, family: &str, name: &str, elements: &BTreeSet<u32>) -> String {
-        let set = format!("{family} {} {name}", self.table);
-        // With a size the kernel takes its fastest form of a set. The mark is looked at before it, for that is cheaper.
-        let most = capacity::SLOTS;
-        let mut script = format!("add set {set} {{ type iface_index; size {most}; }}\nflush set {set}\n");
-        if !elements.is_empty() {
-            let indices = elements.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
-            script += &format!("add element {set} {{ {indices} }}\n");
-        }
-        script
+        let mut batch = Batch::new(&self.table);
+        removing(&mut batch);
+        batch.commit()
     }
 }
 
-/// Runs a script as one transaction.
-fn nft(options: &[&str], script: &str) -> Result<(), GuardError> {
-    let mut command = Command::new("nft");
-    command
-        .args(options)
-        .args(["-f", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(GuardError::Missing)?;
-    // If it ended without reading, it says why below. Dropped, which is the end of the script.
-    let written = child.stdin.take().map(|mut input| input.write_all(script.as_bytes()));
-    let output = child.wait_with_output().map_err(GuardError::Missing)?;
-    if output.status.success() && matches!(written, Some(Ok(()))) {
-        return Ok(());
+fn removing(batch: &mut Batch<'_>) {
+    for (family, _) in HOOKS {
+        // Added first, because deleting what is not there is an error.
+        batch.of(family).add_table().delete_table();
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(GuardError::Refused(said.lines().next().unwrap_or("it did not say why").to_owned()))
+}
+
+/// The whole guard. The counters go on counting.
+fn covering(batch: &mut Batch<'_>, cover: &Cover) {
+    let policed: Vec<u32> = cover.policed.iter().copied().collect();
+    let held: Vec<u32> = cover.held.iter().copied().collect();
+    for (family, hooks) in HOOKS {
+        batch.of(family).add_table().add_counter("unjudged").add_counter("held");
+        batch.fill_set(Set::Policed, capacity::SLOTS, &policed);
+        batch.fill_set(Set::Waiting, capacity::SLOTS, &held);
+        for hook in hooks {
+            demand(batch, *hook, (family, *hook) == (Family::Bridge, Hook::Input));
+        }
+    }
+    for (family, inward, outward) in HOLDS {
+        batch.of(family);
+        let inward = inward.iter().map(|hook| (Expression::LoadInput, hook));
+        let outward = outward.iter().map(|hook| (Expression::LoadOutput, hook));
+        for (end, hook) in inward.chain(outward) {
+            let chain = format!("hold_{}", hook.name());
+            batch.empty_chain(&chain, *hook, PRIORITY);
+            // Without anything to hold there is no chain: every packet of the host would pass it.
+            if held.is_empty() {
+                batch.delete_chain(&chain);
+            } else {
+                let rule = [end, Expression::In(Set::Waiting), Expression::Count("held"), Expression::Drop];
+                batch.add_rule(&chain, &rule);
+            }
+        }
+    }
+}
+
+/// A chain that demands the mark, and takes it off. Where a bridge keeps `reserved` frames to itself, all others have been
+/// at another hook, and the mark is off them.
+fn demand(batch: &mut Batch<'_>, hook: Hook, reserved: bool) {
+    use Expression::{Count, Drop, In, LoadInput, LoadMark, LoadStation, StoreMark};
+    batch.empty_chain(hook.name(), hook, PRIORITY);
+    let (mask, station) = RESERVED;
+    let which = [LoadStation, Expression::mask_station(mask), Expression::is_station(station)].into_iter();
+    // The mark is looked at before the set, for that is cheaper.
+    let unjudged = [LoadMark, Expression::mask(JUDGED), Expression::is_zero()].into_iter();
+    let dropped = [LoadInput, In(Set::Policed), Count("unjudged"), Drop];
+    let rule: Vec<Expression> = unjudged.chain(which.filter(|_| reserved)).chain(dropped).collect();
+    batch.add_rule(hook.name(), &rule);
+    if !reserved {
+        let judged = [LoadMark, Expression::mask(JUDGED), Expression::is_not_zero()];
+        let cleaned = [LoadInput, In(Set::Policed), LoadMark, Expression::mask(!JUDGED), StoreMark];
+        batch.add_rule(hook.name(), &[judged.as_slice(), cleaned.as_slice()].concat());
+    }
 }

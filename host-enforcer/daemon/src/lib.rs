@@ -9,6 +9,7 @@
 
 pub mod attachment;
 pub mod clock;
+pub mod cni;
 pub mod command;
 pub mod detach;
 pub mod dump;
@@ -24,11 +25,13 @@ pub mod input;
 pub mod interfaces;
 pub mod journal;
 pub mod kernel;
+pub mod leave;
 pub mod metrics;
 pub mod names;
 mod netlink;
 mod page;
 mod readiness;
+pub mod report;
 pub mod requirement;
 pub mod run;
 mod say;

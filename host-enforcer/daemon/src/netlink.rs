@@ -1,12 +1,19 @@
 //! The form of netlink messages (linux/netlink.h): a header, a body of the family, attributes.
 
+mod draft;
+
+pub(crate) use draft::{ACKNOWLEDGE, APPEND, Attributes, CREATE, Draft};
+
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
-use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_recv_buffer_size_force};
+use rustix::net::sockopt::{
+    set_socket_recv_buffer_size, set_socket_recv_buffer_size_force, set_socket_send_buffer_size,
+    set_socket_send_buffer_size_force,
+};
 use rustix::net::{
     AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, send, socket_with,
 };
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// Bytes of the header of a message.
 const HEADER: usize = 16;
@@ -21,8 +28,8 @@ const WAITING: usize = 8 << 20;
 const ERROR: u16 = 2;
 /// `NLMSG_DONE`: the end of a list.
 const DONE: u16 = 3;
-/// `NLM_F_REQUEST` and `NLM_F_DUMP`.
-const LIST: u16 = 0x1 | 0x300;
+/// `NETLINK_GET_STRICT_CHK` (linux/netlink.h).
+const STRICT: libc::c_int = 12;
 /// `NLM_F_DUMP_INTR`: what is listed changed meanwhile.
 const INTERRUPTED: u16 = 0x10;
 
@@ -32,23 +39,30 @@ pub(crate) struct Message<'a> {
     /// What it is, in the family's numbers.
     pub(crate) kind: u16,
     flags: u16,
+    /// The number of the request that it answers.
+    sequence: u32,
     /// What follows the header.
     pub(crate) body: &'a [u8],
 }
 
 impl<'a> Message<'a> {
     /// The attributes behind the first `fixed` bytes of the body: kind, without the flags in it, and value.
-    pub(crate) fn attributes(&self, fixed: usize) -> impl Iterator<Item = (u16, &'a [u8])> {
-        let mut rest = self.body.get(fixed..).unwrap_or_default();
-        std::iter::from_fn(move || {
-            let length = usize::from(u16_at(rest, 0)?);
-            // `NLA_F_NESTED` and `NLA_F_NET_BYTEORDER`.
-            let kind = u16_at(rest, 2)? & 0x3fff;
-            let value = rest.get(ATTRIBUTE..length)?;
-            rest = rest.get(aligned(length)..).unwrap_or_default();
-            Some((kind, value))
-        })
+    pub(crate) fn attributes(&self, fixed: usize) -> impl Iterator<Item = (u16, &'a [u8])> + use<'a> {
+        attributes(self.body.get(fixed..).unwrap_or_default())
     }
+}
+
+/// The attributes in `bytes`: kind, without the flags in it, and value. One that is cut off ends them.
+pub(crate) fn attributes(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let length = usize::from(u16_at(rest, 0)?);
+        // `NLA_F_NESTED` and `NLA_F_NET_BYTEORDER`.
+        let kind = u16_at(rest, 2)? & 0x3fff;
+        let value = rest.get(ATTRIBUTE..length)?;
+        rest = rest.get(aligned(length)..).unwrap_or_default();
+        Some((kind, value))
+    })
 }
 
 /// The messages in a datagram. One that is cut off ends them.
@@ -56,10 +70,10 @@ pub(crate) fn messages(datagram: &[u8]) -> impl Iterator<Item = Message<'_>> {
     let mut rest = datagram;
     std::iter::from_fn(move || {
         let length = usize::try_from(u32_at(rest, 0)?).ok()?;
-        let (kind, flags) = (u16_at(rest, 4)?, u16_at(rest, 6)?);
+        let (kind, flags, sequence) = (u16_at(rest, 4)?, u16_at(rest, 6)?, u32_at(rest, 8)?);
         let body = rest.get(HEADER..length)?;
         rest = rest.get(aligned(length)..).unwrap_or_default();
-        Some(Message { kind, flags, body })
+        Some(Message { kind, flags, sequence, body })
     })
 }
 
@@ -113,6 +127,21 @@ impl NetlinkSocket {
         Ok(Self(socket))
     }
 
+    /// Has the kernel refuse what it does not understand, where it would ignore it (`NETLINK_GET_STRICT_CHK`).
+    ///
+    /// # Errors
+    /// If it is older than 4.20.
+    pub(crate) fn check_strictly(&self) -> std::io::Result<()> {
+        let on: libc::c_int = 1;
+        let length = libc::socklen_t::try_from(size_of_val(&on)).map_err(std::io::Error::other)?;
+        // SAFETY: the descriptor is open, and the value is as long as is said and only read.
+        let done = unsafe {
+            let value = (&raw const on).cast();
+            libc::setsockopt(self.0.as_raw_fd(), libc::SOL_NETLINK, STRICT, value, length)
+        };
+        if done == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+    }
+
     /// Hands all notices that wait to `tell`.
     ///
     /// # Errors
@@ -143,16 +172,19 @@ impl NetlinkSocket {
         &self,
         kind: u16,
         body: &[u8],
-        mut tell: impl FnMut(Message<'_>),
+        tell: impl FnMut(Message<'_>),
     ) -> std::io::Result<bool> {
-        let length = u32::try_from(HEADER + body.len()).map_err(std::io::Error::other)?;
-        let mut request = Vec::with_capacity(HEADER + body.len());
-        request.extend(length.to_ne_bytes());
-        request.extend(kind.to_ne_bytes());
-        request.extend(LIST.to_ne_bytes());
-        request.extend([0; 8]);
-        request.extend(body);
-        send(&self.0, &request, SendFlags::empty())?;
+        let mut draft = Draft::default();
+        draft.list(kind, body, |_| {});
+        self.list_so(&draft, tell)
+    }
+
+    /// Asks for a list with a message drafted as one, likewise.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub(crate) fn list_so(&self, draft: &Draft, mut tell: impl FnMut(Message<'_>)) -> std::io::Result<bool> {
+        send(&self.0, draft.bytes()?, SendFlags::empty())?;
         let mut buffer = vec![0; DATAGRAM];
         let mut whole = true;
         loop {
@@ -165,15 +197,68 @@ impl NetlinkSocket {
                 whole &= message.flags & INTERRUPTED == 0;
                 match message.kind {
                     DONE => return Ok(whole),
-                    ERROR => {
-                        let code = u32_at(message.body, 0).unwrap_or_default().cast_signed();
-                        return Err(std::io::Error::from_raw_os_error(code.wrapping_neg()));
-                    }
+                    ERROR => return Err(failure(message).unwrap_or_else(|| Errno::PROTO.into())),
                     _ => tell(message),
                 }
             }
         }
     }
+
+    /// Sends one request that has [`ACKNOWLEDGE`], and hands what comes before the acknowledgement to `tell`.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub(crate) fn ask(&self, draft: &Draft, mut tell: impl FnMut(Message<'_>)) -> std::io::Result<()> {
+        send(&self.0, draft.bytes()?, SendFlags::empty())?;
+        let mut buffer = vec![0; DATAGRAM];
+        loop {
+            let length = match recv(&self.0, &mut *buffer, RecvFlags::empty()) {
+                Ok((length, _)) => length,
+                Err(Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            for message in messages(buffer.get(..length).unwrap_or_default()) {
+                match message.kind {
+                    ERROR => return failure(message).map_or(Ok(()), Err),
+                    _ => tell(message),
+                }
+            }
+        }
+    }
+
+    /// Sends messages that the kernel takes all or none of; of those that failed, number and reason.
+    ///
+    /// The kernel has done or refused them when it has taken the datagram, and says so of those alone that failed or have
+    /// [`ACKNOWLEDGE`].
+    ///
+    /// # Errors
+    /// If they cannot be sent, or the kernel acknowledges nothing.
+    pub(crate) fn transact(&self, draft: &Draft) -> std::io::Result<Vec<(u32, std::io::Error)>> {
+        let bytes = draft.bytes()?;
+        // The kernel counts several bytes for each. The second is for those who may not ask for so much.
+        let room = bytes.len().saturating_mul(4).max(WAITING);
+        if set_socket_send_buffer_size_force(&self.0, room).is_err() {
+            set_socket_send_buffer_size(&self.0, room)?;
+        }
+        send(&self.0, bytes, SendFlags::empty())?;
+        let (mut answered, mut failed) = (false, Vec::new());
+        let read = self.notices(|message| {
+            if message.kind == ERROR {
+                answered = true;
+                failed.extend(failure(message).map(|error| (message.sequence, error)));
+            }
+        })?;
+        match answered && read == Notices::Whole {
+            true => Ok(failed),
+            false => Err(std::io::Error::other("the kernel does not say what became of it")),
+        }
+    }
+}
+
+/// What an `NLMSG_ERROR` says; `None` if it is an acknowledgement.
+fn failure(message: Message<'_>) -> Option<std::io::Error> {
+    let code = u32_at(message.body, 0).unwrap_or_default().cast_signed();
+    (code != 0).then(|| std::io::Error::from_raw_os_error(code.wrapping_neg()))
 }
 
 impl AsFd for NetlinkSocket {

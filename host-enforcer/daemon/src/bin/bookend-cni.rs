@@ -1,4 +1,4 @@
-//! `bookend-cni`: holds a pod's start until its interface is policed.
+//! `bookend-cni`: holds a pod's start until its interface is policed. All that it does is in the crate of that name.
 
 use bookend_cni::{Outcome, answer};
 use std::io::{Read, Write};

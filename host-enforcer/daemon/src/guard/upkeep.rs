@@ -1,5 +1,6 @@
 //! Keeping the guard up: what it does now, and word when somebody else changes it.
 
+use super::batch::{SUBSYSTEM, TABLE};
 use super::{Cover, Guard, GuardError};
 use crate::netlink::{Message, NetlinkSocket, Notices, text};
 use rustix::net::netlink::NETFILTER;
@@ -7,14 +8,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 /// `NFNLGRP_NFTABLES` (linux/netfilter/nfnetlink.h) as a mask: tables, chains, rules and sets change.
 const TABLES_GROUP: u32 = 1 << 6;
-/// `NFNL_SUBSYS_NFTABLES`, in the upper half of a message's kind.
-const SUBSYSTEM: u16 = 10;
 /// `NFT_MSG_NEWGEN` (linux/netfilter/nf_tables.h): the end of a transaction.
 const GENERATION: u16 = 15;
 /// Bytes of `struct nfgenmsg`.
 const BODY: usize = 4;
-/// `NFTA_TABLE_NAME`; the table's name has this number in messages about chains, rules, sets and elements, too.
-const TABLE: u16 = 1;
 
 /// Somebody changes the guard all the time: it is done over so often, and then again with the next look.
 const TRIES: usize = 3;

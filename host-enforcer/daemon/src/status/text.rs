@@ -58,7 +58,7 @@ fn heading(status: &Status) -> String {
     lines.push(match status.guard {
         Some(true) => "the guard behind the programs is in place".to_owned(),
         Some(false) => "THE GUARD BEHIND THE PROGRAMS IS MISSING".to_owned(),
-        None => "whether the guard is in place is not known: that takes CAP_NET_ADMIN and `nft`".to_owned(),
+        None => "whether the guard is in place is not known: that takes CAP_NET_ADMIN".to_owned(),
     });
     if status.dry_run {
         lines.push("DRY RUN: at some interfaces nothing is dropped".to_owned());

@@ -188,10 +188,68 @@ fn the_guard_stays_when_the_enforcer_is_killed_and_goes_with_detach() {
 }
 
 #[test]
-fn without_nft_nothing_starts_and_the_cure_is_told() {
-    let Some(world) = World::new() else { return };
-    let (code, said) = world.attempt_without_nft();
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("install the package `nftables`"), "{said}");
-    assert!(!world.is_pinned());
+fn no_program_is_needed_to_put_the_guard_up() {
+    let Some(mut world) = World::new() else { return };
+    let program = ["env", "PATH=/nonexistent"];
+    world.enforce_so(&program, &[]);
+    assert_eq!(tables(&world.host), 3);
+    allowed_traffic_flows(&world);
+}
+
+/// What `nft` makes of the guard of two interfaces, as text; `bookend` stands for the name of the tables.
+const WRITTEN: &str = "\
+add table inet bookend
+add counter inet bookend unjudged
+add counter inet bookend held
+add set inet bookend policed { type iface_index; size 4096; }
+add element inet bookend policed { h-web, h-store }
+add set inet bookend waiting { type iface_index; size 4096; }
+add chain inet bookend prerouting { type filter hook prerouting priority -500; policy accept; }
+add rule inet bookend prerouting meta mark & 0x1000 == 0 iif @policed counter name unjudged drop
+add rule inet bookend prerouting meta mark & 0x1000 != 0 iif @policed meta mark set meta mark & 0xffffefff
+add table bridge bookend
+add counter bridge bookend unjudged
+add counter bridge bookend held
+add set bridge bookend policed { type iface_index; size 4096; }
+add element bridge bookend policed { h-web, h-store }
+add set bridge bookend waiting { type iface_index; size 4096; }
+add chain bridge bookend prerouting { type filter hook prerouting priority -500; policy accept; }
+add rule bridge bookend prerouting meta mark & 0x1000 == 0 iif @policed counter name unjudged drop
+add rule bridge bookend prerouting meta mark & 0x1000 != 0 iif @policed meta mark set meta mark & 0xffffefff
+add chain bridge bookend input { type filter hook input priority -500; policy accept; }
+add rule bridge bookend input meta mark & 0x1000 == 0 ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 iif @policed counter name unjudged drop
+add table arp bookend
+add counter arp bookend unjudged
+add counter arp bookend held
+add set arp bookend policed { type iface_index; size 4096; }
+add element arp bookend policed { h-web, h-store }
+add set arp bookend waiting { type iface_index; size 4096; }
+add chain arp bookend input { type filter hook input priority -500; policy accept; }
+add rule arp bookend input meta mark & 0x1000 == 0 iif @policed counter name unjudged drop
+add rule arp bookend input meta mark & 0x1000 != 0 iif @policed meta mark set meta mark & 0xffffefff
+";
+
+/// The ruleset as nft lists it, without what changes: numbers of packets, and the name of the tables.
+fn listed(namespace: &Namespace) -> String {
+    let text = nft(namespace, "list ruleset");
+    let name =
+        text.split_whitespace().find(|word| word.starts_with("bookend")).unwrap_or("bookend").to_owned();
+    let lines = text.lines().map(|line| if line.contains("packets ") { "packets" } else { line });
+    lines.collect::<Vec<_>>().join("\n").replace(&name, "bookend")
+}
+
+#[test]
+fn the_guard_is_to_the_letter_what_nft_would_make_of_it() {
+    let Some(mut world) = World::new() else { return };
+    nft(&world.host, WRITTEN);
+    let wanted = listed(&world.host);
+    nft(&world.host, "flush ruleset");
+    world.enforce();
+    assert_eq!(listed(&world.host), wanted);
+    let raw = |namespace: &Namespace| nft(namespace, "list ruleset");
+    assert!(raw(&world.host).contains("ff:ff:ff:ff:ff:f0"), "{}", raw(&world.host));
+    // What is held, as well: both ways, in every family, while it lasts.
+    world.kill();
+    world.detach();
+    assert_eq!(listed(&world.host), "");
 }

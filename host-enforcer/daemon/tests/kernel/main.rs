@@ -13,10 +13,13 @@ mod audit;
 mod enforcer;
 mod events;
 mod guard;
+mod leave;
 #[expect(dead_code, reason = "the other test targets also read")]
 mod link;
 mod looks;
 mod namespace;
+mod plugin;
+mod pods;
 mod privilege;
 mod process;
 mod services;

@@ -120,16 +120,6 @@ impl Enforcer {
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
-    /// Starts an enforcer that finds no `nft`; its exit code and what it says.
-    pub(crate) fn attempt_without_nft(&self) -> (Option<i32>, String) {
-        let mut command = self.host.command("env");
-        command.args(["PATH=/nonexistent", env!("CARGO_BIN_EXE_bookend-enforcer"), "run", "--policy"]);
-        command.arg(self.path("policy.yaml")).arg("--inventory").arg(self.path("inventory.yaml"));
-        command.arg("--object").arg(&self.object).arg("--pin-dir").arg(&self.pins);
-        let output = command.output().unwrap();
-        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
-    }
-
     /// Starts an enforcer and waits until it enforces.
     pub(crate) fn enforce(&mut self) {
         self.enforce_so(&[], &[]);
