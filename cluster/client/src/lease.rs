@@ -19,7 +19,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use crate::{Access, Applying, Cluster, Trouble, kinds};
-use record::{Claim, Observed, created, released, renewed};
+use record::{Claim, Observed, annotate, created, released, renewed};
 
 /// How long everything takes. The defaults are client-go's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +69,7 @@ pub struct Standing {
 #[derive(Debug)]
 pub struct Leadership {
     standing: watch::Receiver<Standing>,
+    note: watch::Sender<Option<(&'static str, String)>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -82,10 +83,11 @@ impl Leadership {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (told, standing) = watch::channel(Standing::default());
         let (stop, stopped) = oneshot::channel();
-        let run =
-            move || runtime.block_on(Candidate { candidacy, told, observed: None }.run(&access, stopped));
+        let (note, noted) = watch::channel(None);
+        let candidate = Candidate { candidacy, told, noted, observed: None };
+        let run = move || runtime.block_on(candidate.run(&access, stopped));
         let thread = std::thread::Builder::new().name("bookend-lease".to_owned()).spawn(run)?;
-        Ok(Self { standing, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { standing, note, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Whether this one leads now. To be asked before everything that only a leader may do.
@@ -96,6 +98,17 @@ impl Leadership {
     /// How it stands.
     pub fn standing(&self) -> Standing {
         self.standing.borrow().clone()
+    }
+
+    /// Has an annotation written with the Lease, from the next time on.
+    pub fn note(&self, key: &'static str, text: &str) {
+        self.note.send_if_modified(|noted| {
+            let news = noted.as_ref().is_none_or(|(_, before)| before != text);
+            if news {
+                *noted = Some((key, text.to_owned()));
+            }
+            news
+        });
     }
 
     /// Waits until something was heard of the Lease: that this one leads or does no more, that somebody else does, or trouble.
@@ -129,6 +142,7 @@ impl Drop for Leadership {
 struct Candidate {
     candidacy: Candidacy,
     told: watch::Sender<Standing>,
+    noted: watch::Receiver<Option<(&'static str, String)>>,
     observed: Option<Observed>,
 }
 
@@ -190,7 +204,7 @@ impl Candidate {
         let identity = self.candidacy.identity.clone();
         // Whoever leads need not read what it wrote itself.
         if let Some(observed) = self.observed.as_ref().filter(|observed| observed.is_held_by(&identity)) {
-            match self.replace(cluster, renewed(observed, &self.candidacy)).await {
+            match self.replace(cluster, self.noted(renewed(observed, &self.candidacy))).await {
                 Err(Trouble::Changed { .. }) => {}
                 done => return done.map(|()| true),
             }
@@ -214,6 +228,7 @@ impl Candidate {
             Claim::Taken => Ok(false),
             Claim::Free | Claim::Ours => {
                 let renewed = renewed(observed, &self.candidacy);
+                let renewed = self.noted(renewed);
                 match self.replace(cluster, renewed).await {
                     Ok(()) => Ok(true),
                     Err(Trouble::Changed { .. }) => Ok(false),
@@ -221,6 +236,14 @@ impl Candidate {
                 }
             }
         }
+    }
+
+    /// The Lease with what is to be noted on it.
+    fn noted(&self, mut lease: serde_json::Value) -> serde_json::Value {
+        if let Some((key, text)) = &*self.noted.borrow() {
+            annotate(&mut lease, key, text);
+        }
+        lease
     }
 
     async fn release(&mut self, cluster: &Cluster) -> Result<(), Trouble> {

@@ -17,6 +17,7 @@ pub(crate) struct Member {
 #[derive(Debug, Default)]
 pub(crate) struct Fleet {
     members: BTreeMap<String, EnforcerStatus>,
+    uids: BTreeMap<String, String>,
     unlisted: BTreeSet<String>,
 }
 
@@ -39,11 +40,15 @@ impl Fleet {
                 self.unlisted = self.members.keys().cloned().collect();
                 false
             }
-            Event::Put(Key { name, .. }, member) => {
+            Event::Put(Key { name, uid, .. }, member) => {
                 self.unlisted.remove(&name);
+                self.uids.insert(name.clone(), uid);
                 self.members.insert(name, member.status.clone()) != Some(member.status)
             }
-            Event::Gone(Key { name, .. }) => self.members.remove(&name).is_some(),
+            Event::Gone(Key { name, .. }) => {
+                self.uids.remove(&name);
+                self.members.remove(&name).is_some()
+            }
             Event::Synced => {
                 let gone = std::mem::take(&mut self.unlisted);
                 gone.iter().for_each(|name| _ = self.members.remove(name));
@@ -74,6 +79,13 @@ impl Fleet {
             let policies = status.policies.as_deref().unwrap_or_default();
             (!revisions.contains(policies)).then_some((node.as_str(), "it still enforces other policies"))
         })
+    }
+
+    /// Some of those that do not enforce this revision, with the UIDs of their objects.
+    pub(crate) fn behind(&self, revision: &str, most: usize) -> Vec<(String, String)> {
+        let behind = self.members.iter().filter(|(_, status)| status.policies.as_deref() != Some(revision));
+        let named = behind.filter_map(|(name, _)| Some((name.clone(), self.uids.get(name)?.clone())));
+        named.take(most).collect()
     }
 
     /// How proxies stand, given what any of them should have.

@@ -5,7 +5,10 @@ use std::pin::pin;
 use std::time::Duration;
 
 use bookend_cluster::view::{Follower, InForce, Outlook};
-use bookend_cluster::{Access, Candidacy, Cluster, Event, Leadership, Scope, Terms, Trouble, kinds, watch};
+use bookend_cluster::{
+    Access, Candidacy, Cluster, Deleting, Event, Leadership, Scope, Terms, Trouble, kinds, watch,
+};
+use bookend_objects::mesh::POLICIES;
 use futures::StreamExt as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
@@ -29,6 +32,8 @@ const SUM: Duration = Duration::from_secs(2);
 /// How long it is waited at most for anything.
 const IDLE: Duration = Duration::from_secs(20);
 const AGAIN: Duration = Duration::from_secs(2);
+/// How many nodes are looked for at a time.
+const LAGGARDS: usize = 20;
 
 /// Why the controller ended.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +112,10 @@ struct Work {
     leading: bool,
     /// Whether what there should be was said since it leads.
     wanted: bool,
+    /// Whether that was tried.
+    tried: bool,
+    /// Whether statuses have to be composed again.
+    recount: bool,
     look: Pace,
     told: Told,
     proxies: Proxies,
@@ -128,6 +137,8 @@ impl Work {
             numbers: None,
             leading: false,
             wanted: false,
+            tried: false,
+            recount: false,
             look: Pace::now(),
             told: Told::default(),
             proxies: Proxies::default(),
@@ -160,21 +171,24 @@ impl Work {
         let leads = leadership.leads();
         if leads != self.told.leads {
             say(if leads { "this one leads" } else { "this one does not lead any more" });
-            (self.leading, self.wanted) = (false, false);
+            (self.leading, self.wanted, self.tried) = (false, false, false);
             self.look = Pace::now();
         }
         self.told.leads = leads;
         let settled = self.view.is_some_and(|since| since + self.options.settle <= Instant::now());
-        if settled || (leads && !self.wanted && follower.view().is_complete()) {
+        if settled || (leads && !self.wanted && !self.tried && follower.view().is_complete()) {
             self.compile(follower, leads);
         }
         if leads && self.look.due() <= Instant::now() {
             self.look_around().await;
         }
         if leads && self.leading && self.wanted {
+            let now = Instant::now();
+            self.recount |= self.writer.due().is_some_and(|due| due <= now);
             self.writer.write(leadership).await;
-            let summed = self.numbers.is_none_or(|since| since + SUM <= Instant::now());
-            if summed {
+            // Many nodes that say something within a moment are one change.
+            self.recount |= self.numbers.is_some_and(|since| since + SUM <= now);
+            if std::mem::take(&mut self.recount) {
                 self.numbers = None;
                 let filters = self.options.istio != Istio::None;
                 self.proxies = self.statuses.compose(&self.fleet, &self.writer, filters);
@@ -187,6 +201,7 @@ impl Work {
     /// Compiles what is known. Whoever does not lead does it too, so that it knows what was valid once it does.
     fn compile(&mut self, follower: &mut Follower, leads: bool) {
         self.view = None;
+        (self.tried, self.recount) = (true, true);
         let began = Instant::now();
         let view = follower.view();
         let refusal = match view.compile(&[]) {
@@ -246,13 +261,25 @@ impl Work {
         let lacks = ways.lacks(self.options.istio);
         if self.leading {
             self.writer.find(ways, lacks);
-            return Ok(());
+            return self.forget_nodes().await;
         }
         self.writer.take_stock(ways, lacks).await?;
         self.statuses.take_stock().await?;
         self.leading = true;
         // What namespaces have is known now, and with it what must stay.
-        self.wanted = false;
+        (self.wanted, self.tried) = (false, false);
+        Ok(())
+    }
+
+    /// Deletes what nodes said of themselves that are gone. Only those are asked about that seem to be behind: whoever is gone is behind
+    /// after the next edit.
+    async fn forget_nodes(&mut self) -> Result<(), Trouble> {
+        for (name, uid) in self.fleet.behind(self.statuses.newest(), LAGGARDS) {
+            if self.cluster.get::<serde::de::IgnoredAny>(&kinds::NODE, None, &name).await?.is_none() {
+                let deleting = Deleting { uid: Some(uid), ..Deleting::default() };
+                self.cluster.delete(&kinds::ENFORCER, None, &name, &deleting).await?;
+            }
+        }
         Ok(())
     }
 
@@ -264,6 +291,8 @@ impl Work {
     }
 
     fn tell(&mut self, follower: &mut Follower, leadership: &Leadership) {
+        // Where everybody finds what should be in force everywhere.
+        leadership.note(POLICIES, follower.view().policies());
         let standing = leadership.standing();
         let troubles = self.writer.troubles();
         let namespaces = self.writer.shares().map(|(namespace, share)| {

@@ -195,6 +195,11 @@ impl Statuses {
         }
     }
 
+    /// The revision of the policies that is in force.
+    pub(crate) fn newest(&self) -> &str {
+        self.history.last().map(String::as_str).unwrap_or_default()
+    }
+
     /// How many objects are not accepted.
     pub(crate) fn refused(&self) -> usize {
         self.entries.values().filter(|entry| !entry.standing.is_accepted()).count()

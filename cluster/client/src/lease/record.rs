@@ -131,6 +131,16 @@ fn changed<const N: usize>(observed: &Observed, fields: [(&str, Value); N]) -> V
     lease
 }
 
+/// Writes an annotation.
+pub(super) fn annotate(lease: &mut Value, key: &str, text: &str) {
+    let metadata = lease.get_mut("metadata").and_then(Value::as_object_mut);
+    let Some(metadata) = metadata else { return };
+    let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
+    if let Some(annotations) = annotations.as_object_mut() {
+        annotations.insert(key.to_owned(), json!(text));
+    }
+}
+
 /// The present, for people: nobody compares it with a clock. Always with microseconds, as `MicroTime` is written.
 fn now() -> String {
     format!("{:.6}", Timestamp::now())
