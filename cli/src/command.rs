@@ -10,10 +10,12 @@ mod fmt;
 mod graph;
 mod import;
 mod man;
+mod observe;
 mod package;
 mod render;
 mod schema;
 mod simulate;
+mod status;
 mod test;
 mod uninstall;
 
@@ -50,6 +52,8 @@ enum Command {
     Package(package::Package),
     Deploy(deploy::Deploy),
     Uninstall(uninstall::Uninstall),
+    Status(status::Status),
+    Observe(observe::Observe),
     Fmt(fmt::Fmt),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -71,6 +75,8 @@ pub(crate) fn run() -> Exit {
         Command::Package(package) => package.run(),
         Command::Deploy(deploy) => deploy.run(),
         Command::Uninstall(uninstall) => uninstall.run(),
+        Command::Status(status) => status.run(),
+        Command::Observe(observe) => observe.run(),
         Command::Fmt(fmt) => fmt.run(),
         Command::Schema(schema) => schema.run(),
         Command::Completions(completions) => completions.run(),

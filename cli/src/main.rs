@@ -12,6 +12,7 @@ mod command;
 mod diagnostic;
 mod exit;
 mod filter;
+mod inquiry;
 mod installation;
 mod module;
 mod out;

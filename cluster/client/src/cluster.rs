@@ -2,6 +2,7 @@
 
 mod discovery;
 mod forward;
+mod logs;
 mod objects;
 mod permission;
 

@@ -82,6 +82,8 @@ kinds! {
         global("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews");
     /// A way to a port of a pod.
     POD_PORT_FORWARD = namespaced("", "v1", "PodPortForwardOptions", "pods/portforward");
+    /// What a container of a pod wrote.
+    POD_LOG = namespaced("", "v1", "PodLogOptions", "pods/log");
     /// A policy of Kubernetes.
     NETWORK_POLICY = namespaced("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies");
 
