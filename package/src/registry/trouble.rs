@@ -213,15 +213,15 @@ impl Trouble {
     /// What the library for HTTP says, in the words of this crate.
     pub(super) fn of_transport(registry: &str, error: &reqwest::Error) -> Self {
         let registry = registry.to_owned();
-        let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-        let mut reason = String::new();
-        while let Some(one) = cause {
-            if let Some(tls) = tls(one) {
-                return Self::of_tls(registry, tls);
-            }
-            reason = one.to_string();
-            cause = one.source();
+        if let Some(error) = tls(error) {
+            return Self::of_tls(registry, error);
         }
+        // The last cause says what happened; those before say what was being done.
+        let mut cause: &(dyn Error + 'static) = error;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        let mut reason = cause.to_string();
         if error.is_redirect() {
             return Self::Garbage { registry, reason };
         }
@@ -267,12 +267,10 @@ impl Trouble {
     }
 }
 
-/// The error of TLS in an error, which hides in one of the system's.
+/// The error of TLS behind an error. One of the system's hides what it is made of from `source`.
 fn tls<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
-    error.downcast_ref().or_else(|| {
-        let inner = error.downcast_ref::<std::io::Error>()?.get_ref()?;
-        inner.downcast_ref()
-    })
+    let inner = || error.downcast_ref::<std::io::Error>()?.get_ref().and_then(|inner| tls(inner));
+    error.downcast_ref().or_else(inner).or_else(|| tls(error.source()?))
 }
 
 /// What a registry says of an error: its own words, or else what the status means.

@@ -1,9 +1,9 @@
 //! Files that are not what they should be are refused, with a reason and a cure.
 
+use bookend_package::Extras;
 use bookend_package::document::Platform;
 use bookend_package::enforcer::{self, Build};
 use bookend_package::input::{Input, MOST_BYTES};
-use bookend_package::Extras;
 
 use crate::fake::{self, AMD64, ARM64, BPF, EXPORTS, INTERPRETER, LOAD, Scratch};
 
@@ -80,7 +80,10 @@ fn a_file_that_is_missing_is_told_with_what_builds_it() {
     let told = Input::filter(&scratch.path().join("none.wasm")).unwrap_err().to_string();
     assert!(told.contains("cannot read the filter's module") && told.contains("--wasm FILE"), "{told}");
     let told = Build::read(Platform::usual(), scratch.path()).unwrap_err().to_string();
-    assert!(told.contains("cannot read the enforcer") && told.contains("--platform linux/amd64=DIR"), "{told}");
+    assert!(
+        told.contains("cannot read the enforcer") && told.contains("--platform linux/amd64=DIR"),
+        "{told}"
+    );
 }
 
 #[test]

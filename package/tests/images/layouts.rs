@@ -15,8 +15,10 @@ use crate::{arm64, enforcer_image, filter_image};
 async fn a_layout_is_read_back_as_it_was_written_from_a_directory_and_from_an_archive() {
     let scratch = Scratch::new("layout");
     let extras = Extras::default();
-    let images =
-        [filter_image(&scratch, Layout::OciImage, &extras), enforcer_image(&scratch, &[Platform::usual(), arm64()], &extras)];
+    let images = [
+        filter_image(&scratch, Layout::OciImage, &extras),
+        enforcer_image(&scratch, &[Platform::usual(), arm64()], &extras),
+    ];
     for name in ["images", "images.tar"] {
         let path = scratch.path().join(name);
         layout::write(&images, &path, Epoch::default(), &AtomicBool::new(false)).unwrap();
@@ -52,7 +54,8 @@ fn nothing_is_written_over() {
     let scratch = Scratch::new("over");
     let images = [filter_image(&scratch, Layout::OciImage, &Extras::default())];
     let path = scratch.write("images/kept", b"kept").parent().unwrap().to_owned();
-    let told = layout::write(&images, &path, Epoch::default(), &AtomicBool::new(false)).unwrap_err().to_string();
+    let told =
+        layout::write(&images, &path, Epoch::default(), &AtomicBool::new(false)).unwrap_err().to_string();
     assert!(told.contains("exists already, and nothing is written over"), "{told}");
     assert_eq!(fs::read(path.join("kept")).unwrap(), b"kept");
 }
@@ -64,12 +67,14 @@ fn an_interruption_and_a_failure_leave_nothing_behind() {
     fs::create_dir(scratch.path().join("out")).unwrap();
     for name in ["images", "images.tar"] {
         let path = scratch.path().join("out").join(name);
-        let told = layout::write(&images, &path, Epoch::default(), &AtomicBool::new(true)).unwrap_err().to_string();
+        let told =
+            layout::write(&images, &path, Epoch::default(), &AtomicBool::new(true)).unwrap_err().to_string();
         assert_eq!(told, "interrupted; nothing was left behind");
     }
     assert_eq!(fs::read_dir(scratch.path().join("out")).unwrap().count(), 0);
     let nowhere = scratch.path().join("no/such/directory/images.tar");
-    let told = layout::write(&images, &nowhere, Epoch::default(), &AtomicBool::new(false)).unwrap_err().to_string();
+    let told =
+        layout::write(&images, &nowhere, Epoch::default(), &AtomicBool::new(false)).unwrap_err().to_string();
     assert!(told.starts_with("cannot write"), "{told}");
 }
 
@@ -89,5 +94,8 @@ async fn a_layout_that_was_changed_is_not_believed() {
     assert!(told.contains("has other content than its name says"), "{told}");
     fs::remove_file(path.join("oci-layout")).unwrap();
     let told = layout::Layout::open(&path).unwrap_err().to_string();
-    assert!(told.contains("is not a whole OCI image layout") && told.contains("`oci-layout` cannot be read"), "{told}");
+    assert!(
+        told.contains("is not a whole OCI image layout") && told.contains("`oci-layout` cannot be read"),
+        "{told}"
+    );
 }

@@ -50,7 +50,13 @@ fn entries(layer: &[u8]) -> Vec<(String, u32, u64, u64, Vec<u8>)> {
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes).unwrap();
         let path = entry.path().unwrap().to_string_lossy().into_owned();
-        (path, header.mode().unwrap(), header.uid().unwrap() + header.gid().unwrap(), header.mtime().unwrap(), bytes)
+        (
+            path,
+            header.mode().unwrap(),
+            header.uid().unwrap() + header.gid().unwrap(),
+            header.mtime().unwrap(),
+            bytes,
+        )
     };
     archive.entries().unwrap().map(read).collect()
 }
@@ -78,7 +84,9 @@ fn the_same_files_make_the_same_digests_wherever_and_whenever() {
     });
     let again = enforcer::build(&builds, &extras).unwrap();
     assert_eq!(image.descriptor(), again.descriptor());
-    let said = |image: &Package| image.referrers.iter().map(|one| one.manifest.descriptor.clone()).collect::<Vec<_>>();
+    let said = |image: &Package| {
+        image.referrers.iter().map(|one| one.manifest.descriptor.clone()).collect::<Vec<_>>()
+    };
     assert_eq!(said(&image), said(&again));
     assert_ne!(image.descriptor(), enforcer_image(&second, &platforms[..1], &extras).descriptor());
 }
@@ -91,7 +99,9 @@ fn the_digests_are_those_of_this_version() {
     let extras = Extras { bare: true, ..Extras::default() };
     let digests: BTreeMap<String, String> = LAYOUTS
         .iter()
-        .map(|&layout| (layout.to_string(), filter_image(&scratch, layout, &extras).descriptor().digest.to_string()))
+        .map(|&layout| {
+            (layout.to_string(), filter_image(&scratch, layout, &extras).descriptor().digest.to_string())
+        })
         .chain([(
             "enforcer".to_owned(),
             enforcer_image(&scratch, &[Platform::usual(), arm64()], &extras).descriptor().digest.to_string(),
@@ -111,7 +121,12 @@ fn the_epoch_changes_times_and_nothing_else() {
     let zero = enforcer_image(&scratch, &[Platform::usual()], &Extras::default());
     let layer = |image: &Package| entries(&image.blobs[0].bytes);
     assert!(layer(&image).iter().all(|entry| entry.3 == 1_750_000_000));
-    let timeless = |image: &Package| layer(image).into_iter().map(|(path, mode, owner, _, bytes)| (path, mode, owner, bytes)).collect::<Vec<_>>();
+    let timeless = |image: &Package| {
+        layer(image)
+            .into_iter()
+            .map(|(path, mode, owner, _, bytes)| (path, mode, owner, bytes))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(timeless(&image), timeless(&zero));
 }
 
@@ -120,7 +135,8 @@ fn the_enforcer_has_its_three_files_and_nothing_else() {
     let scratch = Scratch::new("nothing-else");
     let image = enforcer_image(&scratch, &[Platform::usual()], &Extras::default());
     let found = entries(&image.blobs[0].bytes);
-    let paths: Vec<(&str, u32, u64)> = found.iter().map(|(path, mode, owner, ..)| (path.as_str(), *mode, *owner)).collect();
+    let paths: Vec<(&str, u32, u64)> =
+        found.iter().map(|(path, mode, owner, ..)| (path.as_str(), *mode, *owner)).collect();
     let expected = [
         ("usr/", 0o755, 0),
         ("usr/lib/", 0o755, 0),
@@ -139,7 +155,10 @@ fn every_document_is_one_of_the_specification() {
     use oci_spec::image::{ImageConfiguration, ImageIndex, ImageManifest};
     let scratch = Scratch::new("specification");
     let extras = Extras {
-        annotations: BTreeMap::from([("org.opencontainers.image.source".to_owned(), "https://example.com/a".to_owned())]),
+        annotations: BTreeMap::from([(
+            "org.opencontainers.image.source".to_owned(),
+            "https://example.com/a".to_owned(),
+        )]),
         ..Extras::default()
     };
     let platforms = [Platform::usual(), arm64()];
@@ -164,9 +183,12 @@ fn every_document_is_one_of_the_specification() {
     for layout in LAYOUTS {
         let image = filter_image(&scratch, layout, &extras);
         let manifest = ImageManifest::from_reader(&image.root.bytes[..]).unwrap();
-        let present: BTreeSet<String> = image.all_blobs().map(|blob| blob.descriptor.digest.to_string()).collect();
+        let present: BTreeSet<String> =
+            image.all_blobs().map(|blob| blob.descriptor.digest.to_string()).collect();
         let pointed = manifest.layers().iter().chain([manifest.config()]);
-        assert!(pointed.map(|descriptor| descriptor.digest().to_string()).all(|digest| present.contains(&digest)));
+        assert!(
+            pointed.map(|descriptor| descriptor.digest().to_string()).all(|digest| present.contains(&digest))
+        );
     }
 }
 
@@ -186,7 +208,11 @@ fn what_is_said_about_an_image_points_to_it_and_names_its_files() {
     let bill = read(&image.referrers[0].blobs[1].bytes);
     let components = bill["components"].as_array().unwrap();
     let names: BTreeSet<&str> = components.iter().filter_map(|one| one["bom-ref"].as_str()).collect();
-    for file in ["file:linux/amd64/bookend-enforcer", "file:linux/arm64/bookend-cni", "file:linux/amd64/bookend_ebpf.o"] {
+    for file in [
+        "file:linux/amd64/bookend-enforcer",
+        "file:linux/arm64/bookend-cni",
+        "file:linux/amd64/bookend_ebpf.o",
+    ] {
         assert!(names.contains(file), "{file}");
     }
     assert!(names.iter().any(|name| name.starts_with("crate:aya@")), "{names:?}");

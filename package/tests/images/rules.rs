@@ -30,7 +30,8 @@ fn taken(media_type: Option<&str>, layers: &[(&str, Vec<u8>)]) -> Result<Bytes, 
 }
 
 fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut builder = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+    let mut builder =
+        tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
     for (path, bytes) in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.len() as u64);
@@ -58,7 +59,8 @@ fn the_agent_takes_the_module_out_of_every_layout() {
 
 #[test]
 fn the_module_may_lie_in_any_directory_of_the_last_layer() {
-    let layers = [(media::LAYER, archive(&[("x", b"y")])), (media::LAYER, archive(&[("a/b/plugin.wasm", &module())]))];
+    let layers =
+        [(media::LAYER, archive(&[("x", b"y")])), (media::LAYER, archive(&[("a/b/plugin.wasm", &module())]))];
     assert_eq!(taken(None, &layers), Ok(module().into()));
     let docker = [(media::DOCKER_LAYER, archive(&[("plugin.wasm", &module())]))];
     assert_eq!(taken(Some(media::DOCKER_MANIFEST), &docker), Ok(module().into()));
@@ -80,14 +82,38 @@ fn images_that_the_agent_does_not_know_are_refused_as_it_refuses_them() {
     for (media_type, layers, reason) in [
         (None, vec![], "it has no layer"),
         (None, vec![(media::WASM, module())], "1 layers, where exactly two"),
-        (None, vec![("application/wasm", module()), (media::WASM_CONFIG, vec![])], "has no layer `application/vnd.module.wasm"),
+        (
+            None,
+            vec![("application/wasm", module()), (media::WASM_CONFIG, vec![])],
+            "has no layer `application/vnd.module.wasm",
+        ),
         (None, vec![(media::WASM, module()), ("a", vec![]), ("b", vec![])], "3 layers, where exactly two"),
-        (None, vec![("application/vnd.oci.image.layer.v1.tar+zstd", zstd)], "its last layer is `application/vnd.oci.image.layer.v1.tar+zstd`"),
-        (None, vec![(media::DOCKER_LAYER, wasm.clone())], "not `application/vnd.oci.image.layer.v1.tar+gzip`"),
-        (None, vec![(media::LAYER, wasm.clone()), (media::LAYER, archive(&[("a", b"")]))], "no `plugin.wasm` in its last layer"),
+        (
+            None,
+            vec![("application/vnd.oci.image.layer.v1.tar+zstd", zstd)],
+            "its last layer is `application/vnd.oci.image.layer.v1.tar+zstd`",
+        ),
+        (
+            None,
+            vec![(media::DOCKER_LAYER, wasm.clone())],
+            "not `application/vnd.oci.image.layer.v1.tar+gzip`",
+        ),
+        (
+            None,
+            vec![(media::LAYER, wasm.clone()), (media::LAYER, archive(&[("a", b"")]))],
+            "no `plugin.wasm` in its last layer",
+        ),
         (None, vec![(media::LAYER, torn)], "its last layer is no archive"),
-        (Some(media::DOCKER_MANIFEST), vec![(media::LAYER, wasm)], "not `application/vnd.docker.image.rootfs.diff.tar.gzip`"),
-        (None, vec![(media::LAYER, archive(&[("plugin.wasm", b"text")]))], "4 bytes out of the image that are no WebAssembly"),
+        (
+            Some(media::DOCKER_MANIFEST),
+            vec![(media::LAYER, wasm)],
+            "not `application/vnd.docker.image.rootfs.diff.tar.gzip`",
+        ),
+        (
+            None,
+            vec![(media::LAYER, archive(&[("plugin.wasm", b"text")]))],
+            "4 bytes out of the image that are no WebAssembly",
+        ),
     ] {
         let told = taken(media_type, &layers).unwrap_err().to_string();
         assert!(told.contains(reason), "{told}");

@@ -16,7 +16,8 @@ use fake::Scratch;
 use server::{Asked, Reply, Server};
 
 fn access() -> Access {
-    let patience = Patience { first: Duration::from_millis(5), longest: Duration::from_secs(2), ..Patience::default() };
+    let patience =
+        Patience { first: Duration::from_millis(5), longest: Duration::from_secs(2), ..Patience::default() };
     Access { plain_http: true, patience, ..Access::default() }
 }
 
@@ -56,9 +57,14 @@ async fn told(server: &Server, image: &Package, access: Access) -> String {
 async fn failures_of_the_moment_are_tried_again_wherever_they_come() {
     let image = image("moment", 100_000);
     for status in [429, 500, 502, 503, 504] {
-        for (method, path) in
-            [("GET", "/v2/"), ("HEAD", "/blobs/"), ("POST", "/uploads/"), ("PATCH", "/uploads/"), ("PUT", "/uploads/"), ("PUT", "/manifests/")]
-        {
+        for (method, path) in [
+            ("GET", "/v2/"),
+            ("HEAD", "/blobs/"),
+            ("POST", "/uploads/"),
+            ("PATCH", "/uploads/"),
+            ("PUT", "/uploads/"),
+            ("PUT", "/manifests/"),
+        ] {
             let server = Server::start().await;
             server.fail(method, path, 2, Reply::new(status));
             let small = Access { chunk: 30_000, ..access() };
@@ -72,7 +78,13 @@ async fn failures_of_the_moment_are_tried_again_wherever_they_come() {
 #[tokio::test]
 async fn connections_that_are_cut_are_made_again() {
     let image = image("cut", 100_000);
-    for (method, path) in [("HEAD", "/blobs/"), ("POST", "/uploads/"), ("PATCH", "/uploads/"), ("PUT", "/manifests/"), ("GET", "/manifests/1")] {
+    for (method, path) in [
+        ("HEAD", "/blobs/"),
+        ("POST", "/uploads/"),
+        ("PATCH", "/uploads/"),
+        ("PUT", "/manifests/"),
+        ("GET", "/manifests/1"),
+    ] {
         let server = Server::start().await;
         server.fail(method, path, 2, Reply::cut());
         let (pushed, _) = push(&server, &image, Access { chunk: 30_000, ..access() }).await;
@@ -103,7 +115,11 @@ async fn patience_ends() {
     server.fail("POST", "/uploads/", usize::MAX, Reply::new(503).body(words));
     let (pushed, waits) = push(&server, &image, access()).await;
     let told = pushed.unwrap_err().to_string();
-    assert!(told.contains(r#"it says "UNAVAILABLE, the disk is full[2J" (503)"#) && told.contains("look into its log"), "{told}");
+    assert!(
+        told.contains(r#"it says "UNAVAILABLE, the disk is full[2J" (503)"#)
+            && told.contains("look into its log"),
+        "{told}"
+    );
     assert_eq!(waits.len(), 5);
 }
 
@@ -112,13 +128,29 @@ async fn every_refusal_is_a_sentence_with_its_cure() {
     let image = image("refusal", 100_000);
     for (method, path, reply, sentence) in [
         ("POST", "/uploads/", Reply::new(403), "ask its owner for the right to push"),
-        ("POST", "/uploads/", Reply::new(404).body(r#"{"errors":[{"code":"NAME_UNKNOWN"}]}"#), "some registries want a repository to be made"),
+        (
+            "POST",
+            "/uploads/",
+            Reply::new(404).body(r#"{"errors":[{"code":"NAME_UNKNOWN"}]}"#),
+            "some registries want a repository to be made",
+        ),
         ("POST", "/uploads/", Reply::new(405), "read-only or a mirror"),
         ("PUT", "/uploads/", Reply::new(413), "raise the limit of the proxy in front of it"),
-        ("PUT", "/manifests/", Reply::new(400).body(r#"{"errors":[{"code":"MANIFEST_INVALID","message":"unknown media type"}]}"#), "`--bare` leaves out"),
+        (
+            "PUT",
+            "/manifests/",
+            Reply::new(400)
+                .body(r#"{"errors":[{"code":"MANIFEST_INVALID","message":"unknown media type"}]}"#),
+            "`--bare` leaves out",
+        ),
         ("POST", "/uploads/", Reply::new(202), "does not say where an upload goes on"),
         ("GET", "/v2/", Reply::new(404).body("<html>"), "there is nothing at `/v2/`"),
-        ("PUT", "/manifests/", Reply::new(201).header("Docker-Content-Digest", &format!("sha256:{}", "0".repeat(64))), "trust nothing of it"),
+        (
+            "PUT",
+            "/manifests/",
+            Reply::new(201).header("Docker-Content-Digest", &format!("sha256:{}", "0".repeat(64))),
+            "trust nothing of it",
+        ),
         ("GET", "/manifests/sha256:", Reply::new(200).body("{}"), "trust nothing of it"),
         ("GET", "/manifests/sha256-", Reply::new(200).body("[]"), "is broken"),
         ("GET", "/manifests/sha256:", Reply::new(200).body(&" ".repeat(5 << 20)), "more than 4194304 bytes"),
@@ -150,8 +182,15 @@ async fn a_token_is_fetched_with_a_password_and_shown_to_the_registry_alone() {
     let asked = server.asked();
     let fetched: Vec<&Asked> = asked.iter().filter(|asked| asked.path.starts_with("/token")).collect();
     assert_eq!(fetched.len(), 1, "a token is kept");
-    assert!(fetched[0].path.contains("service=test&scope=repository%3Abookend%2Ffilter%3Apull%2Cpush"), "{}", fetched[0].path);
-    assert!(asked.iter().skip(3).all(|asked| asked.authorization.as_deref() == Some("Bearer a-token")), "{asked:?}");
+    assert!(
+        fetched[0].path.contains("service=test&scope=repository%3Abookend%2Ffilter%3Apull%2Cpush"),
+        "{}",
+        fetched[0].path
+    );
+    assert!(
+        asked.iter().skip(3).all(|asked| asked.authorization.as_deref() == Some("Bearer a-token")),
+        "{asked:?}"
+    );
 
     server.forget();
     let credentials = Credentials::Basic { username: "bookend".to_owned(), password: "guess".to_owned() };
@@ -169,7 +208,11 @@ async fn a_token_of_docker_login_is_exchanged() {
     let asked = server.asked();
     let exchange = asked.iter().find(|asked| asked.path.starts_with("/token")).unwrap();
     assert_eq!(exchange.method, "POST");
-    assert!(exchange.text.contains("grant_type=refresh_token") && exchange.text.contains("refresh_token=kept"), "{}", exchange.text);
+    assert!(
+        exchange.text.contains("grant_type=refresh_token") && exchange.text.contains("refresh_token=kept"),
+        "{}",
+        exchange.text
+    );
 }
 
 #[tokio::test]
@@ -192,5 +235,12 @@ async fn a_registry_that_keeps_the_list_of_referrers_is_left_to_it() {
     push(&server, &image, access()).await.0.unwrap();
     assert!(server.asked().iter().all(|asked| !asked.path.contains("/manifests/sha256-")));
     // An image that carries nothing besides itself.
-    assert_eq!(server.asked().iter().filter(|asked| asked.method == "PUT" && asked.path.contains("/manifests/")).count(), 3);
+    assert_eq!(
+        server
+            .asked()
+            .iter()
+            .filter(|asked| asked.method == "PUT" && asked.path.contains("/manifests/"))
+            .count(),
+        3
+    );
 }

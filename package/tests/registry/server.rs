@@ -186,7 +186,10 @@ impl State {
         let Asked { method, path, authorization, .. } = asked.clone();
         self.asked.push(asked);
         let fits = |fault: &&mut Fault| {
-            fault.times > 0 && fault.method == method && path.contains(&fault.path) && (fault.path != "/v2/" || path == "/v2/")
+            fault.times > 0
+                && fault.method == method
+                && path.contains(&fault.path)
+                && (fault.path != "/v2/" || path == "/v2/")
         };
         if let Some(fault) = self.faults.iter_mut().find(fits) {
             fault.times -= 1;
@@ -195,7 +198,8 @@ impl State {
         if let Some(login) = &self.login {
             if path.starts_with("/token") {
                 // `bookend:secret`, as it is sent.
-                let right = login == "bookend:secret" && authorization.as_deref() == Some("Basic Ym9va2VuZDpzZWNyZXQ=");
+                let right = login == "bookend:secret"
+                    && authorization.as_deref() == Some("Basic Ym9va2VuZDpzZWNyZXQ=");
                 return match method.as_str() {
                     "POST" => Reply::new(200).body(r#"{"access_token": "a-token"}"#),
                     _ if right => Reply::new(200).body(r#"{"token": "a-token"}"#),
@@ -211,12 +215,15 @@ impl State {
         let query = path.split_once('?').map(|(_, query)| query.to_owned()).unwrap_or_default();
         match method.as_str() {
             "GET" if path == "/v2/" => Reply::new(200),
-            "HEAD" if path.contains("/blobs/") => Reply::new(if self.blobs.contains_key(&name) { 200 } else { 404 }),
+            "HEAD" if path.contains("/blobs/") => {
+                Reply::new(if self.blobs.contains_key(&name) { 200 } else { 404 })
+            }
             "POST" => {
                 let number = self.uploads.len();
                 self.uploads.insert(number, Vec::new());
                 let storage = self.storage.clone().unwrap_or_default();
-                Reply::new(202).header("Location", &format!("{storage}/v2/bookend/filter/blobs/uploads/{number}"))
+                Reply::new(202)
+                    .header("Location", &format!("{storage}/v2/bookend/filter/blobs/uploads/{number}"))
             }
             "PATCH" => {
                 let upload = self.uploads.entry(name.parse().unwrap()).or_default();
@@ -224,9 +231,9 @@ impl State {
                 Reply::new(202).header("Location", &path).header("Range", &format!("0-{}", upload.len() - 1))
             }
             "GET" if path.contains("/uploads/") => match self.uploads.get(&name.parse().unwrap()) {
-                Some(upload) if !upload.is_empty() => {
-                    Reply::new(204).header("Location", &path).header("Range", &format!("0-{}", upload.len() - 1))
-                }
+                Some(upload) if !upload.is_empty() => Reply::new(204)
+                    .header("Location", &path)
+                    .header("Range", &format!("0-{}", upload.len() - 1)),
                 _ => Reply::new(404),
             },
             "PUT" if path.contains("/uploads/") => {

@@ -12,7 +12,8 @@ use crate::fake::{self, Scratch};
 use crate::server::{AUTH, Server, free_port};
 
 fn bookend(scratch: &Scratch) -> Command {
-    let dist = std::env::var_os("BOOKEND_DIST").expect("`BOOKEND_DIST` must name the directory of the binaries; run scripts/test");
+    let dist = std::env::var_os("BOOKEND_DIST")
+        .expect("`BOOKEND_DIST` must name the directory of the binaries; run scripts/test");
     scratch.write("bookend_filter.wasm", &fake::module(&fake::EXPORTS, b""));
     let platform = scratch.platform(&bookend_package::document::Platform::usual());
     if !scratch.path().join("static").exists() {
@@ -76,7 +77,10 @@ fn a_password_comes_from_standard_input_or_from_what_docker_login_keeps_or_from_
     let (_, err, code) = run(push(&scratch).args(["--username", "bookend", "--password-stdin"]), "secret\n");
     assert_eq!(code, Some(0), "{err}");
     let (_, err, code) = run(push(&scratch).args(["--username", "bookend", "--password-stdin"]), "guess\n");
-    assert!(code == Some(1) && err.contains("does not accept the password") && !err.contains("guess"), "{err}");
+    assert!(
+        code == Some(1) && err.contains("does not accept the password") && !err.contains("guess"),
+        "{err}"
+    );
     let (_, err, code) = run(push(&scratch).args(["--username", "bookend"]), "");
     assert!(code == Some(2) && err.contains("--password-stdin"), "{err}");
 
@@ -101,7 +105,10 @@ fn a_password_comes_from_standard_input_or_from_what_docker_login_keeps_or_from_
 
     scratch.write("config.json", b"not json");
     let (_, err, code) = run(&mut push(&scratch), "");
-    assert!(code == Some(1) && err.contains("cannot use the credentials for") && err.contains("docker login"), "{err}");
+    assert!(
+        code == Some(1) && err.contains("cannot use the credentials for") && err.contains("docker login"),
+        "{err}"
+    );
 }
 
 #[test]
@@ -138,6 +145,7 @@ fn wrong_usage_and_wrong_files_are_told_apart() {
         let (_, err, ended) = run(bookend(&scratch).args(arguments), "");
         assert!(ended == Some(code) && err.contains(reason), "{arguments:?}: {ended:?}: {err}");
     }
-    let (_, err, ended) = run(bookend(&scratch).args(["filter", "--dry-run"]).env("SOURCE_DATE_EPOCH", "now"), "");
+    let (_, err, ended) =
+        run(bookend(&scratch).args(["filter", "--dry-run"]).env("SOURCE_DATE_EPOCH", "now"), "");
     assert!(ended == Some(1) && err.contains("`SOURCE_DATE_EPOCH` is `now`"), "{err}");
 }

@@ -1,6 +1,10 @@
 //! Images in a real registry: Debian's docker-registry on this machine, read back with skopeo and by the rules of Istio's agent.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests and what they share fail as tests do")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests and what they share fail as tests do"
+)]
 
 mod command;
 #[path = "../../../package/tests/shared/fake.rs"]
@@ -95,7 +99,9 @@ async fn a_filter_in_every_layout_is_read_back_by_skopeo_and_by_the_rules_of_the
         // What skopeo reads is to the byte what was pushed.
         let raw = skopeo(&["inspect", "--raw", "--tls-verify=false", &format!("docker://{name}")]);
         assert_eq!(raw.as_bytes(), &image.root.bytes[..]);
-        let Content::Filter { pin, size, .. } = verified(&name, access()).await else { unreachable!("a filter") };
+        let Content::Filter { pin, size, .. } = verified(&name, access()).await else {
+            unreachable!("a filter")
+        };
         let written = std::fs::read(scratch.path().join("bookend_filter.wasm")).unwrap();
         assert_eq!((pin, size), (digest, written.len()));
         if layout != Layout::Artifact {
@@ -127,8 +133,14 @@ async fn an_enforcer_for_two_platforms_is_copied_by_skopeo_and_has_its_files() {
     let copied = verify(Place::Layout(&copied, None)).await.unwrap();
     assert_eq!(copied.digest, image.descriptor().digest);
     for architecture in ["amd64", "arm64"] {
-        let arguments =
-            ["--override-arch", architecture, "inspect", "--config", "--tls-verify=false", &format!("docker://{name}")];
+        let arguments = [
+            "--override-arch",
+            architecture,
+            "inspect",
+            "--config",
+            "--tls-verify=false",
+            &format!("docker://{name}"),
+        ];
         let config: serde_json::Value = serde_json::from_str(&skopeo(&arguments)).unwrap();
         assert_eq!(config["architecture"], architecture);
         assert_eq!(config["config"]["User"], "0");
@@ -162,12 +174,23 @@ async fn what_is_said_about_an_image_is_listed_for_registries_that_keep_no_list(
         push(&image, &name, access()).await.unwrap();
     }
     let tag = image.descriptor().digest.to_string().replace(':', "-");
-    let list = skopeo(&["inspect", "--raw", "--tls-verify=false", &format!("docker://{}", server.name(&format!("bookend/filter:{tag}")))]);
+    let list = skopeo(&[
+        "inspect",
+        "--raw",
+        "--tls-verify=false",
+        &format!("docker://{}", server.name(&format!("bookend/filter:{tag}"))),
+    ]);
     let list: Index = serde_json::from_str(&list).unwrap();
-    let kinds: Vec<Option<&str>> = list.manifests.iter().map(|entry| entry.artifact_type.as_deref()).collect();
+    let kinds: Vec<Option<&str>> =
+        list.manifests.iter().map(|entry| entry.artifact_type.as_deref()).collect();
     assert_eq!(kinds, [Some(media::CYCLONEDX), Some(media::IN_TOTO)]);
     let said = list.manifests[0].digest;
-    let manifest = skopeo(&["inspect", "--raw", "--tls-verify=false", &format!("docker://{}", server.name(&format!("bookend/filter@{said}")))]);
+    let manifest = skopeo(&[
+        "inspect",
+        "--raw",
+        "--tls-verify=false",
+        &format!("docker://{}", server.name(&format!("bookend/filter@{said}"))),
+    ]);
     assert!(manifest.contains(&image.descriptor().digest.to_string()), "{manifest}");
 }
 

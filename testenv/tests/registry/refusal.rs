@@ -22,18 +22,26 @@ async fn tls_and_a_password_are_asked_for_and_given() {
     let image = filter_image(&scratch, Layout::OciImage, 100);
     let name = server.name("bookend/filter:1");
     let trusted = || Access { ca_file: Some(scratch.path().join("ca.pem")), ..access() };
-    let told = |result: Result<_, Trouble>| result.map(|_: bookend_package::registry::Pushed| ()).unwrap_err().to_string();
+    let told = |result: Result<_, Trouble>| {
+        result.map(|_: bookend_package::registry::Pushed| ()).unwrap_err().to_string()
+    };
 
     let good = Access { credentials: basic("secret"), ..trusted() };
     push(&image, &name, good.clone()).await.unwrap();
     assert!(matches!(verified(&name, good).await, Content::Filter { .. }));
 
     let wrong = told(push(&image, &name, Access { credentials: basic("guess"), ..trusted() }).await);
-    assert!(wrong.contains("does not accept the password") && wrong.contains("check the one of `bookend`"), "{wrong}");
+    assert!(
+        wrong.contains("does not accept the password") && wrong.contains("check the one of `bookend`"),
+        "{wrong}"
+    );
     let nobody = told(push(&image, &name, trusted()).await);
     assert!(nobody.contains("wants to know who asks") && nobody.contains("docker login"), "{nobody}");
     let stranger = told(push(&image, &name, access()).await);
-    assert!(stranger.contains("nobody who is trusted here has signed it") && stranger.contains("`--ca-file`"), "{stranger}");
+    assert!(
+        stranger.contains("nobody who is trusted here has signed it") && stranger.contains("`--ca-file`"),
+        "{stranger}"
+    );
     let plain = told(push(&image, &name, Access { plain_http: true, ..access() }).await);
     assert!(plain.contains("speaks TLS; leave out `--plain-http`"), "{plain}");
 }

@@ -46,9 +46,11 @@ async fn through_an_outage(name: &str, at: u64) -> Vec<String> {
     let server = Server::start(&scratch, "");
     let image = filter_image(&scratch, Layout::Artifact, 2 << 20);
     let reference = server.name("bookend/filter:1");
-    let outage = Arc::new(Outage { server: Mutex::new(server), at: Mutex::new(Some(at)), heard: Heard::default() });
+    let outage =
+        Arc::new(Outage { server: Mutex::new(server), at: Mutex::new(Some(at)), heard: Heard::default() });
     let small = Access { chunk: CHUNK, ..access() };
-    let registry = Registry::connect(&reference.parse().unwrap(), small, Arc::clone(&outage) as _).await.unwrap();
+    let registry =
+        Registry::connect(&reference.parse().unwrap(), small, Arc::clone(&outage) as _).await.unwrap();
     registry.push(&image).await.unwrap();
     assert!(outage.at.lock().unwrap().is_none(), "there was no outage");
     assert!(matches!(verified(&reference, access()).await, Content::Filter { .. }));

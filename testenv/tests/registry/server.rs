@@ -42,7 +42,11 @@ impl Server {
         scratch.write("ca.pem", authority.certificate().as_bytes());
         scratch.write("server.pem", identity.certificate.as_bytes());
         scratch.write("server.key", identity.key.as_bytes());
-        Self::launch(scratch, more, "  tls:\n    certificate: {directory}/server.pem\n    key: {directory}/server.key\n")
+        Self::launch(
+            scratch,
+            more,
+            "  tls:\n    certificate: {directory}/server.pem\n    key: {directory}/server.key\n",
+        )
     }
 
     fn launch(scratch: &Scratch, more: &str, tls: &str) -> Self {
@@ -53,7 +57,8 @@ impl Server {
             "version: 0.1\nlog: {{accesslog: {{disabled: true}}, level: warn}}\n\
              storage:\n  filesystem: {{rootdirectory: {directory}/storage}}\n{STORAGE}\
              http:\n  addr: 127.0.0.1:{port}\n  secret: a-secret-that-outlives-it\n{tls}{more}",
-            STORAGE = if more.contains("readonly") { "  maintenance: {readonly: {enabled: true}}\n" } else { "" },
+            STORAGE =
+                if more.contains("readonly") { "  maintenance: {readonly: {enabled: true}}\n" } else { "" },
             more = more.replace("readonly", ""),
         );
         let config = scratch.write("config.yml", config.replace("{directory}", &directory).as_bytes());
@@ -107,7 +112,8 @@ fn spawn(config: &PathBuf, log: &PathBuf) -> Child {
     let log = File::options().create(true).append(true).open(log).unwrap();
     let mut command = Command::new("docker-registry");
     command.arg("serve").arg(config).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-    let missing = "`docker-registry` cannot be run; `scripts/setup` installs Debian's package docker-registry";
+    let missing =
+        "`docker-registry` cannot be run; `scripts/setup` installs Debian's package docker-registry";
     command.spawn().expect(missing)
 }
 
