@@ -66,7 +66,7 @@ metadata! {
         #[serde(skip_serializing_if = "Option::is_none")]
         namespace: Option<DnsLabel>,
         /// Labels of the document.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(schema_with = "labels")]
         labels: Option<Labels>,
     }
@@ -78,7 +78,7 @@ metadata! {
         /// Its name.
         name: Subdomain,
         /// Labels of the document.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(schema_with = "labels")]
         labels: Option<Labels>,
     }
@@ -106,7 +106,7 @@ pub struct TestMetadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<DnsLabel>,
     /// Labels of the document.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "labels")]
     pub labels: Option<Labels>,
 }

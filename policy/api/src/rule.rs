@@ -173,7 +173,7 @@ pub struct Answer {
     #[schemars(length(min = 1, max = 4096))]
     pub body: Option<String>,
     /// Further headers, by name.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "answered_headers")]
     pub headers: Option<BTreeMap<String, String>>,
 }

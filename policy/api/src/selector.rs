@@ -96,7 +96,7 @@ pub type Expressions = Distinct<Expression, 100>;
 #[schemars(extend("minProperties" = 1))]
 pub struct NetworkSelector {
     /// Labels there must be, with these values.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "some_labels")]
     pub labels: Option<Labels>,
     /// Conditions on labels, all of which must hold.
@@ -109,7 +109,7 @@ pub struct NetworkSelector {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NamespaceSelector {
     /// Labels there must be, with these values.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "some_labels")]
     pub labels: Option<Labels>,
     /// Conditions on labels, all of which must hold.
@@ -129,7 +129,7 @@ pub struct Selector {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<NamespaceSelector>,
     /// Labels there must be, with these values.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "some_labels")]
     pub labels: Option<Labels>,
     /// Conditions on labels, all of which must hold.

@@ -41,6 +41,9 @@ pub struct Expected {
     pub name: SomeText,
     /// Who opens the connection: the name of a workload, an address or a SPIFFE id.
     pub from: SomeText,
+    /// The SPIFFE id that somebody outside proves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal: Option<SomeText>,
     /// Who accepts it: the name of a workload or a Service, or an address.
     pub to: SomeText,
     /// The port by number or by name.

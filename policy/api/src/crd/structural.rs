@@ -101,6 +101,11 @@ impl<'d> Walk<'d> {
         if !all.is_empty() {
             node.insert("allOf".to_owned(), Value::Array(all));
         }
+        if node.contains_key("x-kubernetes-validations") {
+            // A rule says the same with words.
+            node.remove("anyOf");
+            node.remove("not");
+        }
         let scalars = node.get("items").and_then(|items| items.get("type")).and_then(Value::as_str);
         let scalars = scalars.is_some_and(|word| matches!(word, "string" | "integer" | "boolean"));
         if fields.get("uniqueItems") == Some(&Value::Bool(true)) && scalars {

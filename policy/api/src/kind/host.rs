@@ -46,7 +46,7 @@ use crate::text::{Address, Cidr, InterfaceName, Subdomain};
 ))]
 pub struct HostSpec {
     /// What policies select it by; `bookend.dev/host` is there by itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "labels")]
     pub labels: Option<Labels>,
     /// The service account it runs under; `default` when left out.

@@ -99,7 +99,7 @@ pub struct Workload {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_account: Option<Subdomain>,
     /// What policies select it by.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "labels")]
     pub labels: Option<Labels>,
     /// Whether a Bookend filter stands before it; false when left out.
@@ -162,7 +162,7 @@ pub struct Service {
     /// What is dialled; no workload has any of them.
     pub addresses: Distinct<Address, 1000>,
     /// Workloads of its namespace with all of these labels.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "some_labels")]
     pub selector: Option<Labels>,
     /// The addresses of whoever is reached.
