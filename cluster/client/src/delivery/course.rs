@@ -4,6 +4,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::change::outcome;
+use super::ledger::Pulse;
 use super::{Delivery, Entry, Key, Outcome, Stage, Step, Tell};
 use crate::Trouble;
 
@@ -49,8 +50,8 @@ impl Delivery {
     pub async fn deliver(&self, stages: &[Stage], tell: Tell<'_>) -> Result<Delivered, Failed> {
         let until = Instant::now() + self.timeout;
         let mut applied = Vec::new();
-        let mut stage = "the ledger";
-        match self.forward(stages, until, &mut applied, &mut stage, &mut *tell).await {
+        let (mut stage, mut known) = ("the ledger", None);
+        match self.forward(stages, until, &mut applied, (&mut stage, &mut known), &mut *tell).await {
             Ok(pruned) => {
                 let count = |wanted: Outcome| {
                     applied.iter().filter(|each| outcome(each.before.as_ref(), &each.after) == wanted).count()
@@ -63,7 +64,14 @@ impl Delivery {
                 })
             }
             Err(trouble) => {
-                let restored = self.retreat(applied, tell).await;
+                let mut restored = self.retreat(applied, &mut *tell).await;
+                // What is as it was before needs nobody to complete it.
+                if let (true, Some(known)) = (restored, known)
+                    && let Err(trouble) = self.finish(&known).await
+                {
+                    tell(Step::Note(trouble.to_string()));
+                    restored = false;
+                }
                 Err(Failed { trouble, stage, restored })
             }
         }
@@ -74,14 +82,14 @@ impl Delivery {
         stages: &[Stage],
         until: Instant,
         applied: &mut Vec<Applied>,
-        current: &mut &'static str,
+        (current, known): (&mut &'static str, &mut Option<Vec<Entry>>),
         tell: Tell<'_>,
     ) -> Result<usize, Trouble> {
         let mut wanted = Vec::new();
         for object in stages.iter().flat_map(|stage| &stage.objects) {
             wanted.push(Key::of(object)?);
         }
-        let mut known: Option<Vec<Entry>> = None;
+        let mut pulse = Pulse::new();
         for stage in stages.iter().filter(|stage| !stage.objects.is_empty()) {
             *current = stage.title;
             tell(Step::Stage(stage.title));
@@ -89,7 +97,10 @@ impl Delivery {
                 let key = Key::of(object)?;
                 // The ledger lies in the installation's namespace, which may come with this delivery.
                 if known.is_none() && key.kind.namespaced {
-                    known = Some(self.take(&wanted, &mut *tell).await?);
+                    *known = Some(self.take(&wanted, &mut *tell).await?);
+                }
+                if known.is_some() {
+                    pulse.keep(self).await?;
                 }
                 let before = self.live(&key).await?;
                 let after = self.cluster.apply(object, &self.applying).await?;
@@ -100,10 +111,10 @@ impl Delivery {
         }
         let known = match known {
             Some(known) => known,
-            None => self.take(&wanted, &mut *tell).await?,
+            None => known.insert(self.take(&wanted, &mut *tell).await?),
         };
         *current = "pruning";
-        let (pruned, left) = self.prune(&known, &wanted, &mut *tell).await?;
+        let (pruned, left) = self.prune(known, &wanted, &mut *tell).await?;
         let mut entries: Vec<Entry> = wanted.iter().map(Entry::of).chain(left).collect();
         entries.sort();
         entries.dedup();

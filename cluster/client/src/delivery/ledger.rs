@@ -1,16 +1,17 @@
 //! What was delivered, remembered on the cluster: a ConfigMap `<install>-deploy`.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::{Delivery, Key, Step, Tell};
 use crate::{Kind, Trouble, kinds};
 
 /// How often whoever delivers says that they still do.
-pub(super) const BEAT: Duration = Duration::from_secs(2);
+const BEAT: Duration = Duration::from_secs(2);
 /// For how long somebody else has to have said nothing to be taken for gone.
 const SILENCE: u32 = 4;
 
@@ -47,6 +48,34 @@ pub struct Ledger {
     /// Changes while somebody delivers.
     beat: String,
     version: Option<String>,
+}
+
+/// Says from time to time that somebody still delivers.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    last: Instant,
+    count: u64,
+}
+
+impl Pulse {
+    pub(super) fn new() -> Self {
+        Self { last: Instant::now(), count: 0 }
+    }
+
+    /// Says so, if it is time.
+    ///
+    /// # Errors
+    /// When somebody else took over; that it cannot be said now is no reason to end.
+    pub(super) async fn keep(&mut self, delivery: &Delivery) -> Result<(), Trouble> {
+        if self.last.elapsed() < BEAT {
+            return Ok(());
+        }
+        (self.last, self.count) = (Instant::now(), self.count + 1);
+        match delivery.beat(self.count).await {
+            Err(trouble) if !trouble.is_transient() => Err(trouble),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Entry {
@@ -103,18 +132,17 @@ impl Delivery {
     /// # Errors
     /// When somebody else delivers, or takes it first.
     pub(super) async fn take(&self, wanted: &[Key], tell: Tell<'_>) -> Result<Vec<Entry>, Trouble> {
-        let before = self.ledger().await?;
-        let mut known = BTreeMap::new();
-        if let Some(ledger) = &before {
-            if ledger.state == State::Applying && ledger.holder != self.holder {
-                self.outlive(ledger, &mut *tell).await?;
-            }
-            known.extend(ledger.entries.iter().map(|entry| (entry.clone(), ())));
+        let mut before = self.ledger().await?;
+        if let Some(ledger) = &before
+            && ledger.state == State::Applying
+            && ledger.holder != self.holder
+        {
+            self.outlive(ledger, &mut *tell).await?;
+            before = self.ledger().await?;
         }
-        let entries: Vec<Entry> = known.keys().cloned().collect();
-        known.extend(wanted.iter().map(|key| (Entry::of(key), ())));
-        let version = before.and_then(|ledger| ledger.version);
-        let all: Vec<Entry> = known.into_keys().collect();
+        let (entries, version) = before.map(|ledger| (ledger.entries, ledger.version)).unwrap_or_default();
+        let all: BTreeSet<Entry> = entries.iter().cloned().chain(wanted.iter().map(Entry::of)).collect();
+        let all: Vec<Entry> = all.into_iter().collect();
         self.write(&all, State::Applying, "0", version.as_deref()).await?;
         Ok(entries)
     }
@@ -144,7 +172,7 @@ impl Delivery {
     }
 
     /// Says that this delivery is still under way; fails if somebody else took it over.
-    pub(super) async fn beat(&self, count: u64) -> Result<(), Trouble> {
+    async fn beat(&self, count: u64) -> Result<(), Trouble> {
         let Some(ledger) = self.ledger().await? else { return Ok(()) };
         if ledger.holder != self.holder {
             return Err(Trouble::Unusable {

@@ -85,7 +85,10 @@ impl Delivery {
         let until = Instant::now() + self.timeout;
         let mut remains = Remains::default();
         self.refuse_strangers(removal).await?;
-
+        if self.ledger().await?.is_some() {
+            // Nobody deploys meanwhile.
+            self.take(&[], &mut *tell).await?;
+        }
         tell(Step::Stage("policies"));
         for kind in POLICIES {
             let scope = if removal.keep_definitions { self.own() } else { Scope::all() };

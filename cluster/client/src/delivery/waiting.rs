@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::ledger::BEAT;
+use super::ledger::Pulse;
 use super::{Delivery, Goal, Key, Progress, Stage, Step, Tell};
 use crate::{Scope, Trouble, kinds};
 
@@ -66,7 +66,7 @@ impl Delivery {
         if stage.goal == Goal::Nothing {
             return Ok(());
         }
-        let (mut beaten, mut beats) = (Instant::now(), 0);
+        let mut pulse = Pulse::new();
         let mut told: Option<Waiting> = None;
         for object in &stage.objects {
             let key = Key::of(object)?;
@@ -87,13 +87,7 @@ impl Delivery {
                     }
                     Err(trouble) => return Err(trouble),
                 }
-                if beaten.elapsed() >= BEAT {
-                    (beaten, beats) = (Instant::now(), beats + 1);
-                    match self.beat(beats).await {
-                        Err(trouble) if !trouble.is_transient() => return Err(trouble),
-                        _ => {}
-                    }
-                }
+                pulse.keep(self).await?;
                 tokio::time::sleep(self.pace).await;
             }
         }
