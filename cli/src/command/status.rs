@@ -9,7 +9,8 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use bookend_api::EnforcerStatus;
 use bookend_cluster::{Cluster, Kind, Scope, kinds};
-use bookend_objects::install::{ENFORCER, NAMESPACE};
+use bookend_objects::install::{CONTROLLER, ENFORCER, NAMESPACE};
+use bookend_objects::mesh::POLICIES;
 use serde_json::Value;
 
 use self::drops::Drops;
@@ -20,7 +21,7 @@ use crate::exit::Exit;
 use crate::output::{self, Format};
 
 /// The kinds whose objects have a state.
-static POLICIES: [&Kind; 7] = [
+static KINDS: [&Kind; 7] = [
     &kinds::POLICY,
     &kinds::CLUSTER_POLICY,
     &kinds::TIER,
@@ -38,7 +39,7 @@ Show which node and which proxy enforces what, and what is not as it should be.
 
 Every node's enforcer writes into its `Enforcer` object how it does and which policies its pods' proxies have; the controller writes into \
 each policy whether it is understood, and by whom it is enforced. This command lists these objects and asks nobody else, however large the \
-cluster is: one list of `Enforcer`s, one of each kind of policy, and the DaemonSet.
+cluster is: one list of `Enforcer`s, one of each kind of policy, the DaemonSet and the controller's Lease.
 
 With `--drops` it asks some nodes' enforcers, each through a port-forward of the API server, twice, `--window` apart, and tells which rules \
 denied packets meanwhile. That costs two requests for each node, which its kubelet relays; it is for few nodes.",
@@ -120,7 +121,7 @@ impl Status {
             nodes.push(Node { name, status });
         }
         let mut policies = Vec::new();
-        for kind in POLICIES {
+        for kind in KINDS {
             let listed = cluster.list::<Value>(kind, &everywhere).await?;
             for object in &listed {
                 policies.push(Policy::read(&kind.kind, object)?);
@@ -137,6 +138,11 @@ impl Status {
         let number = |field: &str| {
             set.pointer(&format!("/status/{field}")).and_then(Value::as_u64).unwrap_or_default()
         };
-        Ok(Fleet::new(nodes, policies, number("desiredNumberScheduled"), number("numberReady")))
+        // Whoever leads notes there which policies should be in force.
+        let lease: Option<Value> = cluster.get(&kinds::LEASE, Some(&self.namespace), CONTROLLER).await?;
+        let told =
+            lease.as_ref().and_then(|lease| lease.pointer("/metadata/annotations")?.get(POLICIES)?.as_str());
+        let count = fleet::Count { desired: number("desiredNumberScheduled"), ready: number("numberReady") };
+        Ok(Fleet::new(nodes, policies, count, told.map(str::to_owned)))
     }
 }

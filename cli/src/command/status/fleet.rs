@@ -92,8 +92,17 @@ pub(super) struct Fleet {
     /// Nodes that should have an enforcer, and enforcers that kubelets call ready.
     pub(super) desired: u64,
     pub(super) ready: u64,
+    /// Whether a controller says which policies should be in force.
+    led: bool,
     /// The policy revision that should be everywhere.
     pub(super) revision: Option<String>,
+}
+
+/// Nodes that should have an enforcer, and enforcers that kubelets call ready.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Count {
+    pub(super) desired: u64,
+    pub(super) ready: u64,
 }
 
 /// The value that most have; of those that as many have, the last in order.
@@ -104,14 +113,18 @@ fn most<'a>(values: impl Iterator<Item = (&'a str, u64)>) -> Option<String> {
 }
 
 impl Fleet {
-    pub(super) fn new(mut nodes: Vec<Node>, policies: Vec<Policy>, desired: u64, ready: u64) -> Self {
+    /// What there is, and which policies the controller `told` should be in force; what most nodes have, where it told nothing.
+    pub(super) fn new(
+        mut nodes: Vec<Node>,
+        policies: Vec<Policy>,
+        count: Count,
+        told: Option<String>,
+    ) -> Self {
         nodes.sort_by(|a, b| a.name.cmp(&b.name));
-        // What the controller wrote last; where it wrote nothing, what most nodes have.
-        let told = most(policies.iter().filter_map(|policy| Some((policy.status.revision.as_deref()?, 1))));
-        let revision = told.or_else(|| {
+        let revision = told.clone().or_else(|| {
             most(nodes.iter().filter_map(|node| Some((node.status.as_ref()?.policies.as_deref()?, 1))))
         });
-        Self { nodes, policies, desired, ready, revision }
+        Self { nodes, policies, desired: count.desired, ready: count.ready, led: told.is_some(), revision }
     }
 
     /// Nodes with the revision that should be everywhere, and all.
@@ -187,6 +200,9 @@ impl Fleet {
         let mut found = Vec::new();
         if self.desired == 0 {
             found.push("no node should run an enforcer: look at the node selector and the tolerations of the DaemonSet".to_owned());
+        }
+        if !self.led {
+            found.push("no controller says which policies should be in force, and nobody keeps those of proxies current".to_owned());
         }
         if self.ready < self.desired {
             found.push(format!("{} of {} enforcers are not ready", self.desired - self.ready, self.desired));
@@ -311,13 +327,28 @@ pub(super) mod tests {
     #[test]
     fn a_fleet_of_one_revision_has_no_problem() {
         let sound = json!({ "version": "1", "policies": "b", "ready": true, "proxies": [{ "revision": "b", "count": 3 }] });
-        let fleet = Fleet::new(vec![node("n1", sound)], vec![policy("web", accepted("b"))], 1, 1);
+        let fleet = Fleet::new(
+            vec![node("n1", sound)],
+            vec![policy("web", accepted("b"))],
+            Count { desired: 1, ready: 1 },
+            Some("b".to_owned()),
+        );
         assert_eq!(fleet.problems(), Vec::<String>::new());
         assert_eq!((fleet.nodes_at(), fleet.proxies_at()), ((1, 1), (3, 3, 0)));
         assert_eq!(
             fleet.denying().into_iter().collect::<Vec<_>>(),
             ["shop/web/isolate[0]", "shop/web/never"]
         );
+    }
+
+    #[test]
+    fn without_a_controller_most_nodes_say_what_should_be_in_force() {
+        let nodes =
+            ["a", "b", "b"].map(|policies| node(policies, json!({ "policies": policies, "ready": true })));
+        let fleet = Fleet::new(nodes.into(), Vec::new(), Count { desired: 3, ready: 3 }, None);
+        assert_eq!((fleet.revision.as_deref(), fleet.nodes_at()), (Some("b"), (2, 3)));
+        let problems = fleet.problems();
+        assert!(problems.iter().any(|problem| problem.starts_with("no controller")), "{problems:?}");
     }
 
     #[test]
@@ -335,7 +366,7 @@ pub(super) mod tests {
             policy("new", Value::Null),
         ];
         let nodes = vec![node("n1", behind), node("n2", stuck), node("n3", Value::Null)];
-        let fleet = Fleet::new(nodes, policies, 5, 4);
+        let fleet = Fleet::new(nodes, policies, Count { desired: 5, ready: 4 }, Some("b".to_owned()));
         assert_eq!(
             fleet.problems(),
             [

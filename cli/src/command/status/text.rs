@@ -119,6 +119,7 @@ fn table<const N: usize>(text: &mut String, rows: &[[String; N]]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fleet::Count;
     use super::super::fleet::tests::{accepted, node, policy};
     use super::*;
     use serde_json::json;
@@ -132,8 +133,8 @@ mod tests {
         let fleet = Fleet::new(
             vec![node("node-1", sound), node("node-2", behind)],
             vec![policy("web", accepted("0123456789ab"))],
-            2,
-            2,
+            Count { desired: 2, ready: 2 },
+            Some("0123456789ab".to_owned()),
         );
         let drops = Drops {
             seconds: 10,
