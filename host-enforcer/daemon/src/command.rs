@@ -89,6 +89,8 @@ One can trace at a time. The kernel stops looking ten seconds after this command
 Example, as a DaemonSet runs it on every node before the rest is deleted:
     bookend-enforcer leave --stay")]
     Leave(leave::LeaveOptions),
+    /// Keep the filters of a cluster's proxies and the status of its policies current, as one of several that elect who writes.
+    Controller(Box<bookend_controller::ControllerOptions>),
     /// Print a script that completes this command in a shell.
     #[command(after_long_help = "\
 Example:
@@ -359,6 +361,7 @@ impl Command {
             Action::Trial(options) => trial::trial(&options),
             Action::Detach(pins) => detach::detach(&pins),
             Action::Leave(options) => leave::leave(options).await,
+            Action::Controller(options) => Ok(bookend_controller::run(*options).await?),
             Action::Completions(options) => {
                 page::completions(&options);
                 Ok(())

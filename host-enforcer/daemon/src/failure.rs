@@ -35,6 +35,12 @@ impl From<KernelError> for Failure {
     }
 }
 
+impl From<bookend_controller::Failed> for Failure {
+    fn from(failed: bookend_controller::Failed) -> Self {
+        Self::new(failed.to_string())
+    }
+}
+
 /// What could not be done, and why.
 pub(crate) fn cannot(what: &str, error: &dyn std::fmt::Display) -> Failure {
     Failure::new(format!("cannot {what}: {error}"))
