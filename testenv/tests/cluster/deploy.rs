@@ -18,7 +18,10 @@ fn a_cluster_gets_everything_and_running_it_again_changes_nothing() {
     assert_eq!(policy["metadata"]["labels"]["bookend.dev/install"], "bookend");
     let before = stage.revisions();
     let told = stage.fine(&stage.install(&["-f", "policy.yaml"]));
-    assert!(told.starts_with("deployed: ") && !told.contains("created") && !told.contains("changed,"), "{told}");
+    assert!(
+        told.starts_with("deployed: ") && !told.contains("created") && !told.contains("changed,"),
+        "{told}"
+    );
     assert_eq!(stage.revisions(), before, "only the ledger is written");
 }
 
@@ -54,7 +57,10 @@ fn only_what_was_deployed_and_is_no_longer_wanted_is_deleted_and_only_if_that_is
     stage.server.apply("kubectl", theirs).unwrap();
     stage.write("policy.yaml", POLICY);
     let told = stage.run(&["deploy", "--only", "policies", "-f", "policy.yaml"]);
-    assert!(told.code == 0 && told.error.contains("Policy shop/old is no longer wanted, and stays"), "{told:?}");
+    assert!(
+        told.code == 0 && told.error.contains("Policy shop/old is no longer wanted, and stays"),
+        "{told:?}"
+    );
     let shown = stage.fine(&["deploy", "--only", "policies", "-f", "policy.yaml", "--prune", "--dry-run"]);
     assert!(shown.contains("Policy shop/old deleted") && !shown.contains("theirs"), "{shown}");
     stage.fine(&["deploy", "--only", "policies", "-f", "policy.yaml", "--prune"]);
@@ -78,7 +84,10 @@ fn what_somebody_else_manages_is_theirs_until_it_is_taken() {
     assert!(told.error.contains("`autoscaler` manages `.spec.replicas`"), "{told:?}");
     assert!(told.error.contains("--force"), "{told:?}");
     stage.fine(&stage.install(&["--force"]));
-    assert_eq!(stage.get("deployments.apps", "bookend-system", "bookend-controller").unwrap()["spec"]["replicas"], 2);
+    assert_eq!(
+        stage.get("deployments.apps", "bookend-system", "bookend-controller").unwrap()["spec"]["replicas"],
+        2
+    );
 }
 
 #[test]
@@ -106,7 +115,10 @@ fn a_version_that_does_not_start_is_taken_back() {
 fn an_image_that_may_be_another_one_tomorrow_is_refused() {
     let stage = Stage::begin();
     let told = stage.run(&["deploy", "--enforcer-image", "registry.example/enforcer:1"]);
-    assert!(told.code == 1 && told.error.contains("has no digest") && told.error.contains("--allow-tags"), "{told:?}");
+    assert!(
+        told.code == 1 && told.error.contains("has no digest") && told.error.contains("--allow-tags"),
+        "{told:?}"
+    );
     assert_eq!(stage.server.load().count("patch", "daemonsets"), 0);
 }
 
@@ -121,7 +133,9 @@ fn whoever_may_not_is_told_all_that_is_missing_and_nothing_is_touched() {
     arguments.extend(["--kubeconfig", &kubeconfig]);
     let told = stage.run(&arguments);
     assert_eq!(told.code, 1);
-    for missing in ["patch daemonsets.apps in `bookend-system`", "create clusterroles.rbac.authorization.k8s.io"] {
+    for missing in
+        ["patch daemonsets.apps in `bookend-system`", "create clusterroles.rbac.authorization.k8s.io"]
+    {
         assert!(told.error.contains(missing), "{told:?}");
     }
     assert_eq!(stage.server.revision(), before);
@@ -134,21 +148,21 @@ fn policies_without_their_definitions_are_told_how_to_get_them() {
     assert_eq!(told.code, 1);
     assert!(told.error.contains("bookend deploy --only crds"), "{told:?}");
     stage.fine(&["deploy", "--only", "crds"]);
-    assert!(stage.get("customresourcedefinitions.apiextensions.k8s.io", "", "policies.bookend.dev").is_some());
+    assert!(
+        stage.get("customresourcedefinitions.apiextensions.k8s.io", "", "policies.bookend.dev").is_some()
+    );
 }
 
 #[test]
 fn what_was_begun_and_not_finished_is_completed() {
     let stage = Stage::begin();
     let lost = Fault::Refuse(500, "InternalError".to_owned(), "etcdserver: leader changed".to_owned());
-    let when = When::always().verb("patch").resource("daemonsets").name("bookend-enforcer");
-    // The trial run passes, and then the server fails: also when what was applied is set back.
+    // Pods do not become ready, and then the server fails, too: what was applied cannot be set back.
     stage.server.fault(When::always().verb("delete"), lost.clone(), None);
     stage.server.fate(Pods::all(), Fate::Unready);
     let told = stage.run(&stage.install(&["-f", "policy.yaml", "--timeout", "3s"]));
     assert_eq!(told.code, 1, "{told:?}");
     assert!(told.error.contains("could not be set back"), "{told:?}");
-    drop(when);
     stage.server.heal();
     stage.server.fate(Pods::all(), Fate::Ready);
     let told = stage.run(&stage.install(&["-f", "policy.yaml"]));
@@ -224,7 +238,10 @@ fn policies_of_others_do_not_go_with_their_definitions_unless_that_is_said() {
     });
     stage.server.apply("kubectl", theirs).unwrap();
     let told = stage.run(&["uninstall"]);
-    assert!(told.code == 1 && told.error.contains("Policy shop/theirs") && told.error.contains("--keep-crds"), "{told:?}");
+    assert!(
+        told.code == 1 && told.error.contains("Policy shop/theirs") && told.error.contains("--keep-crds"),
+        "{told:?}"
+    );
     assert!(stage.get("daemonsets.apps", "bookend-system", "bookend-enforcer").is_some());
     stage.fine(&["uninstall", "--keep-crds", "--timeout", "30s"]);
     assert!(stage.get("policies.bookend.dev", "shop", "theirs").is_some());
@@ -237,7 +254,10 @@ fn a_node_that_cannot_be_cleaned_is_named_and_what_cleans_stays() {
     stage.fine(&stage.install(&[]));
     stage.server.fate(Pods::all().on("node-b"), Fate::Unready);
     let told = stage.run(&["uninstall", "--timeout", "4s"]);
-    assert!(told.code == 1 && told.error.contains("DaemonSet bookend-system/bookend-enforcer: 1 of 2"), "{told:?}");
+    assert!(
+        told.code == 1 && told.error.contains("DaemonSet bookend-system/bookend-enforcer: 1 of 2"),
+        "{told:?}"
+    );
     let set = stage.get("daemonsets.apps", "bookend-system", "bookend-enforcer").unwrap();
     assert_eq!(set.pointer("/spec/template/spec/containers/0/args/0").unwrap(), "leave");
     stage.server.fate(Pods::all().on("node-b"), Fate::Ready);
@@ -260,4 +280,38 @@ fn what_is_rendered_is_what_is_deployed() {
     let before = stage.revisions();
     stage.fine(&stage.install(&["-f", "policy.yaml"]));
     assert_eq!(stage.revisions(), before);
+}
+
+/// Commands of the guide that need a registry, or are told of elsewhere.
+const ELSEWHERE: [&str; 5] = ["enforcer=", "filter=", "bookend package", "bookend status", "bookend observe"];
+
+#[test]
+fn every_command_of_the_guide_does_what_it_says() {
+    let stage = Stage::begin();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for kind in ["wasmplugins", "trafficextensions", "envoyfilters"] {
+        let schema = root.join(format!("testenv/schemas/istio/{kind}.yaml"));
+        stage.server.install_crds(&std::fs::read_to_string(schema).unwrap()).unwrap();
+    }
+    for directory in ["policies", "old", "manifests"] {
+        std::fs::create_dir(stage.path(directory)).unwrap();
+    }
+    stage.write("policies/web.yaml", POLICY);
+    stage.write("old/web.yaml", POLICY);
+    let manifest = "apiVersion: v1\nkind: Pod\nmetadata: { name: web, namespace: shop, labels: { app: web } }\nspec: { containers: [{ name: web }] }\n";
+    stage.write("manifests/web.yaml", manifest);
+    let before = stage.everything();
+    let guide = std::fs::read_to_string(root.join("docs/install.md")).unwrap();
+    let blocks = guide.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap());
+    let mut commands = 0;
+    for line in
+        blocks.flat_map(str::lines).filter(|line| !ELSEWHERE.iter().any(|start| line.starts_with(start)))
+    {
+        let ended = stage.shell(line);
+        let differs = line.contains("--diff") && ended.code == 3;
+        assert!(ended.code == 0 || differs, "{line}\n{}\n{}", ended.out, ended.error);
+        commands += 1;
+    }
+    assert!(commands > 12, "{commands}");
+    assert_eq!(stage.everything(), before, "nothing is left");
 }

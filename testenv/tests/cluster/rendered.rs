@@ -20,7 +20,11 @@ fn definitions() -> Vec<Value> {
 
 /// Installations that differ in everything that can be said.
 fn installations() -> Vec<Installation> {
-    let usual = Installation::new(definitions(), "registry.example/enforcer@sha256:1", Some("registry.example/filter".to_owned()));
+    let usual = Installation::new(
+        definitions(),
+        "registry.example/enforcer@sha256:1",
+        Some("registry.example/filter".to_owned()),
+    );
     let mut other = Installation::new(definitions(), "registry.example/enforcer@sha256:1", None);
     other.audit = true;
     other.pull_secret = Some("registry".to_owned());
@@ -28,7 +32,8 @@ fn installations() -> Vec<Installation> {
     other.enforcer.cni = None;
     other.enforcer.ask_proxies = false;
     other.enforcer.max_unavailable = json!(3);
-    other.enforcer.tolerations = json!([{ "key": "a", "operator": "Equal", "value": "b", "effect": "NoSchedule" }]);
+    other.enforcer.tolerations =
+        json!([{ "key": "a", "operator": "Equal", "value": "b", "effect": "NoSchedule" }]);
     vec![usual.clone(), Installation { istio: Istio::EnvoyFilter, ..usual }, other]
 }
 

@@ -52,7 +52,9 @@ impl Stage {
         let server = Arc::new(ApiServer::start().unwrap());
         server.node("node-a", "192.0.2.1").unwrap();
         server.node("node-b", "192.0.2.2").unwrap();
-        server.put(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "shop" } })).unwrap();
+        server
+            .put(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "shop" } }))
+            .unwrap();
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("bookend-deploy-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
@@ -83,14 +85,25 @@ impl Stage {
 
     /// Runs the command in the directory.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
-        let dist = std::env::var_os("BOOKEND_DIST").map(PathBuf::from);
-        let dist = dist.expect("`BOOKEND_DIST` must name the directory of the binaries; run scripts/test");
-        let output = Command::new(dist.join("bookend"))
-            .args(arguments)
-            .env("KUBECONFIG", self.path("kubeconfig"))
-            .current_dir(&self.directory)
-            .output()
-            .expect("bookend runs");
+        self.end(Command::new(dist().join("bookend")).args(arguments))
+    }
+
+    /// Runs a line of a shell there, with the command in its path and the images in variables.
+    pub(crate) fn shell(&self, line: &str) -> Ended {
+        let path = format!("{}:/usr/bin:/bin", dist().display());
+        let filter = IMAGE.replace("enforcer", "filter");
+        self.end(
+            Command::new("sh")
+                .args(["-c", line])
+                .env("PATH", path)
+                .env("enforcer", IMAGE)
+                .env("filter", filter),
+        )
+    }
+
+    fn end(&self, command: &mut Command) -> Ended {
+        let output = command.env("KUBECONFIG", self.path("kubeconfig")).current_dir(&self.directory).output();
+        let output = output.expect("bookend runs");
         Ended {
             code: output.status.code().unwrap_or(-1),
             out: String::from_utf8(output.stdout).unwrap(),
@@ -144,6 +157,11 @@ impl Stage {
     }
 }
 
+fn dist() -> PathBuf {
+    let dist = std::env::var_os("BOOKEND_DIST").map(PathBuf::from);
+    dist.expect("`BOOKEND_DIST` must name the directory of the binaries; run scripts/test")
+}
+
 /// Says of every policy that it is enforced, as the controller does.
 fn keep(server: &ApiServer, over: &AtomicBool) {
     while !over.load(Ordering::Relaxed) {
@@ -152,9 +170,7 @@ fn keep(server: &ApiServer, over: &AtomicBool) {
             if policy["status"]["observedGeneration"] == generation {
                 continue;
             }
-            let condition = |name: &str| {
-                json!({ "type": name, "status": "True", "reason": name, "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z" })
-            };
+            let condition = |name: &str| json!({ "type": name, "status": "True", "reason": name, "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z" });
             let told = json!({
                 "apiVersion": "bookend.dev/v1alpha1", "kind": "Policy",
                 "metadata": { "name": policy["metadata"]["name"], "namespace": policy["metadata"]["namespace"] },

@@ -1,0 +1,14 @@
+//! A cluster, as far as the scripted API server is one: what Bookend does there, over the real wire.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failed step is a failed test"
+)]
+
+mod arguments;
+mod deploy;
+mod rendered;
+mod server;
