@@ -54,13 +54,15 @@ pub(super) fn without(text: &str) -> Result<Option<String>, Unfit> {
     }
     let mut kept = String::with_capacity(text.len());
     let mut from = 0;
-    for number in &list.own {
+    for (place, number) in list.own.iter().enumerate() {
         let Some(plugin) = list.plugins.get(*number) else { continue };
+        // Nothing that stays is before it.
+        let leads = place == *number;
         let goes = match number.checked_sub(1).and_then(|before| list.plugins.get(before)) {
             // With the comma before it.
-            Some(before) => before.end..plugin.end,
+            Some(before) if !leads => before.end..plugin.end,
             // With the comma behind it.
-            None => plugin.start..list.plugins.get(number + 1).map_or(plugin.end, |next| next.start),
+            _ => plugin.start..list.plugins.get(number + 1).map_or(plugin.end, |next| next.start),
         };
         let start = goes.start.max(from);
         kept.push_str(text.get(from..start).unwrap_or_default());
