@@ -1,6 +1,6 @@
 //! The documents of the OCI image specification 1.1, as far as images of Bookend have them.
 //!
-//! Fields are written in the order in which they are declared, and annotations sorted: equal documents are equal bytes.
+//! They are written with their fields sorted: equal documents are equal bytes.
 
 use std::collections::BTreeMap;
 use std::fmt;

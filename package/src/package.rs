@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::document::{Descriptor, Manifest, annotation, media};
 use crate::input::Input;
@@ -51,7 +52,7 @@ impl Package {
     pub(crate) fn complete(
         mut self,
         inputs: &[&Input],
-        parameters: serde_json::Value,
+        parameters: Value,
         extras: &Extras,
     ) -> Result<Self, Flaw> {
         if extras.bare {
@@ -116,11 +117,25 @@ pub(crate) fn document(what: String, media_type: &str, document: &impl Serialize
     Ok(Blob::new(what, media_type, json(document)?))
 }
 
-/// A document as bytes, always the same.
+/// A document as bytes, always the same: keys are sorted, whatever order the library for JSON was compiled to keep.
 pub(crate) fn json(document: &impl Serialize) -> Result<Bytes, Flaw> {
-    let bytes = serde_json::to_vec(document)
+    let value = serde_json::to_value(document).map(sorted);
+    let bytes = value
+        .and_then(|value| serde_json::to_vec(&value))
         .map_err(|error| Flaw::Unpackable { what: "a document".to_owned(), source: error.into() })?;
     Ok(bytes.into())
+}
+
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let mut fields: Vec<(String, Value)> = fields.into_iter().collect();
+            fields.sort_by(|(left, _), (right, _)| left.cmp(right));
+            Value::Object(fields.into_iter().map(|(name, value)| (name, sorted(value))).collect())
+        }
+        Value::Array(values) => Value::Array(values.into_iter().map(sorted).collect()),
+        other => other,
+    }
 }
 
 /// What is said of an image in its annotations and in its labels.

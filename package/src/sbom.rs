@@ -74,21 +74,21 @@ fn reference(one: &Crate) -> String {
 }
 
 fn component(one: &Crate) -> Value {
-    let mut component = json!({
-        "type": "library",
-        "bom-ref": reference(one),
-        "name": one.name,
-        "version": one.version,
-    });
+    let mut fields = vec![
+        ("type", json!("library")),
+        ("bom-ref", json!(reference(one))),
+        ("name", json!(one.name)),
+        ("version", json!(one.version)),
+    ];
     if !one.license.is_empty() {
-        component["licenses"] = json!([{"expression": one.license}]);
+        fields.push(("licenses", json!([{"expression": one.license}])));
     }
     // Only what lies in the registry has a name there.
     if let Some(checksum) = one.checksum {
-        component["purl"] = json!(format!("pkg:cargo/{}@{}", one.name, one.version));
-        component["hashes"] = json!([{"alg": "SHA-256", "content": checksum}]);
+        fields.push(("purl", json!(format!("pkg:cargo/{}@{}", one.name, one.version))));
+        fields.push(("hashes", json!([{"alg": "SHA-256", "content": checksum}])));
     }
-    component
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 #[cfg(test)]

@@ -121,10 +121,10 @@ pub async fn verify(place: Place<'_>) -> Result<Verified, Unfit> {
         let Some(platform) = &entry.platform else { continue };
         let manifest = place.manifest(entry).await?;
         // Of an index, the agent takes what runs on most machines; but nobody can pin that by the digest of the index.
-        if !agent::wanted(&manifest).is_empty() && index.manifests.len() == 1 {
-            if let Ok(content) = filter(place, entry.digest, &manifest, name).await {
-                return Ok(Verified { digest, content });
-            }
+        if index.manifests.len() == 1
+            && let Ok(content) = filter(place, entry.digest, &manifest, name).await
+        {
+            return Ok(Verified { digest, content });
         }
         platforms.insert(platform.clone(), files(place, platform, &manifest, name).await?);
     }

@@ -64,7 +64,7 @@ pub(super) fn look_kernel_programs(bytes: &[u8]) -> Result<(), String> {
     let (mut programs, mut types) = (false, false);
     for section in sections.iter() {
         let data = section.data(order, bytes).map_err(said)?;
-        let flags: u64 = section.sh_flags(order).into();
+        let flags: u64 = section.sh_flags(order);
         let executable = flags & u64::from(elf::SHF_EXECINSTR) != 0;
         let name = sections.section_name(order, section).map_err(said)?;
         programs |= executable && !data.is_empty() && name != b".text";

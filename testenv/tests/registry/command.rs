@@ -11,15 +11,19 @@ use nix::unistd::Pid;
 use crate::fake::{self, Scratch};
 use crate::server::{AUTH, Server, free_port};
 
+/// The directory of the built binaries.
+pub(crate) fn dist() -> PathBuf {
+    let dist = std::env::var_os("BOOKEND_DIST");
+    dist.expect("`BOOKEND_DIST` must name the directory of the binaries; run scripts/test").into()
+}
+
 fn bookend(scratch: &Scratch) -> Command {
-    let dist = std::env::var_os("BOOKEND_DIST")
-        .expect("`BOOKEND_DIST` must name the directory of the binaries; run scripts/test");
     scratch.write("bookend_filter.wasm", &fake::module(&fake::EXPORTS, b""));
     let platform = scratch.platform(&bookend_package::document::Platform::usual());
     if !scratch.path().join("static").exists() {
         std::fs::rename(platform, scratch.path().join("static")).unwrap();
     }
-    let mut command = Command::new(PathBuf::from(dist).join("bookend"));
+    let mut command = Command::new(dist().join("bookend"));
     command.arg("package").current_dir(scratch.path()).env("BOOKEND_DIST", scratch.path());
     command.env_remove("SOURCE_DATE_EPOCH").env("HOME", scratch.path()).env("DOCKER_CONFIG", scratch.path());
     command.env_remove("XDG_RUNTIME_DIR").env_remove("REGISTRY_AUTH_FILE");

@@ -7,6 +7,7 @@
 )]
 
 mod command;
+mod documentation;
 #[path = "../../../package/tests/shared/fake.rs"]
 mod fake;
 mod refusal;

@@ -33,6 +33,10 @@ pub(super) struct Target {
     #[arg(long)]
     dry_run: bool,
 
+    /// How the answer is printed
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+
     /// Take what is there already from this repository of the same registry instead of sending it, such as when an image moves from test to production
     #[arg(long, value_name = "REPOSITORY", help_heading = "Registry")]
     mount_from: Option<String>,
@@ -43,10 +47,6 @@ pub(super) struct Target {
 
     #[command(flatten)]
     reach: Reach,
-
-    /// How the answer is printed
-    #[arg(short, long, value_enum, default_value_t)]
-    output: Format,
 }
 
 impl Target {

@@ -30,12 +30,12 @@ pub(super) struct Verify {
     #[arg(value_name = "IMAGE")]
     image: String,
 
-    #[command(flatten)]
-    reach: Reach,
-
     /// How the answer is printed
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
+
+    #[command(flatten)]
+    reach: Reach,
 }
 
 /// What is in an image, for programs.
