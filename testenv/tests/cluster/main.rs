@@ -9,6 +9,10 @@
 )]
 
 mod arguments;
+mod controller;
 mod deploy;
 mod rendered;
+mod report;
+mod report;
 mod server;
+mod source;
