@@ -13,6 +13,5 @@ mod controller;
 mod deploy;
 mod rendered;
 mod report;
-mod report;
 mod server;
 mod source;
