@@ -5,7 +5,6 @@
 //! what is in one (`IFLA_TARGET_NETNSID`), all of it to whoever has CAP_NET_ADMIN.
 
 use crate::netlink::{ACKNOWLEDGE, Draft, Message, NetlinkSocket, attributes, text, u32_at};
-use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 
@@ -94,20 +93,6 @@ impl Kernel {
         // Without it the kernel would list this namespace's addresses where another's are asked for.
         socket.check_strictly()?;
         Ok(Self(socket))
-    }
-
-    /// The links of this namespace whose other end lies in another.
-    ///
-    /// # Errors
-    /// If the kernel refuses.
-    pub(super) fn crossings(&self) -> io::Result<BTreeMap<u32, Vec<Link>>> {
-        let mut crossings: BTreeMap<u32, Vec<Link>> = BTreeMap::new();
-        for link in self.links(None)? {
-            if let Some(netns) = link.netns.filter(|_| link.is_pair()) {
-                crossings.entry(netns).or_default().push(link);
-            }
-        }
-        Ok(crossings)
     }
 
     /// All links of this namespace, or of another.

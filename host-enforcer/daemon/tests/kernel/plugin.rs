@@ -215,7 +215,7 @@ fn without_an_enforcer_nothing_starts_and_everything_ends() {
 fn what_has_no_side_on_the_host_is_refused_and_not_let_in() {
     let Some(mut world) = World::new() else { return };
     listening(&mut world);
-    world.host.ip("link add low type dummy");
+    world.host.ip("link add low type veth peer name lower");
     world.host.ip("link set low up");
     world.host.ip(&format!("link add link low name eth0 netns {} type macvlan mode bridge", world.late.0));
     world.late.ip("addr add 10.77.3.2/24 dev eth0");
