@@ -96,7 +96,7 @@ apiVersion: bookend.dev/v1alpha1
 kind: ClusterPolicy
 metadata: { name: floor }
 spec:
-  deny: [{ name: traces, to: [{ workloads: { namespace: shop } }], http: [{ methods: [TRACE] }] }]
+  deny: [{ name: traces, at: [destination], to: [{ workloads: { namespace: shop } }], http: [{ methods: [TRACE] }] }]
 ---
 apiVersion: bookend.dev/v1alpha1
 kind: Inventory

@@ -161,7 +161,7 @@ fn what_does_not_fit_into_an_object_is_refused_with_a_cure() {
     let workloads: Vec<String> = (0..2_000_u32)
         .map(|number| {
             let addresses: Vec<String> =
-                (0..40).map(|host| format!("\"10.{}.{}.{host}\"", number / 256, number % 256)).collect();
+                (0..40).map(|host| format!("\"11.{}.{}.{host}\"", number / 256, number % 256)).collect();
             let addresses = addresses.join(", ");
             format!(
                 "  - {{ name: w{number}, namespace: bank, serviceAccount: all, labels: {{ app: {} }}, instances: [{{ addresses: [{addresses}] }}] }}",
