@@ -54,9 +54,23 @@ pub(super) async fn policies(cluster: &Cluster) -> Result<Vec<Value>, Trouble> {
     Ok(all)
 }
 
-/// Objects as a source.
+/// Policies as a source, without the labels that deploying gives them: a `Host` document has none.
 pub(super) fn source<'o>(name: &str, objects: impl Iterator<Item = &'o Value>) -> Source {
-    Source::new(name, text(objects))
+    let plain: Vec<Value> = objects.cloned().map(unlabelled).collect();
+    Source::new(name, text(plain.iter()))
+}
+
+fn unlabelled(mut object: Value) -> Value {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        let own = |label: &str| label.starts_with("app.kubernetes.io/") || label.starts_with("bookend.dev/");
+        if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
+            labels.retain(|label, _| !own(label));
+        }
+        if metadata.get("labels").and_then(Value::as_object).is_some_and(serde_json::Map::is_empty) {
+            metadata.remove("labels");
+        }
+    }
+    object
 }
 
 async fn of_kind(cluster: &Cluster, kind: &Kind) -> Result<Vec<Value>, Trouble> {
