@@ -1,7 +1,8 @@
 //! What images are made of, and that the same files always make the same.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "functions shared by tests fail as tests do")]
 
 #[path = "../shared/fake.rs"]
+#[expect(dead_code, reason = "several tests share it, none of which needs all of it")]
 mod fake;
 mod inputs;
 mod layouts;

@@ -1,7 +1,8 @@
 //! Registries that are busy, cut connections, ask for tokens or answer nonsense: scripted ones, on this machine.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "functions shared by tests fail as tests do")]
 
 #[path = "../shared/fake.rs"]
+#[expect(dead_code, reason = "several tests share it, none of which needs all of it")]
 mod fake;
 mod server;
 
@@ -153,7 +154,7 @@ async fn every_refusal_is_a_sentence_with_its_cure() {
         ),
         ("GET", "/manifests/sha256:", Reply::new(200).body("{}"), "trust nothing of it"),
         ("GET", "/manifests/sha256-", Reply::new(200).body("[]"), "is broken"),
-        ("GET", "/manifests/sha256:", Reply::new(200).body(&" ".repeat(5 << 20)), "more than 4194304 bytes"),
+        ("GET", "/manifests/sha256:", Reply::new(200).body(" ".repeat(5 << 20)), "more than 4194304 bytes"),
     ] {
         let server = Server::start().await;
         server.fail(method, path, usize::MAX, reply);

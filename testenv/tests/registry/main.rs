@@ -1,14 +1,11 @@
 //! Images in a real registry: Debian's docker-registry on this machine, read back with skopeo and by the rules of Istio's agent.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests and what they share fail as tests do"
-)]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "functions shared by tests fail as tests do")]
 
 mod command;
 mod documentation;
 #[path = "../../../package/tests/shared/fake.rs"]
+#[expect(dead_code, reason = "several tests share it, none of which needs all of it")]
 mod fake;
 mod refusal;
 mod resumption;
