@@ -78,7 +78,7 @@ fn whoever_stays_says_when_the_node_is_clean_and_ends_when_told() {
             "%{http_code}",
             "--unix-socket",
             &listen,
-            "http://node/readyz",
+            "http://localhost/readyz",
         ]);
         String::from_utf8(command.output().unwrap().stdout).unwrap()
     };
