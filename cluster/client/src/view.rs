@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bookend_lang::{Compiled, Compiler, Diagnostic, Refused, Severity, Sighting, Source};
+use bookend_lang::{Compiled, Compiler, Refused, Severity, Sighting, Source};
 use sha2::{Digest, Sha256};
 
 pub use self::article::{Article, ObjectName};
@@ -384,17 +384,6 @@ impl View {
         }
         hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
     }
-}
-
-/// A diagnostic as one line, given what its source is called.
-fn line(diagnostic: &Diagnostic, name: &str) -> String {
-    let Diagnostic { code, span, message, cure, .. } = diagnostic;
-    format!(
-        "{name}:{}:{}: {}[{code}]: {message}; {cure}",
-        span.line,
-        span.column,
-        diagnostic.severity().name()
-    )
 }
 
 #[cfg(test)]

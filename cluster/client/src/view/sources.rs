@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use bookend_lang::{Diagnostic, Source};
 
 use super::article::ObjectName;
-use super::line;
 use super::standing::Stand;
 
 /// The sources of all objects.
@@ -94,4 +93,15 @@ impl Sources {
         let source = self.all.get(diagnostic.span.source);
         line(diagnostic, source.map_or("a pod", |source| &source.name))
     }
+}
+
+/// A diagnostic as one line, given what its source is called.
+fn line(diagnostic: &Diagnostic, name: &str) -> String {
+    let Diagnostic { code, span, message, cure, .. } = diagnostic;
+    format!(
+        "{name}:{}:{}: {}[{code}]: {message}; {cure}",
+        span.line,
+        span.column,
+        diagnostic.severity().name()
+    )
 }

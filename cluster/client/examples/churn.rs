@@ -1,0 +1,208 @@
+//! Measures following a large cluster, as one node's enforcer does, without its kernel and without an API server: `cargo run --release -p
+//! bookend-cluster --example churn -- <pods> <nodes> <changes a round> <rounds>`.
+//!
+//! Pods are of Deployments of twenty, ten Deployments in a namespace, each with a Service; every namespace has a policy with five rules. Twenty
+//! pods of the first Deployments run here. What is measured is the time of this thread's processor, and the memory of the process.
+#![expect(clippy::unwrap_used, reason = "a measurement that cannot go on stops")]
+
+use bookend_cluster::view::{Attached, Outlook, View};
+use bookend_cluster::{Event, Key, Kind, kinds};
+use bookend_lang::Inventory;
+use bookend_plan::{Plan, Planner};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const OF_DEPLOYMENT: usize = 20;
+const OF_NAMESPACE: usize = 10;
+
+fn spent() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+}
+
+fn memory() -> String {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
+    format!("{} / {}", line("VmRSS"), line("VmHWM")).replace('\t', " ")
+}
+
+fn key(object: &Value) -> Key {
+    let text = |name: &str| object["metadata"][name].as_str().map(str::to_owned);
+    let name = text("name").unwrap();
+    Key { namespace: text("namespace"), uid: format!("0f3a1c52-7f0c-4b6e-9d1e-{name:>12}"), name }
+}
+
+fn put(view: &mut View, kind: &Kind, object: Value) {
+    let key = key(&object);
+    view.take(kind, Event::Put(key, serde_json::from_value(object).unwrap()));
+}
+
+/// A pod as an API server would tell it, with an address and labels of its own choice.
+fn pod(number: usize, nodes: usize, address: u32, label: Option<&str>) -> (Key, Value) {
+    let deployment = number / OF_DEPLOYMENT;
+    let namespace = format!("n{}", deployment / OF_NAMESPACE);
+    let local = number.is_multiple_of(OF_DEPLOYMENT) && deployment < 20;
+    let mut labels = json!({
+        "app": format!("app{deployment}"), "app.kubernetes.io/part-of": "shop", "version": "v1", "pod-template-hash": "5d4f9c7b68"
+    });
+    if let Some(label) = label {
+        labels["canary"] = label.into();
+    }
+    let object = json!({
+        "metadata": {
+            "name": format!("app{deployment}-5d4f9c7b68-{number:05}"), "namespace": namespace, "labels": labels,
+            "ownerReferences": [{ "kind": "ReplicaSet", "name": format!("app{deployment}-5d4f9c7b68"), "controller": true }],
+        },
+        "spec": {
+            "nodeName": if local { "here".to_owned() } else { format!("node{}", number % nodes) },
+            "serviceAccountName": format!("app{deployment}"),
+            "containers": [
+                { "name": "main", "ports": [{ "name": "http", "containerPort": 8080 }] }, { "name": "istio-proxy" }
+            ],
+        },
+        "status": { "phase": "Running", "podIPs": [{ "ip": std::net::Ipv4Addr::from(address).to_string() }] },
+    });
+    (key(&object), object)
+}
+
+fn world(view: &mut View, pods: usize, nodes: usize) {
+    let deployments = pods / OF_DEPLOYMENT;
+    for number in 0..nodes {
+        let address = std::net::Ipv4Addr::from(0x0b00_0000 + u32::try_from(number).unwrap()).to_string();
+        let status = json!({ "addresses": [{ "type": "InternalIP", "address": address }] });
+        put(view, &kinds::NODE, json!({ "metadata": { "name": format!("node{number}") }, "status": status }));
+    }
+    for number in 0..deployments.div_ceil(OF_NAMESPACE) {
+        let name = format!("n{number}");
+        put(
+            view,
+            &kinds::NAMESPACE,
+            json!({ "metadata": { "name": name, "labels": { "istio-injection": "enabled" } } }),
+        );
+        let rules: Vec<Value> = (0..5)
+            .map(|rule| {
+                let app = |of: usize| json!([{ "workloads": { "labels": { "app": format!("app{}", number * OF_NAMESPACE + of) } } }]);
+                json!({ "name": format!("r{rule}"), "from": app(rule), "to": app(rule + 5), "ports": [{ "port": 8080 }] })
+            })
+            .collect();
+        let spec = json!({ "isolate": [{ "workloads": {} }], "allow": rules });
+        put(
+            view,
+            &kinds::POLICY,
+            json!({ "metadata": { "name": "web", "namespace": name, "generation": 1 }, "spec": spec }),
+        );
+    }
+    for number in 0..deployments {
+        let address = std::net::Ipv4Addr::from(0xac10_0000 + u32::try_from(number).unwrap()).to_string();
+        let metadata =
+            json!({ "name": format!("app{number}"), "namespace": format!("n{}", number / OF_NAMESPACE) });
+        let spec = json!({
+            "clusterIPs": [address], "selector": { "app": format!("app{number}") }, "ports": [{ "port": 80, "targetPort": "http" }]
+        });
+        put(view, &kinds::SERVICE, json!({ "metadata": metadata, "spec": spec }));
+    }
+}
+
+struct Node {
+    view: View,
+    planner: Planner,
+    plan: Plan,
+    version: Option<u64>,
+}
+
+impl Node {
+    /// What an enforcer does with a change, but for the kernel: how long it took, and how many steps there are.
+    fn follow(&mut self) -> (Duration, usize) {
+        let begun = spent();
+        let compiled = self.view.compile(&[]).unwrap();
+        let follows = self.version.is_some_and(|before| before + 1 == compiled.version);
+        let inventory: &Inventory = &compiled.inventory;
+        let plan = match compiled.moved.as_ref().filter(|_| follows) {
+            Some(moved) => self.planner.plan_moved(&compiled.program, inventory, &self.plan, moved),
+            None => self.planner.plan(&compiled.program, inventory, &self.plan),
+        };
+        let plan = plan.unwrap();
+        self.version = Some(compiled.version);
+        plan.check_capacity(&self.plan).unwrap();
+        let steps = plan.change_from(&self.plan).steps.len();
+        self.plan = plan;
+        (spent() - begun, steps)
+    }
+
+    fn put(&mut self, (key, object): (Key, Value)) {
+        self.view.take_pod(Event::Put(key, serde_json::from_value(object).unwrap()));
+    }
+}
+
+fn told(what: &str, mut times: Vec<(Duration, usize)>) {
+    times.sort_unstable();
+    let at = |part: usize| {
+        times.get((times.len() * part / 100).min(times.len() - 1)).unwrap().0.as_secs_f64() * 1e3
+    };
+    let steps = times.iter().map(|(_, steps)| steps).max().unwrap();
+    println!("{what:>34}: {:>8.1} ms (99 %: {:>8.1} ms), {steps} steps", at(50), at(99));
+}
+
+fn main() {
+    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<usize>().unwrap());
+    let pods = arguments.next().unwrap_or(100_000);
+    let nodes = arguments.next().unwrap_or(5_000);
+    let changes = arguments.next().unwrap_or(50);
+    let rounds = arguments.next().unwrap_or(40);
+    let mut node = Node {
+        view: View::new(&Outlook { node: Some("here".to_owned()) }),
+        planner: Planner::default(),
+        plan: Plan::default(),
+        version: None,
+    };
+    println!("{pods} pods on {nodes} nodes; before: {}", memory());
+    let begun = spent();
+    world(&mut node.view, pods, nodes);
+    println!("{:>34}: {:>8.1} ms", "everything but pods read", (spent() - begun).as_secs_f64() * 1e3);
+    let begun = spent();
+    for number in 0..pods {
+        node.put(pod(number, nodes, 0x0a00_0001 + u32::try_from(number).unwrap(), None));
+    }
+    println!("{:>34}: {:>8.1} ms (made up and read)", "pods read", (spent() - begun).as_secs_f64() * 1e3);
+    let attached: Vec<Attached> = (0..20)
+        .map(|number| {
+            let (key, _) = pod(number * OF_DEPLOYMENT, nodes, 0, None);
+            Attached { uid: key.uid, interface: format!("veth{number}"), addresses: Vec::new() }
+        })
+        .collect();
+    node.view.attach(&attached);
+    println!("{:>34}: {}", "memory", memory());
+    told("first plan", vec![node.follow()]);
+    println!("{:>34}: {:?}", "tables", node.plan.sizes());
+    println!("{:>34}: {}", "memory", memory());
+
+    let mut fresh = 0x0a80_0000_u32;
+    let mut number = 4_007;
+    let mut next = || {
+        (fresh, number) = (fresh + 1, (number + 7_919) % pods);
+        (number, fresh)
+    };
+    told("nothing", (0..rounds).map(|_| node.follow()).collect());
+    let moved = |node: &mut Node, next: &mut dyn FnMut() -> (usize, u32)| {
+        for _ in 0..changes {
+            let (number, address) = next();
+            node.put(pod(number, nodes, address, None));
+        }
+        node.follow()
+    };
+    told(&format!("{changes} pods elsewhere"), (0..rounds).map(|_| moved(&mut node, &mut next)).collect());
+    let labels = |node: &mut Node, round: usize, next: &mut dyn FnMut() -> (usize, u32)| {
+        let (number, address) = next();
+        node.put(pod(number, nodes, address, Some(&format!("c{round}"))));
+        for _ in 1..changes {
+            let (number, address) = next();
+            node.put(pod(number, nodes, address, None));
+        }
+        node.follow()
+    };
+    told(
+        "a label and the rest elsewhere",
+        (0..rounds).map(|round| labels(&mut node, round, &mut next)).collect(),
+    );
+    println!("{:>34}: {}", "memory", memory());
+}
