@@ -17,7 +17,7 @@ use self::feed::Feed;
 use super::deploy::Reach;
 use crate::exit::{Exit, Stopped};
 use crate::inquiry::Place;
-use crate::output::{self, Format, Stream};
+use crate::output::{self, Format};
 use bookend_objects::install::NAMESPACE;
 
 /// Show decisions of both layers as they are made
@@ -121,7 +121,7 @@ impl Observe {
                 Feed::cluster(&cluster, &self.installation, &choice, self.most, sender).await?
             }
         };
-        if self.output == Format::Text && !self.plain && Stream::Out.has_colours() {
+        if self.output == Format::Text && !self.plain && is_watched() {
             view::run(choice, &feed.title, told).await?;
             return Ok(Exit::Fine);
         }
@@ -148,6 +148,13 @@ impl Observe {
             }
         }
     }
+}
+
+/// Whether somebody sits at a terminal that can be drawn on.
+fn is_watched() -> bool {
+    use std::io::IsTerminal;
+    let dumb = std::env::var_os("TERM").is_none_or(|value| value == "dumb");
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && !dumb
 }
 
 /// Prints a line; whether anybody still reads.

@@ -1,5 +1,7 @@
 //! The kinds of a cluster.
 
+#![expect(clippy::duplicated_attributes, reason = "different columns can have the same type")]
+
 mod enforcer;
 pub mod host;
 pub mod inventory;
