@@ -5,7 +5,7 @@ mod stock;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use bookend_cluster::{Applying, Cluster, Deleting, Leadership, Trouble};
+use bookend_cluster::{Applying, Clash, Cluster, Deleting, Leadership, Trouble};
 use bookend_objects::mesh::{Mesh, Pull};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -243,7 +243,11 @@ impl Writer {
             let Some(id) = Id::of(&object) else { continue };
             if !self.stock.is(&id, &object) {
                 leads(leadership)?;
-                self.cluster.apply(&object, &applying).await?;
+                // Whoever applies `null` may have applied nothing, and a configuration says much by it.
+                match has_null(&object) {
+                    true => self.put(&id, &object, &applying).await?,
+                    false => _ = self.cluster.apply(&object, &applying).await?,
+                }
                 self.counts.applied += 1;
                 self.stock.put(id.clone(), &object);
             }
@@ -257,6 +261,25 @@ impl Writer {
             self.stock.remove(&id);
         }
         Ok(told)
+    }
+
+    /// Creates an object, or replaces it as it was written here; what somebody else changed is left to them.
+    async fn put(&self, id: &Id, object: &Value, applying: &Applying) -> Result<(), Trouble> {
+        let Some(found) = self.cluster.get::<Value>(id.kind, Some(&id.namespace), &id.name).await? else {
+            return self.cluster.create(object, applying).await.map(drop);
+        };
+        if let Some(manager) = stock::stranger(&found) {
+            let clashes = vec![Clash { manager, field: ".spec".to_owned() }];
+            return Err(Trouble::Conflict { object: format!("{}/{}", id.namespace, id.name), clashes });
+        }
+        let mut object = object.clone();
+        if let (Some(metadata), Some(version)) = (
+            object.get_mut("metadata").and_then(Value::as_object_mut),
+            found.pointer("/metadata/resourceVersion"),
+        ) {
+            metadata.insert("resourceVersion".to_owned(), version.clone());
+        }
+        self.cluster.replace(&object, applying).await.map(drop)
     }
 
     /// What cannot be done, or should be known, by namespace.
@@ -302,6 +325,15 @@ fn leads(leadership: &Leadership) -> Result<(), Stopped> {
         return Ok(());
     }
     Err(Trouble::Changed { object: "the Lease of the controller".to_owned() }.into())
+}
+
+fn has_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(list) => list.iter().any(has_null),
+        Value::Object(fields) => fields.values().any(has_null),
+        _ => false,
+    }
 }
 
 /// Where something stands in an object.

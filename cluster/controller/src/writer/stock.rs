@@ -112,3 +112,11 @@ impl Stock {
         here.rev().cloned().collect()
     }
 }
+
+/// Who else manages something in the `spec` of an object.
+pub(super) fn stranger(object: &Value) -> Option<String> {
+    let entries = object.pointer("/metadata/managedFields")?.as_array()?;
+    let of_spec = entries.iter().filter(|entry| entry.pointer("/fieldsV1/f:spec").is_some());
+    let mut managers = of_spec.filter_map(|entry| entry.get("manager")?.as_str());
+    managers.find(|manager| *manager != super::MANAGER).map(str::to_owned)
+}
