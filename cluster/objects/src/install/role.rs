@@ -29,7 +29,7 @@ const FOLLOW: &[&str] = &["get", "list", "watch"];
 /// Applying: the API server wants `create` too of who applies what is not there yet.
 const APPLY: &[&str] = &["create", "patch"];
 /// Keeping a set of objects: what is no longer wanted is deleted.
-const KEEP: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
+const KEEP: &[&str] = &["get", "list", "watch", "create", "update", "patch", "delete"];
 
 const POLICIES: &[&str] =
     &["policies", "clusterpolicies", "networks", "hosts", "tiers", "reportings", "inventories"];
