@@ -112,7 +112,7 @@ fn the_policy_of_the_readme_is_part_of_the_example() {
 
 #[test]
 fn what_the_pages_point_to_exists() {
-    let pages = ["dialects", "migration", "operations", "policy", "running", "tool"]
+    let pages = ["dialects", "migration", "operations", "packaging", "policy", "running", "tool"]
         .map(|name| format!("docs/{name}.md"));
     for name in pages.iter().map(String::as_str).chain(["README.md"]) {
         let (path, page) = (root().join(name), page(name));
