@@ -16,7 +16,7 @@
 //! 410; create, update, merge patch and server-side apply with field ownership, conflicts, `force` and `dryRun`; strict field
 //! validation; structural schemas of CRDs applied to it (defaults, pruning, everything but CEL and `format`); the status
 //! subresource, generations, uids, optimistic concurrency, finalizers, owner references, deletion of namespaces; Leases; RBAC
-//! by the roles applied to it; `pods/portforward`; and rollouts on declared nodes.
+//! by the roles applied to it; `pods/portforward`, `pods/log`; and rollouts on declared nodes.
 //!
 //! What it does not: CEL (`x-kubernetes-validations`), admission webhooks, defaults of Kubernetes' own kinds (what is not written stays
 //! absent), most validation of their values beyond types and names, conversion between versions of a CRD (they differ in name only),
@@ -35,6 +35,7 @@ mod fields;
 mod forward;
 mod kind;
 mod listen;
+mod log;
 mod ownership;
 mod read;
 mod refusal;

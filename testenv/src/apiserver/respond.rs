@@ -22,9 +22,8 @@ use super::shared::{Shared, locked};
 use super::tally::Asked;
 use super::watch::Watch;
 use super::write::{self, Order, Unknown, erase};
-use super::{discovery, forward};
+use super::{discovery, forward, log};
 
-/// As large as what etcd takes, and some more.
 const BODY_LIMIT: usize = 3 << 20;
 
 /// What was asked, in parts.
@@ -220,6 +219,9 @@ async fn answer(
     locked(&shared.access).note(&question.user, deed);
     if place.subresource == "portforward" {
         return forward::open(shared, &kind, place, &question.query, request);
+    }
+    if kind.id() == "pods" && place.subresource == "log" {
+        return log::open(shared, &kind, place, &question.query);
     }
     if !["", "status"].contains(&place.subresource.as_str())
         || place.subresource == "status" && !version.status

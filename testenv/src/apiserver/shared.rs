@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::access::Access;
 use super::fault::Faults;
 use super::forward::Forwards;
+use super::log::Logs;
 use super::rollout::Script;
 use super::store::Store;
 use super::tally::{Load, Tally};
@@ -46,6 +47,7 @@ pub(crate) struct Shared {
     tally: Mutex<Tally>,
     pub(crate) access: Mutex<Access>,
     pub(crate) forwards: Mutex<Forwards>,
+    pub(crate) logs: Mutex<Logs>,
     pub(crate) script: Mutex<Script>,
 }
 
@@ -66,6 +68,7 @@ impl Shared {
             tally: Mutex::default(),
             access: Mutex::default(),
             forwards: Mutex::default(),
+            logs: Mutex::default(),
             script: Mutex::default(),
         }
     }

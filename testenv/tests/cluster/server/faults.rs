@@ -78,3 +78,23 @@ fn every_request_is_counted() {
     assert_eq!((load.count("list", "pods"), load.count("get", "pods"), load.count("", "")), (3, 1, 4));
     assert_eq!(server.asked().last().unwrap().code, 404);
 }
+
+#[test]
+fn what_a_container_wrote_is_told_with_and_without_its_time() {
+    let server = ApiServer::start().unwrap();
+    server
+        .put(serde_json::json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "p" },
+            "spec": { "containers": [{ "name": "app" }, { "name": "istio-proxy" }] },
+        }))
+        .unwrap();
+    server.write_log("default", "p", "istio-proxy", "one");
+    server.write_log("default", "p", "istio-proxy", "two");
+    let path = "/api/v1/namespaces/default/pods/p/log";
+    assert_eq!(get(&server, path).0, 400, "it does not say which container");
+    let all = ask(&server, "GET", &format!("{path}?container=istio-proxy"), "", &Value::Null);
+    assert_eq!(all.text(), "one\ntwo\n");
+    let last = format!("{path}?container=istio-proxy&tailLines=1&timestamps=true");
+    let last = ask(&server, "GET", &last, "", &Value::Null).text();
+    assert!(last.ends_with("Z two\n"), "{last}");
+}
