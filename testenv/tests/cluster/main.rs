@@ -15,3 +15,4 @@ mod rendered;
 mod report;
 mod server;
 mod source;
+mod world;
