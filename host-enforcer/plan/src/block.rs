@@ -54,6 +54,12 @@ impl Runs {
         let next = self.0.partition_point(|run| run.0 <= address);
         next.checked_sub(1).and_then(|i| self.0.get(i)).map_or(NO_BLOCK, |run| run.1)
     }
+
+    /// The class of all addresses, if they are of one.
+    pub(crate) fn only(&self) -> Option<u32> {
+        let first = self.of(Point::MIN);
+        self.0.iter().all(|run| run.1 == first).then_some(first)
+    }
 }
 
 /// A prefix, without the smaller prefixes in it that are cells themselves.

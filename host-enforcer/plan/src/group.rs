@@ -111,9 +111,8 @@ impl<'r, 'a> Groups<'r, 'a> {
         Self { remotes, spoken, of, rest, quiet }
     }
 
-    /// The group of the remote with this number, by a number of its own.
-    pub(crate) fn position(&self, number: u64) -> Option<usize> {
-        let remote = self.remotes.position(number)?;
+    /// The group of the remote at this position, by a number of its own.
+    pub(crate) fn group(&self, remote: usize) -> Option<usize> {
         let kind = || Some(self.spoken.len() + self.remotes.kind_of.get(remote)?);
         self.of.get(&remote).copied().or_else(kind)
     }

@@ -119,8 +119,8 @@ pub(crate) fn lower(
     }
 
     if local.end == End::Source {
-        let peers = Peers { groups: &groups, identities: &served.identities, classes: &classes };
-        verdicts.extend(service::rows(&lowering, &peers, &served.faces, rules)?);
+        let peers = Peers { groups: &groups, classes: &classes };
+        verdicts.extend(service::rows(&lowering, &peers, served, rules)?);
     }
 
     let blocks = classes.entries();

@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::block::{Point, Runs};
+use crate::block::Runs;
 use crate::local::{Concern, Governing, Local};
 use crate::lower::lower;
 use crate::name::RuleNumbers;
@@ -149,7 +149,9 @@ impl Planner {
                         let (remotes, served) = match peers.get() {
                             Some(peers) => peers,
                             None => {
-                                let made = (world.remotes(), served(inventory, world)?);
+                                let remotes = world.remotes();
+                                let served = Served::new(faces(inventory)?, &remotes, world.workloads());
+                                let made = (remotes, served);
                                 peers.get_or_init(|| made)
                             }
                         };
@@ -204,16 +206,6 @@ impl Planner {
         plan.limits = limits.iter().filter_map(|limit| Some((*limit, numbers.limit_of(*limit)?))).collect();
         Ok(plan)
     }
-}
-
-/// The Services, and who may be behind them.
-fn served<'i>(inventory: &'i Inventory, world: &World) -> Result<Served<'i>, PlanError> {
-    let faces = faces(inventory)?;
-    let identities = match faces.is_empty() {
-        true => HashMap::new(),
-        false => world.workloads().map(|(at, number)| (Point::from_be_bytes(at), number)).collect(),
-    };
-    Ok(Served { faces, identities })
 }
 
 /// The numbers of rules and limits that a policy refers to.

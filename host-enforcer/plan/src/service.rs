@@ -5,6 +5,7 @@
 //! the Service first, and then for a stranger. So a Service that nobody may dial, or that everybody may, takes nothing but its entries
 //! in `identities`, and the policies for connections that are opened to a workload take none at all.
 
+use bookend_abi::Address;
 use bookend_abi::address::from_ip;
 use bookend_abi::table::{SERVICE, VerdictKey, VerdictValue};
 use bookend_engine::{
@@ -21,6 +22,7 @@ use crate::group::Groups;
 use crate::lower::{Answer, Lowering, protocol_number, stranger};
 use crate::name::RuleNumbers;
 use crate::number::Number;
+use crate::remote::Remotes;
 
 /// The addresses of one family at which the same Services are dialled: one, unless several share an address.
 pub(crate) struct Face<'a> {
@@ -33,11 +35,46 @@ pub(crate) struct Face<'a> {
     ports: Vec<&'a ServicePort>,
 }
 
-/// The Services, and who may be behind them.
+/// The Services, and who may be behind each of their ports: found once for all policies.
 pub(crate) struct Served<'a> {
-    pub(crate) faces: Vec<Face<'a>>,
-    /// The identities of all workloads, by address.
-    pub(crate) identities: HashMap<Point, u64>,
+    faces: Vec<(Face<'a>, Vec<Reached>)>,
+}
+
+/// Who may be reached at a port: everybody, then a port, and all addresses there.
+type Reached = Vec<(Option<usize>, u16, Vec<Point>)>;
+
+impl<'a> Served<'a> {
+    /// These faces, behind which are `remotes`. `identities`: those of all workloads, by address.
+    pub(crate) fn new(
+        faces: Vec<Face<'a>>,
+        remotes: &Remotes<'_>,
+        identities: impl Iterator<Item = (Address, u64)>,
+    ) -> Self {
+        let identities: HashMap<Point, u64> = match faces.is_empty() {
+            true => HashMap::new(),
+            false => identities.map(|(at, number)| (Point::from_be_bytes(at), number)).collect(),
+        };
+        let reached = |face: &Face<'_>, port: &ServicePort| -> Reached {
+            let ends = port.backends(face.family == Family::V6).map(|backend| {
+                let at = point(backend.address);
+                (identities.get(&at).copied(), backend.port, at)
+            });
+            let mut ends: Vec<_> = ends.collect();
+            ends.sort_unstable();
+            let alike = ends.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
+            let alike = alike.filter_map(|ends| {
+                let (number, port, _) = *ends.first()?;
+                let remote = number.and_then(|number| remotes.position(number));
+                Some((remote, port, ends.iter().map(|(.., at)| *at).collect()))
+            });
+            alike.collect()
+        };
+        let faces = faces.into_iter().map(|face| {
+            let reached = face.ports.iter().map(|port| reached(&face, port)).collect();
+            (face, reached)
+        });
+        Self { faces: faces.collect() }
+    }
 }
 
 /// The faces of all Services.
@@ -98,38 +135,38 @@ type Behind = (Option<usize>, u32, u16);
 /// everybody behind.
 type Question = (u32, Family, Protocol, u16, Vec<Behind>);
 
-/// Where those are who may be behind Services: their groups, by the number of their identity, and who has which address.
+/// How those are told apart who may be behind Services, and their addresses.
 pub(crate) struct Peers<'l, 'r, 'a> {
     pub(crate) groups: &'l Groups<'r, 'a>,
-    pub(crate) identities: &'l HashMap<Point, u64>,
     pub(crate) classes: &'l Classes,
 }
 
-/// The verdicts of one workload, as the source, about what it dials at `faces`.
+/// The verdicts of one workload, as the source, about what it dials at the Services.
 ///
 /// # Errors
 /// When two rules have one number.
 pub(crate) fn rows(
     lowering: &Lowering<'_>,
     peers: &Peers<'_, '_, '_>,
-    faces: &[Face<'_>],
+    served: &Served<'_>,
     rules: &mut RuleNumbers,
 ) -> Result<Vec<(VerdictKey, VerdictValue)>, PlanError> {
     let mut strangers: HashMap<(u32, Family, Protocol, u16), Answer> = HashMap::new();
     let mut known: HashMap<Question, Answer> = HashMap::new();
     let mut rows = Vec::new();
-    for face in faces {
+    let only = peers.classes.runs().only();
+    for (face, reached) in &served.faces {
         let occupied: BTreeSet<u32> =
             face.addresses.iter().map(|address| peers.classes.of(point(*address))).collect();
         for class in occupied {
             let Some(class) = peers.classes.get(class) else { continue };
-            for port in &face.ports {
+            for (port, reached) in face.ports.iter().zip(reached) {
                 let ServicePort { protocol, port: dialled, .. } = **port;
-                let behind = behind(port, face.family, peers);
-                if behind.is_empty() {
+                if reached.is_empty() {
                     // The address is asked about as such (S74).
                     continue;
                 }
+                let behind = behind(reached, peers, only);
                 let asked = (class.number, face.family, protocol, dialled);
                 let outside = match strangers.get(&asked) {
                     Some(answer) => *answer,
@@ -169,15 +206,16 @@ fn point(address: IpAddr) -> Point {
     Point::from_be_bytes(from_ip(address))
 }
 
-fn behind(port: &ServicePort, family: Family, peers: &Peers<'_, '_, '_>) -> Vec<Behind> {
-    let mut behind: Vec<Behind> = port
-        .backends(family == Family::V6)
-        .map(|backend| {
-            let at = point(backend.address);
-            let group = peers.identities.get(&at).and_then(|number| peers.groups.position(*number));
-            (group, peers.classes.of(at), backend.port)
-        })
-        .collect();
+/// Everybody who is reached, as rules tell them apart. `only`: the class of all addresses, if there is but one.
+fn behind(reached: &Reached, peers: &Peers<'_, '_, '_>, only: Option<u32>) -> Vec<Behind> {
+    let mut behind = Vec::with_capacity(reached.len());
+    for (remote, port, addresses) in reached {
+        let group = remote.and_then(|remote| peers.groups.group(remote));
+        match only {
+            Some(class) => behind.push((group, class, *port)),
+            None => behind.extend(addresses.iter().map(|at| (group, peers.classes.of(*at), *port))),
+        }
+    }
     behind.sort_unstable();
     behind.dedup();
     behind

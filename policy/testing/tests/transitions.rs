@@ -1,4 +1,5 @@
 //! While an edit is rolled out, kernels and filters may enforce the one policy or the other, in any mixture (S115).
+#![expect(clippy::unwrap_used, reason = "functions shared by tests fail as tests do")]
 
 use std::sync::Arc;
 

@@ -204,7 +204,7 @@ fn nodes_that_are_not_ready_are_not_waited_for() {
     let node = json!({ "apiVersion": "v1", "kind": "Node", "metadata": { "name": "gone" },
         "status": { "conditions": [{ "type": "Ready", "status": "Unknown" }] } });
     stage.server.patch(node).unwrap();
-    stage.server.fate(Pods::all().on("gone"), Fate::Unready);
+    stage.server.fate(Pods::all().of("bookend-enforcer").on("gone"), Fate::Unready);
     stage.fine(&stage.install(&["--timeout", "20s"]));
 }
 

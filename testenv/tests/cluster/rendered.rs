@@ -39,7 +39,29 @@ fn installations() -> Vec<Installation> {
 
 fn survives<T: DeserializeOwned + Serialize + Debug>(object: &Value) {
     let typed: T = serde_json::from_value(object.clone()).unwrap_or_else(|error| panic!("{error}: {object}"));
-    assert_eq!(&serde_json::to_value(&typed).unwrap(), object);
+    let back = serde_json::to_value(&typed).unwrap();
+    if let Some(place) = lost(object, &back) {
+        panic!("{} `{}`: `{place}` is another one", object["kind"], object["metadata"]["name"]);
+    }
+}
+
+/// Where two values differ first. To a type, `1` and `1.0` are one number.
+fn lost(left: &Value, right: &Value) -> Option<String> {
+    match (left, right) {
+        (Value::Number(left), Value::Number(right)) => (left.as_f64() != right.as_f64()).then(String::new),
+        (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
+            let mut pairs = left.iter().zip(right).enumerate();
+            pairs.find_map(|(place, (left, right))| Some(format!("/{place}{}", lost(left, right)?)))
+        }
+        (Value::Object(fields), Value::Object(others)) => {
+            let added = others.keys().find(|name| !fields.contains_key(*name)).map(|name| format!("/{name}"));
+            let of = |name: &String| others.get(name).unwrap_or(&Value::Null);
+            added.or_else(|| {
+                fields.iter().find_map(|(name, left)| Some(format!("/{name}{}", lost(left, of(name))?)))
+            })
+        }
+        (left, right) => (left != right).then(String::new),
+    }
 }
 
 fn check(object: &Value) {

@@ -5,6 +5,7 @@ use tokio::time::Instant;
 
 use super::change::outcome;
 use super::ledger::Pulse;
+use super::pruning::stays;
 use super::{Delivery, Entry, Key, Outcome, Stage, Step, Tell};
 use crate::Trouble;
 
@@ -108,6 +109,10 @@ impl Delivery {
                 applied.push(Applied { key, before, after, stays: stage.stays });
             }
             self.wait(stage, until, &mut *tell).await?;
+        }
+        // What is never deleted need not be remembered, and there may be no namespace for it yet.
+        if known.is_none() && wanted.iter().all(|key| stays(key).is_some()) {
+            return Ok(0);
         }
         let known = match known {
             Some(known) => known,

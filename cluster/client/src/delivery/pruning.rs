@@ -80,7 +80,7 @@ impl Delivery {
 }
 
 /// Why an object is never pruned, if it is not.
-fn stays(key: &Key) -> Option<&'static str> {
+pub(super) fn stays(key: &Key) -> Option<&'static str> {
     if key.kind == kinds::CUSTOM_RESOURCE_DEFINITION {
         return Some("deleting a definition deletes all its objects");
     }

@@ -82,7 +82,9 @@ fn run(view: &mut View, state: &mut State, step: &Step) {
         Step::Relist => {
             view.take_pod(Event::Listing);
             view.take(&kinds::POLICY, Event::Listing);
-            state.values().rev().for_each(|object| drop(put(view, object.clone())));
+            for object in state.values().rev() {
+                put(view, object.clone());
+            }
             view.take(&kinds::POLICY, Event::Synced);
             view.take_pod(Event::Synced);
         }
@@ -114,7 +116,9 @@ proptest! {
         if backwards {
             objects.reverse();
         }
-        objects.into_iter().for_each(|object| drop(put(&mut fresh, object)));
+        for object in objects {
+            put(&mut fresh, object);
+        }
         prop_assert_eq!(seen(&mut view), seen(&mut fresh));
     }
 }

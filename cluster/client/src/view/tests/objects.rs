@@ -136,7 +136,9 @@ fn of_two_that_contradict_each_other_the_later_one_is_blamed() {
         let mut view = empty();
         put(&mut view, policy("p", allowing()));
         view.compile(&[]).unwrap();
-        tiers.into_iter().for_each(|tier| drop(put(&mut view, tier)));
+        for tier in tiers {
+            put(&mut view, tier);
+        }
         view.compile(&[]).unwrap();
         assert!(!of(&view, "a").complaints.is_empty() && of(&view, "z").complaints.is_empty());
     }
