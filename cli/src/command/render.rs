@@ -41,8 +41,17 @@ Examples:
     bookend render --target kubernetes --as helm --enforcer-image \"$enforcer\" --filter-image \"$filter\" --out chart"
 )]
 pub(crate) struct Render {
-    #[command(flatten)]
-    files: Option<Files>,
+    /// Policies: files, directories, or `-` for standard input
+    #[arg(short = 'f', long = "file", value_name = "FILE", num_args = 1.., required_unless_present = "enforcer_image")]
+    files: Vec<PathBuf>,
+
+    /// Who is who: Kubernetes manifests and `Inventory` documents; files, directories, or `-`
+    #[arg(short = 'i', long = "inventory", value_name = "FILE", num_args = 1..)]
+    inventory: Vec<PathBuf>,
+
+    /// Leave out what other systems' policies say and Bookend cannot express, and say so
+    #[arg(long)]
+    best_effort: bool,
 
     /// The layer
     #[arg(long, value_enum)]
@@ -125,7 +134,7 @@ impl Render {
         if self.target == Target::Kubernetes {
             return self.kubernetes();
         }
-        let Some(files) = &self.files else {
+        let Some(files) = self.named() else {
             return Err(Stopped::usage("name the policies with `-f`"));
         };
         let format = match self.output {
@@ -145,11 +154,17 @@ impl Render {
         Ok(Exit::Fine)
     }
 
+    /// The files that are named, if any are.
+    fn named(&self) -> Option<Files> {
+        let files = || Files::new(self.files.clone(), self.inventory.clone(), self.best_effort);
+        (!self.files.is_empty()).then(files)
+    }
+
     fn kubernetes(&self) -> anyhow::Result<Exit> {
         let Some(installation) = self.options.installation()? else {
             return Err(Stopped::usage("say what to install: `--enforcer-image`"));
         };
-        let policies = match &self.files {
+        let policies = match self.named() {
             Some(files) => {
                 files.compile(Format::Text)?;
                 Policies::read(&files.read()?, &self.options.name, self.options.audit)?
