@@ -12,7 +12,7 @@ use crate::local::{Concern, Governing, Local};
 use crate::lower::lower;
 use crate::name::RuleNumbers;
 use crate::remote::Remotes;
-use crate::service::{Served, faces};
+use crate::service::Served;
 use crate::world::{World, canonical, title};
 use crate::{InterfacePlan, Plan, PlanError, PolicyContents, number};
 
@@ -150,7 +150,7 @@ impl Planner {
                             Some(peers) => peers,
                             None => {
                                 let remotes = world.remotes();
-                                let served = Served::new(faces(inventory)?, &remotes, world.workloads());
+                                let served = Served::new(inventory, &world.numbers, &remotes)?;
                                 let made = (remotes, served);
                                 peers.get_or_init(|| made)
                             }

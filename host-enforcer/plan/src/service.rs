@@ -5,7 +5,6 @@
 //! the Service first, and then for a stranger. So a Service that nobody may dial, or that everybody may, takes nothing but its entries
 //! in `identities`, and the policies for connections that are opened to a workload take none at all.
 
-use bookend_abi::Address;
 use bookend_abi::address::from_ip;
 use bookend_abi::table::{SERVICE, VerdictKey, VerdictValue};
 use bookend_engine::{
@@ -44,27 +43,31 @@ pub(crate) struct Served<'a> {
 type Reached = Vec<(Option<usize>, u16, Vec<Point>)>;
 
 impl<'a> Served<'a> {
-    /// These faces, behind which are `remotes`. `identities`: those of all workloads, by address.
+    /// The Services of `inventory`, whose workloads are `remotes`. `numbers`: those of their identities, by position.
+    ///
+    /// # Errors
+    /// As [`faces`].
     pub(crate) fn new(
-        faces: Vec<Face<'a>>,
+        inventory: &'a Inventory,
+        numbers: &[u64],
         remotes: &Remotes<'_>,
-        identities: impl Iterator<Item = (Address, u64)>,
-    ) -> Self {
-        let identities: HashMap<Point, u64> = match faces.is_empty() {
-            true => HashMap::new(),
-            false => identities.map(|(at, number)| (Point::from_be_bytes(at), number)).collect(),
+    ) -> Result<Self, PlanError> {
+        let faces = faces(inventory)?;
+        let positions: Vec<Option<usize>> = match faces.is_empty() {
+            true => Vec::new(),
+            false => numbers.iter().map(|number| remotes.position(*number)).collect(),
         };
         let reached = |face: &Face<'_>, port: &ServicePort| -> Reached {
             let ends = port.backends(face.family == Family::V6).map(|backend| {
-                let at = point(backend.address);
-                (identities.get(&at).copied(), backend.port, at)
+                let workload = inventory.position_at(backend.address);
+                let remote = workload.and_then(|workload| positions.get(workload).copied().flatten());
+                (remote, backend.port, point(backend.address))
             });
             let mut ends: Vec<_> = ends.collect();
             ends.sort_unstable();
             let alike = ends.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
             let alike = alike.filter_map(|ends| {
-                let (number, port, _) = *ends.first()?;
-                let remote = number.and_then(|number| remotes.position(number));
+                let (remote, port, _) = *ends.first()?;
                 Some((remote, port, ends.iter().map(|(.., at)| *at).collect()))
             });
             alike.collect()
@@ -73,7 +76,7 @@ impl<'a> Served<'a> {
             let reached = face.ports.iter().map(|port| reached(&face, port)).collect();
             (face, reached)
         });
-        Self { faces: faces.collect() }
+        Ok(Self { faces: faces.collect() })
     }
 }
 

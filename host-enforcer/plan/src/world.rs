@@ -169,11 +169,6 @@ impl World {
         Ok(())
     }
 
-    /// The identities of all workloads, by address.
-    pub(crate) fn workloads(&self) -> impl Iterator<Item = (Address, u64)> {
-        self.identities.iter().map(|(at, number)| (*at, *number)).filter(|(_, number)| number & SERVICE == 0)
-    }
-
     /// Every known identity as a peer.
     pub(crate) fn remotes(&self) -> Remotes<'_> {
         let mut addresses: HashMap<u64, Vec<Point>> = HashMap::with_capacity(self.known.len());

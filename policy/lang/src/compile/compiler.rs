@@ -14,7 +14,7 @@ use crate::{
     document::{Document, Probe, Service, Verifier},
     lower::{self, Facts, Moves, Surroundings, World},
 };
-use bookend_engine::{FAILSAFE, FAILSAFE_TIER, MESH_AGENT, MESH_AGENT_TIER, Plane, Rule};
+use bookend_engine::{FAILSAFE, FAILSAFE_TIER, Inventory, MESH_AGENT, MESH_AGENT_TIER, Plane, Rule};
 
 /// Compiles sources that change now and then. It keeps what it read, and reads and lowers only the documents that are
 /// not as they were; the result is what [`compile`](crate::compile) gives for the same sources.
@@ -214,6 +214,8 @@ impl Compiler {
         if self.world.units.as_ref() == Some(&units) && !moved {
             return;
         }
+        // Not both at once: each is large.
+        self.compiled.inventory = Inventory::default();
         let seen = self.sightings.documents();
         facts.workloads.extend(seen.iter().flatten());
         let mut report = Report::default();

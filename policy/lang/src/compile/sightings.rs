@@ -9,6 +9,7 @@ use crate::{
     document::{Document, Kind, Spanned, WorkloadDocument},
     yaml,
 };
+use bookend_engine::Instance;
 
 /// Sightings as they were when they were last read.
 #[derive(Debug, Default)]
@@ -76,12 +77,13 @@ impl Seen {
     fn document(&self) -> Option<WorkloadDocument> {
         let [Document::Workload(document)] = self.unit.documents.as_slice() else { return None };
         let span = document.name.span;
-        let instances = self.sighting.instances.iter();
         // What uses its node's network has no address of its own, whatever somebody saw.
-        let instances = instances.filter(|_| document.host_network.is_none());
+        let instances: &[Instance] =
+            if document.host_network.is_none() { &self.sighting.instances } else { &[] };
+        let instances = instances.iter().map(|instance| Spanned { value: instance.clone(), span });
         Some(WorkloadDocument {
             name: Spanned { value: self.sighting.name.to_string(), span },
-            instances: instances.map(|instance| Spanned { value: instance.clone(), span }).collect(),
+            instances: instances.collect(),
             ..document.clone()
         })
     }

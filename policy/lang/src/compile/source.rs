@@ -41,6 +41,8 @@ impl Unit {
         for node in nodes {
             decode::document(&node, &mut report, &mut documents);
         }
+        // Most have one, and there may be very many.
+        documents.shrink_to_fit();
         Self { id, documents, report, nodes: values, found }
     }
 }

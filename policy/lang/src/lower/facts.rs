@@ -1,7 +1,7 @@
 //! Everything that documents say about the world, brought together.
 
 use core::fmt;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::{hosts, mesh, namespace, services, surroundings, workloads};
 use crate::{
@@ -156,7 +156,7 @@ pub(super) fn unique<'a>(
     what: &str,
     report: &mut Report,
 ) {
-    let mut seen = BTreeMap::new();
+    let mut seen = HashMap::with_capacity(objects.size_hint().0);
     for (key, span) in objects {
         if let Some(first) = seen.get(&key) {
             let message = format!("the {what} `{}` is described twice", key.1);

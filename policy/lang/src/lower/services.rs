@@ -1,7 +1,7 @@
 //! Services: who is behind each of their ports.
 
 use core::net::IpAddr;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{facts::unique, selecting::Selecting};
 use crate::{
@@ -208,7 +208,7 @@ impl<'d> Behind<'d> {
         report: &mut Report,
     ) -> Self {
         let names = documents.iter().map(|d| (d.namespace.as_str(), d.name.value.as_str()));
-        let names: BTreeSet<_> = names.collect();
+        let names: HashSet<_> = names.collect();
         let mut by_service: Slices<'d> = HashMap::new();
         for slice in slices {
             let service = (slice.namespace.as_str(), slice.service.value.as_str());

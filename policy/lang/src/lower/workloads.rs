@@ -1,7 +1,8 @@
 //! Workloads, from manifests and inventories: what several documents say of one is joined.
 
 use core::net::IpAddr;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::{
     Code, Span,
@@ -30,14 +31,14 @@ pub(super) fn workloads(
 }
 
 /// What all documents say of one workload.
-struct Merged {
+struct Merged<'d> {
     /// The name to show: with the kind before it where another workload has the same.
     shown: String,
-    document: WorkloadDocument,
+    document: Cow<'d, WorkloadDocument>,
 }
 
 /// Joins what several documents say of one workload; where two contradict each other, neither is believed.
-fn merge(documents: &[&WorkloadDocument], report: &mut Report) -> Vec<Merged> {
+fn merge<'d>(documents: &[&'d WorkloadDocument], report: &mut Report) -> Vec<Merged<'d>> {
     let name = |document: &WorkloadDocument| (document.namespace.clone(), document.name.value.clone());
     let mut sorted = documents.to_vec();
     // Stable: documents of one name stay in the order of their sources.
@@ -45,14 +46,14 @@ fn merge(documents: &[&WorkloadDocument], report: &mut Report) -> Vec<Merged> {
     let mut merged = Vec::with_capacity(sorted.len());
     for same_name in sorted.chunk_by(|a, b| a.namespace == b.namespace && a.name.value == b.name.value) {
         if let [only] = same_name {
-            merged.push(Merged { shown: only.name.value.clone(), document: WorkloadDocument::clone(only) });
+            merged.push(Merged { shown: only.name.value.clone(), document: Cow::Borrowed(*only) });
             continue;
         }
         let kinds: BTreeSet<Kind> = same_name.iter().filter_map(|document| document.kind).collect();
         if kinds.len() < 2 {
             merged.extend(join(same_name.iter().copied(), report).map(|document| {
                 let shown = document.name.value.clone();
-                Merged { shown, document }
+                Merged { shown, document: Cow::Owned(document) }
             }));
             continue;
         }
@@ -60,7 +61,7 @@ fn merge(documents: &[&WorkloadDocument], report: &mut Report) -> Vec<Merged> {
             let of_kind = same_name.iter().copied().filter(|document| document.kind == Some(*kind));
             merged.extend(join(of_kind, report).map(|document| {
                 let shown = format!("{}/{}", kind.word().to_ascii_lowercase(), document.name.value);
-                Merged { shown, document }
+                Merged { shown, document: Cow::Owned(document) }
             }));
         }
         let words: Vec<String> = kinds.iter().map(|kind| format!("`kind: {}`", kind.word())).collect();
@@ -159,11 +160,14 @@ enum Place<'d> {
 }
 
 /// An address or an interface belongs to one instance only.
-fn refuse_shared_places(workloads: &[Merged], report: &mut Report) {
-    let mut seen: HashMap<Place<'_>, (&Merged, Span)> = HashMap::with_capacity(workloads.len());
+fn refuse_shared_places(workloads: &[Merged<'_>], report: &mut Report) {
+    // Nearly no address comes twice, and there are very many.
+    let shared = shared_addresses(workloads);
+    let mut seen: HashMap<Place<'_>, (&Merged<'_>, Span)> = HashMap::new();
     for workload in workloads {
         for instance in &workload.document.instances {
-            let addresses = instance.value.addresses.iter().map(|address| Place::Address(*address));
+            let addresses = instance.value.addresses.iter().filter(|address| shared.contains(*address));
+            let addresses = addresses.map(|address| Place::Address(*address));
             let interface =
                 instance.value.interface.iter().map(|interface| match instance.value.role.is_own() {
                     true => Place::OfHost(&workload.document.namespace, &workload.shown, interface),
@@ -202,7 +206,15 @@ fn refuse_shared_places(workloads: &[Merged], report: &mut Report) {
     }
 }
 
-impl Merged {
+/// The addresses that are said more than once.
+fn shared_addresses(workloads: &[Merged<'_>]) -> HashSet<IpAddr> {
+    let instances = workloads.iter().flat_map(|workload| &workload.document.instances);
+    let mut all: Vec<IpAddr> = instances.flat_map(|instance| &instance.value.addresses).copied().collect();
+    all.sort_unstable();
+    all.chunk_by(|a, b| a == b).filter(|same| same.len() > 1).flatten().copied().collect()
+}
+
+impl Merged<'_> {
     fn is_host(&self) -> bool {
         self.document.kind == Some(Kind::Host)
     }
@@ -217,7 +229,7 @@ impl Merged {
 }
 
 /// Says once that pods which use their node's network are known by nothing that a packet shows.
-fn warn_of_host_network(workloads: &[Merged], report: &mut Report) {
+fn warn_of_host_network(workloads: &[Merged<'_>], report: &mut Report) {
     let mut using = workloads.iter().filter_map(|w| Some((w, w.document.host_network?)));
     let Some((first, span)) = using.next() else { return };
     let name = format!("`{}/{}`", first.document.namespace, first.shown);
@@ -237,7 +249,7 @@ fn warn_of_host_network(workloads: &[Merged], report: &mut Report) {
 }
 
 fn lower(
-    merged: Merged,
+    merged: Merged<'_>,
     injection: &BTreeMap<&str, bool>,
     probes: &mut Vec<Probe>,
     report: &mut Report,
@@ -257,7 +269,7 @@ fn lower(
         probes: written,
         rewriting,
         instances,
-    } = document;
+    } = &*document;
     let asked = injection.get(namespace.as_str()).copied();
     let proxied = proxied.unwrap_or(match injected {
         Injection::Never => false,
@@ -265,12 +277,12 @@ fn lower(
         Injection::Asked => asked != Some(false),
     });
     let verifies = jwt.as_ref().is_some_and(|jwt| jwt.value);
-    if let Some(jwt) = jwt.filter(|jwt| jwt.value && !proxied) {
+    if let Some(jwt) = jwt.as_ref().filter(|jwt| jwt.value && !proxied) {
         let message = format!("`{}` has no proxy, so none verifies its tokens", name.value);
         let cure = "add `proxy: true`, or remove `jwt`";
         report.add(Code::JwtWithoutProxy, jwt.span, message, cure);
     }
-    if let (Some(host_network), Some(instance)) = (host_network, instances.first()) {
+    if let (Some(host_network), Some(instance)) = (*host_network, instances.first()) {
         let message =
             format!("`{}` uses the network of its node and has no addresses of its own", name.value);
         let cure = "remove `instances`, and name the node's address in `nodes`";
@@ -279,8 +291,8 @@ fn lower(
     }
     if host_network.is_none() {
         // Who is asked at the address of its node is judged by nobody.
-        let injected = proxied && injected != Injection::Never;
-        probes.extend(asked_for(written, rewriting, injected).map(|(purpose, port, place)| Probe {
+        let injected = proxied && *injected != Injection::Never;
+        probes.extend(asked_for(written, *rewriting, injected).map(|(purpose, port, place)| Probe {
             namespace: namespace.clone(),
             workload: shown.clone(),
             port,
@@ -288,8 +300,8 @@ fn lower(
             place,
         }));
     }
-    let mut labels = labels.unwrap_or_default();
-    if kind == Some(Kind::Host) {
+    let mut labels = labels.clone().unwrap_or_default();
+    if *kind == Some(Kind::Host) {
         labels.insert(HOST_LABEL.to_owned(), name.value.clone());
     } else if labels.remove(HOST_LABEL).is_some() {
         let message = format!("`{shown}` is no host, so its label `{HOST_LABEL}` is left out");
@@ -298,26 +310,26 @@ fn lower(
     Workload {
         name: shown,
         identity: WorkloadIdentity {
-            service_account: service_account.unwrap_or_else(|| "default".to_owned()),
+            service_account: service_account.clone().unwrap_or_else(|| "default".to_owned()),
             labels,
             proxied,
             jwt: verifies,
-            ports,
+            ports: ports.clone(),
             namespace_labels: None,
-            namespace,
+            namespace: namespace.clone(),
         },
-        instances: instances.into_iter().map(|instance| instance.value).collect(),
+        instances: instances.iter().map(|instance| instance.value.clone()).collect(),
     }
 }
 
 /// What a kubelet asks for of a workload: what its manifest says, or, where Istio injects the proxy, what the injector makes
 /// of it. A manifest that has the proxy already has what was made of its probes, too.
 fn asked_for(
-    written: Vec<ProbeDocument>,
+    written: &[ProbeDocument],
     rewriting: Rewriting,
     injected: bool,
 ) -> impl Iterator<Item = (Purpose, u16, Span)> {
-    written.into_iter().map(move |probe| {
+    written.iter().map(move |probe| {
         let port = match rewriting {
             Rewriting::To(agent) if injected => agent,
             _ => probe.port,
