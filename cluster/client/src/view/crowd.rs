@@ -52,8 +52,6 @@ pub(super) struct Crowd {
     /// Groups came or went.
     regrouped: bool,
     sightings: Vec<Sighting>,
-    /// The position in `sightings` of each group.
-    positions: HashMap<Arc<Who>, usize>,
     /// Names that a list which is being read has not told yet.
     unlisted: Option<HashSet<Number>>,
 }
@@ -77,6 +75,8 @@ struct Group {
     /// The name to show.
     name: Arc<str>,
     members: BTreeSet<Number>,
+    /// Its position in `sightings`, if it has one and nobody of it was moved since.
+    place: Option<usize>,
 }
 
 impl Member {
@@ -197,7 +197,12 @@ impl Crowd {
         let group = self.groups.entry(quiet).or_insert_with_key(|who| {
             *regrouped = true;
             let manifest = Source::new(format!("pod {}/{}", who.namespace, who.owner), who.manifest());
-            Group { manifest: Arc::new(manifest), name: who.owner.as_str().into(), members: BTreeSet::new() }
+            Group {
+                manifest: Arc::new(manifest),
+                name: who.owner.as_str().into(),
+                members: BTreeSet::new(),
+                place: None,
+            }
         });
         group.members.insert(number);
     }

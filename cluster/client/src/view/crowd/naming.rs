@@ -11,12 +11,13 @@ impl Crowd {
     /// Gives each group a name that no other one of its namespace has. Where several are called the same, a hash tells them apart; no
     /// object of Kubernetes has a `~` in its name.
     pub(super) fn name(&mut self) {
-        let mut called: HashMap<(&str, &str), Vec<&Arc<Who>>> = HashMap::new();
-        for who in self.groups.keys() {
-            called.entry((&who.namespace, &who.owner)).or_default().push(who);
-        }
-        let mut names: HashMap<Arc<Who>, String> = HashMap::new();
-        for ((_, owner), several) in called.iter().filter(|(_, several)| several.len() > 1) {
+        // Ascending by namespace and by what they are called.
+        let all: Vec<&Arc<Who>> = self.groups.keys().collect();
+        let called = all.chunk_by(|a, b| (&a.namespace, &a.owner) == (&b.namespace, &b.owner));
+        // By address: to look at all that each of them is would take longer than all else here.
+        let mut names: HashMap<*const Who, String> = HashMap::new();
+        for several in called.filter(|several| several.len() > 1) {
+            let Some(owner) = several.first().map(|who| &who.owner) else { continue };
             let digest = |who: &Who| -> String {
                 Sha256::digest(who.manifest()).iter().map(|byte| format!("{byte:02x}")).collect()
             };
@@ -30,11 +31,11 @@ impl Crowd {
             let length = [6, 16, 32].into_iter().find(|length| told_apart(length)).unwrap_or(64);
             for (digest, who) in &digests {
                 let digits = digest.get(..length).unwrap_or(digest);
-                names.insert(Arc::clone(who), format!("{owner}~{digits}"));
+                names.insert(Arc::as_ptr(who), format!("{owner}~{digits}"));
             }
         }
         for (who, group) in &mut self.groups {
-            let name = names.get(who).unwrap_or(&who.owner);
+            let name = names.get(&Arc::as_ptr(who)).unwrap_or(&who.owner);
             if *group.name != **name {
                 group.name = name.as_str().into();
             }

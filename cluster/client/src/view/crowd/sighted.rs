@@ -1,6 +1,5 @@
 //! Pods as the workloads that are compiled.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bookend_lang::{Instance, Sighting};
@@ -14,27 +13,41 @@ impl Crowd {
         if std::mem::take(&mut self.regrouped) {
             self.forget();
             self.name();
-            let before: HashMap<Arc<Who>, Arc<[Instance]>> = std::mem::take(&mut self.positions)
-                .into_iter()
-                .filter(|(who, _)| !moved.contains(who))
-                .filter_map(|(who, at)| Some((who, Arc::clone(&self.sightings.get(at)?.instances))))
-                .collect();
-            let mut all: Vec<(Arc<Who>, Sighting)> = Vec::with_capacity(self.groups.len());
-            for (who, group) in &self.groups {
-                let instances = before.get(who).map_or_else(|| self.instances_of(group), Arc::clone);
-                let (name, manifest) = (Arc::clone(&group.name), Arc::clone(&group.manifest));
-                all.push((Arc::clone(who), Sighting { name, manifest, instances }));
+            for who in moved {
+                if let Some(group) = self.groups.get_mut(&who) {
+                    group.place = None;
+                }
             }
-            all.sort_by(|(a, one), (b, other)| (&a.namespace, &one.name).cmp(&(&b.namespace, &other.name)));
-            self.positions = all.iter().enumerate().map(|(at, (who, _))| (Arc::clone(who), at)).collect();
-            self.sightings = all.into_iter().map(|(_, sighting)| sighting).collect();
+            let mut all: Vec<(usize, &Arc<Who>, Sighting)> = Vec::with_capacity(self.groups.len());
+            for (number, (who, group)) in self.groups.iter().enumerate() {
+                let before = group.place.and_then(|place| self.sightings.get(place));
+                let instances = match before {
+                    Some(sighting) => Arc::clone(&sighting.instances),
+                    None => self.instances_of(group),
+                };
+                let (name, manifest) = (Arc::clone(&group.name), Arc::clone(&group.manifest));
+                all.push((number, who, Sighting { name, manifest, instances }));
+            }
+            all.sort_by(|(_, a, one), (_, b, other)| {
+                (&a.namespace, &one.name).cmp(&(&b.namespace, &other.name))
+            });
+            let mut places = vec![None; all.len()];
+            self.sightings = Vec::with_capacity(all.len());
+            for (place, (number, _, sighting)) in all.into_iter().enumerate() {
+                if let Some(known) = places.get_mut(number) {
+                    *known = Some(place);
+                }
+                self.sightings.push(sighting);
+            }
+            for (group, place) in self.groups.values_mut().zip(places) {
+                group.place = place;
+            }
             return &self.sightings;
         }
         for who in moved {
             let Some(group) = self.groups.get(&who) else { continue };
             let instances = self.instances_of(group);
-            let position = self.positions.get(&who);
-            if let Some(sighting) = position.and_then(|position| self.sightings.get_mut(*position))
+            if let Some(sighting) = group.place.and_then(|place| self.sightings.get_mut(place))
                 && sighting.instances != instances
             {
                 sighting.instances = instances;
