@@ -18,7 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// How long until it is tried again, and how often whoever asks is told that it lives.
 const AGAIN: Duration = Duration::from_secs(2);
 /// What an enforcer keeps in its state directory besides names.
-const KEPT: [&str; 3] = ["attachments.json", "attachments.new", "cluster"];
+const KEPT: [&str; 4] = ["attachments.json", "attachments.new", "policies.json", "policies.new"];
 
 /// Options of `leave`.
 #[derive(Debug, Args)]
