@@ -1,5 +1,6 @@
 //! How the enforcer is, for those who ask from another thread while it works.
 
+use crate::source::Following;
 use bookend_plan::{Plan, Sizes};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -58,6 +59,43 @@ pub struct Report {
     obstacles: Vec<String>,
     edits_applied: u64,
     edits_refused: u64,
+    /// How a cluster is followed, if one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<ClusterReport>,
+}
+
+/// How a cluster is followed.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterReport {
+    /// The API server tells everything that is asked of it.
+    followed: bool,
+    /// What does not work.
+    error: Option<String>,
+    /// For how long it has not, in seconds.
+    failing_seconds: Option<u64>,
+    /// Since a kind of objects was last heard of, the one for which that is longest; in seconds.
+    silence_seconds: Option<u64>,
+    /// How many objects are known.
+    objects: usize,
+    /// In place of how many something else is in force.
+    refused_objects: usize,
+    /// The revision of the policies in force; before there is one, nothing.
+    policies: Option<String>,
+}
+
+impl From<&Following> for ClusterReport {
+    fn from(following: &Following) -> Self {
+        Self {
+            followed: following.error.is_none(),
+            error: following.error.clone(),
+            failing_seconds: following.failing.map(|time| time.as_secs()),
+            silence_seconds: following.silence.map(|time| time.as_secs()),
+            objects: following.objects,
+            refused_objects: following.refused,
+            policies: Some(following.policies.clone()).filter(|policies| !policies.is_empty()),
+        }
+    }
 }
 
 impl Default for Health {
@@ -154,6 +192,7 @@ impl State {
             obstacles: self.obstacles.clone(),
             edits_applied: self.edits_applied,
             edits_refused: self.edits_refused,
+            cluster: self.source.following.as_ref().map(ClusterReport::from),
         }
     }
 }

@@ -34,8 +34,8 @@ pub trait Source {
     /// What it took to put in force what was read last, so that a source which never rests leaves time for other things.
     fn worked(&mut self, _took: Duration) {}
 
-    /// How the source does.
-    fn health(&self) -> &Health;
+    /// How the source does now.
+    fn health(&mut self) -> &Health;
 
     /// What a cluster is told about what is in force of it.
     fn known(&mut self) -> Option<Known> {

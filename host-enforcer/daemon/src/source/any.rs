@@ -40,7 +40,7 @@ impl Source for Any {
         }
     }
 
-    fn health(&self) -> &Health {
+    fn health(&mut self) -> &Health {
         match self {
             Self::Files(files) => files.health(),
             Self::Kubernetes(cluster) => cluster.health(),

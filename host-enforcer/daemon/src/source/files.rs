@@ -74,7 +74,7 @@ impl Source for Files {
         Reading { revision: self.health.revision, said }
     }
 
-    fn health(&self) -> &Health {
+    fn health(&mut self) -> &Health {
         &self.health
     }
 }

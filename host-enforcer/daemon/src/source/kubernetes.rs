@@ -188,7 +188,6 @@ impl Source for Kubernetes {
             tokio::select! {
                 change = self.follower.changed() => {
                     change.news.iter().for_each(|line| say(line));
-                    self.health.following = Some(self.following());
                     if change.view {
                         return Ok(());
                     }
@@ -228,7 +227,9 @@ impl Source for Kubernetes {
         self.follower.worked(took);
     }
 
-    fn health(&self) -> &Health {
+    fn health(&mut self) -> &Health {
+        // Silence grows while nothing happens.
+        self.health.following = Some(self.following());
         &self.health
     }
 
