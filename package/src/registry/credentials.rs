@@ -107,11 +107,11 @@ mod tests {
     #[test]
     fn the_variable_of_docker_stands_before_the_home_directory() {
         let found = places(|name| match name {
-            "HOME" => Some("/home/a".into()),
+            "HOME" => Some("/srv/a".into()),
             "DOCKER_CONFIG" => Some("/etc/docker-login".into()),
             _ => None,
         });
-        let expected = ["/etc/docker-login/config.json", "/home/a/.config/containers/auth.json"];
+        let expected = ["/etc/docker-login/config.json", "/srv/a/.config/containers/auth.json"];
         assert_eq!(found, expected.map(PathBuf::from));
     }
 

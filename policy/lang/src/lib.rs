@@ -39,7 +39,7 @@ pub use document::{
 };
 pub use format::format;
 pub use import::{Import, Importing, Native, Today, import};
-pub use observed::Sighting;
 pub use objects::{Object, objects};
+pub use observed::Sighting;
 pub use schema::schema;
 pub use source::{MAX_SOURCE_BYTES, Source, Span};

@@ -61,7 +61,8 @@ fn add(mut value: Json, span: Span, objects: &mut Vec<Object>) {
     let text = |value: &Json, field: &str| value.get(field).and_then(Json::as_str).map(str::to_owned);
     let (version, kind) = (text(&value, "apiVersion"), text(&value, "kind"));
     let listed = value.get("items").is_some_and(Json::is_array);
-    let Some(item_kind) = kind.as_deref().and_then(|kind| kind.strip_suffix("List")).filter(|_| listed) else {
+    let Some(item_kind) = kind.as_deref().and_then(|kind| kind.strip_suffix("List")).filter(|_| listed)
+    else {
         objects.push(Object { value, span });
         return;
     };
@@ -117,7 +118,8 @@ mod tests {
 
     #[test]
     fn values_are_what_they_are_to_the_compiler() {
-        let text = "a: 1\nb: '1'\nc: true\nd: yes\ne: 010\nf: ~\ng: 1.5\nh: [x, {y: -7}]\ni: 0.5\nj: \"true\"\n";
+        let text =
+            "a: 1\nb: '1'\nc: true\nd: yes\ne: 010\nf: ~\ng: 1.5\nh: [x, {y: -7}]\ni: 0.5\nj: \"true\"\n";
         let expected = json!({
             "a": 1, "b": "1", "c": true, "d": "yes", "e": "010", "f": null, "g": 1.5, "h": ["x", { "y": -7 }], "i": 0.5, "j": "true",
         });
@@ -128,7 +130,8 @@ mod tests {
     fn lists_are_taken_apart() {
         let list = "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Pod}\n---\n\
                     apiVersion: bookend.dev/v1alpha1\nkind: PolicyList\nitems:\n- {metadata: {name: web}}\n";
-        let policy = json!({ "apiVersion": "bookend.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "web" } });
+        let policy =
+            json!({ "apiVersion": "bookend.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "web" } });
         assert_eq!(of(list), [json!({ "apiVersion": "v1", "kind": "Pod" }), policy]);
     }
 

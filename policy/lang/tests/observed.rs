@@ -1,5 +1,9 @@
 //! What is seen to run means what it would mean as documents, however it came to be seen.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "functions shared by tests fail as tests do")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "functions shared by tests fail as tests do"
+)]
 
 use std::{fmt::Write, net::IpAddr, sync::Arc};
 

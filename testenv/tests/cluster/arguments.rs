@@ -6,7 +6,8 @@ use clap::Parser;
 use serde_json::Value;
 
 fn accepted(object: &Value) {
-    let arguments = object.pointer("/spec/template/spec/containers/0/args").and_then(Value::as_array).unwrap();
+    let arguments =
+        object.pointer("/spec/template/spec/containers/0/args").and_then(Value::as_array).unwrap();
     let arguments = arguments.iter().map(|argument| argument.as_str().unwrap().to_owned());
     let line: Vec<String> = std::iter::once("bookend-enforcer".to_owned()).chain(arguments).collect();
     if let Err(error) = Command::try_parse_from(&line) {
@@ -17,7 +18,7 @@ fn accepted(object: &Value) {
 #[test]
 fn the_program_takes_the_arguments_of_every_installation() {
     let pinned = |name: &str| format!("registry.example/{name}@sha256:{}", "a".repeat(64));
-    let cni = Cni { programs: "/home/cni/bin".to_owned(), configurations: "/etc/other".to_owned() };
+    let cni = Cni { programs: "/srv/cni/bin".to_owned(), configurations: "/etc/other".to_owned() };
     for istio in Istio::ALL {
         for (audit, ask_proxies, cni) in [(false, true, Some(cni.clone())), (true, false, None)] {
             let filter = (istio != Istio::None).then(|| pinned("filter"));

@@ -1,6 +1,10 @@
 //! What `bookend-lang` takes, the types, both schemas and an API server take as well: neither editors nor clusters refuse
 //! a document that means something.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "functions shared by tests fail as tests do")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "functions shared by tests fail as tests do"
+)]
 
 mod documents;
 mod server;

@@ -13,7 +13,10 @@ pub(super) struct Claims(HashMap<IpAddr, Claim>);
 enum Claim {
     One(Number, bool),
     /// At least two, and whether each is live.
-    #[expect(clippy::box_collection, reason = "nearly every claim is of one, and there is one for each address")]
+    #[expect(
+        clippy::box_collection,
+        reason = "nearly every claim is of one, and there is one for each address"
+    )]
     Several(Box<Vec<(Number, bool)>>),
 }
 
