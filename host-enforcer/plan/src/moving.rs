@@ -88,14 +88,7 @@ impl World {
 
     /// Where each identity is, or was since the policies were lowered.
     fn spots(&self) -> &HashMap<u64, Vec<Point>> {
-        self.spots.get_or_init(|| {
-            let mut spots: HashMap<u64, Vec<Point>> = HashMap::with_capacity(self.known.len());
-            let left = self.elsewhere.iter().map(|(address, number)| (address, number));
-            for (address, number) in self.identities.iter().chain(left) {
-                spots.entry(*number).or_default().push(Point::from_be_bytes(*address));
-            }
-            spots
-        })
+        self.spots.get_or_init(|| self.places_by_number())
     }
 
     /// Where the workloads at these positions are now; nothing if that cannot be.

@@ -169,13 +169,22 @@ impl World {
         Ok(())
     }
 
+    /// Where each identity is, or was since the policies were lowered.
+    pub(crate) fn places_by_number(&self) -> HashMap<u64, Vec<Point>> {
+        let mut places: HashMap<u64, Vec<Point>> = HashMap::with_capacity(self.known.len());
+        for (number, addresses) in self.numbers.iter().zip(&self.addresses) {
+            let points = addresses.iter().map(|address| Point::from_be_bytes(*address));
+            places.entry(*number).or_default().extend(points);
+        }
+        for (address, number) in &self.elsewhere {
+            places.entry(*number).or_default().push(Point::from_be_bytes(*address));
+        }
+        places
+    }
+
     /// Every known identity as a peer.
     pub(crate) fn remotes(&self) -> Remotes<'_> {
-        let mut addresses: HashMap<u64, Vec<Point>> = HashMap::with_capacity(self.known.len());
-        let left = self.elsewhere.iter().map(|(address, number)| (address, number));
-        for (address, number) in self.identities.iter().chain(left) {
-            addresses.entry(*number).or_default().push(Point::from_be_bytes(*address));
-        }
+        let mut addresses = self.places_by_number();
         let all = self.known.iter().map(|(number, known)| Remote {
             number: *number,
             identity: &known.identity,
