@@ -1,9 +1,12 @@
 //! Measures following a large cluster, as one node's enforcer does, without its kernel and without an API server: `cargo run --release -p
-//! bookend-cluster --example churn -- <pods> <nodes> <changes a round> <rounds>`.
+//! bookend-cluster --example churn -- <pods> <nodes> <changes a round> <rounds> <seconds>`; `scripts/bench-cluster` does that.
 //!
 //! Pods are of Deployments of twenty, ten Deployments in a namespace, each with a Service; every namespace has a policy with five rules. Twenty
 //! pods of the first Deployments run here. What is measured is the time of this thread's processor, and the memory of the process.
-#![expect(clippy::unwrap_used, reason = "a measurement that cannot go on stops")]
+//!
+//! At the end 200 pods change in each of so many seconds of a made-up clock, which runs on by what each round really took, and rounds begin
+//! when an enforcer begins them: that tells how long a label waits until it is planned, without waiting for it.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a measurement that cannot go on stops")]
 
 use bookend_cluster::view::{Attached, Outlook, View};
 use bookend_cluster::{Event, Key, Kind, kinds};
@@ -103,11 +106,24 @@ fn world(view: &mut View, pods: usize, nodes: usize) {
     }
 }
 
+/// How long after a change nothing more may come, how long changes are collected, how many times as long as it took is rested after a round, and
+/// how long at most: what `view::Follower` does.
+const SETTLE: Duration = Duration::from_millis(40);
+const PATIENCE: Duration = Duration::from_millis(200);
+const RESTS: u32 = 4;
+const REST: Duration = Duration::from_secs(5);
+
+/// A label changes so often.
+const LABEL_EVERY: u32 = 1_000;
+const CHANGE_EVERY: Duration = Duration::from_millis(5);
+
 struct Node {
     view: View,
     planner: Planner,
     plan: Plan,
     version: Option<u64>,
+    /// What the rounds took that are told next: to compile, to plan, to compare.
+    parts: Vec<[Duration; 3]>,
 }
 
 impl Node {
@@ -115,6 +131,7 @@ impl Node {
     fn follow(&mut self) -> (Duration, usize) {
         let begun = spent();
         let compiled = self.view.compile(&[]).unwrap();
+        let known = spent();
         let follows = self.version.is_some_and(|before| before + 1 == compiled.version);
         let inventory: &Inventory = &compiled.inventory;
         let plan = match compiled.moved.as_ref().filter(|_| follows) {
@@ -122,15 +139,76 @@ impl Node {
             None => self.planner.plan(&compiled.program, inventory, &self.plan),
         };
         let plan = plan.unwrap();
+        let planned = spent();
         self.version = Some(compiled.version);
         plan.check_capacity(&self.plan).unwrap();
         let steps = plan.change_from(&self.plan).steps.len();
         self.plan = plan;
-        (spent() - begun, steps)
+        let end = spent();
+        self.parts.push([known - begun, planned - known, end - planned]);
+        (end - begun, steps)
     }
 
-    fn put(&mut self, (key, object): (Key, Value)) {
-        self.view.take_pod(Event::Put(key, serde_json::from_value(object).unwrap()));
+    /// How long that took, but for making the pod up.
+    fn put(&mut self, (key, object): (Key, Value)) -> Duration {
+        let text = serde_json::to_vec(&object).unwrap();
+        drop(object);
+        let begun = spent();
+        self.view.take_pod(Event::Put(key, serde_json::from_slice(&text).unwrap()));
+        spent() - begun
+    }
+
+    /// What rounds took, and what their parts did.
+    fn tell(&mut self, what: &str, times: Vec<(Duration, usize)>) {
+        told(what, times);
+        let mut middle = [0, 1, 2].map(|part| {
+            let mut times: Vec<Duration> = self.parts.iter().map(|parts| parts[part]).collect();
+            times.sort_unstable();
+            times[times.len() / 2].as_secs_f64() * 1e3
+        });
+        middle.iter_mut().for_each(|time| *time = (*time * 10.0).round() / 10.0);
+        let [compiled, planned, compared] = middle;
+        println!("{:>34}  compiled {compiled} ms, planned {planned} ms, compared {compared} ms", "");
+        self.parts.clear();
+    }
+
+    /// Follows 200 changes a second for so many seconds of a made-up clock: how long each label waited, and how long the processor was busy.
+    fn live(
+        &mut self,
+        seconds: u32,
+        pods: usize,
+        nodes: usize,
+        next: &mut dyn FnMut() -> (usize, u32),
+    ) -> (Vec<Duration>, Duration) {
+        let (mut waiting, mut waited, mut busy): (Vec<Duration>, Vec<Duration>, Duration) =
+            Default::default();
+        let mut due: Option<(Duration, Duration)> = None;
+        let (mut free, mut rested) = (Duration::ZERO, Duration::ZERO);
+        assert!(pods > 0, "somebody has to change");
+        for number in 0..seconds * 200 {
+            let now = CHANGE_EVERY * number;
+            if let Some((_, at)) = due
+                && at.max(rested) <= now
+            {
+                let (took, _) = self.follow();
+                busy += took;
+                free = at.max(rested) + took;
+                rested = free + (took * RESTS).min(REST);
+                waited.extend(waiting.drain(..).map(|since| free - since));
+                due = None;
+            }
+            let (pod_number, address) = next();
+            let label = (number % LABEL_EVERY == LABEL_EVERY / 2).then(|| format!("l{number}"));
+            if label.is_some() {
+                waiting.push(now);
+            }
+            busy += self.put(pod(pod_number, nodes, address, label.as_deref()));
+            let seen = now.max(free);
+            let since = due.map_or(seen, |(since, _)| since);
+            due = Some((since, (seen + SETTLE).min(since + PATIENCE)));
+        }
+        waited.sort_unstable();
+        (waited, busy)
     }
 }
 
@@ -149,11 +227,13 @@ fn main() {
     let nodes = arguments.next().unwrap_or(5_000);
     let changes = arguments.next().unwrap_or(50);
     let rounds = arguments.next().unwrap_or(40);
+    let seconds = u32::try_from(arguments.next().unwrap_or(120)).unwrap();
     let mut node = Node {
         view: View::new(&Outlook { node: Some("here".to_owned()) }),
         planner: Planner::default(),
         plan: Plan::default(),
         version: None,
+        parts: Vec::new(),
     };
     println!("{pods} pods on {nodes} nodes; before: {}", memory());
     let begun = spent();
@@ -172,7 +252,8 @@ fn main() {
         .collect();
     node.view.attach(&attached);
     println!("{:>34}: {}", "memory", memory());
-    told("first plan", vec![node.follow()]);
+    let first = vec![node.follow()];
+    node.tell("first plan", first);
     println!("{:>34}: {:?}", "tables", node.plan.sizes());
     println!("{:>34}: {}", "memory", memory());
 
@@ -182,7 +263,8 @@ fn main() {
         (fresh, number) = (fresh + 1, (number + 7_919) % pods);
         (number, fresh)
     };
-    told("nothing", (0..rounds).map(|_| node.follow()).collect());
+    let times = (0..rounds).map(|_| node.follow()).collect();
+    node.tell("nothing", times);
     let moved = |node: &mut Node, next: &mut dyn FnMut() -> (usize, u32)| {
         for _ in 0..changes {
             let (number, address) = next();
@@ -190,7 +272,8 @@ fn main() {
         }
         node.follow()
     };
-    told(&format!("{changes} pods elsewhere"), (0..rounds).map(|_| moved(&mut node, &mut next)).collect());
+    let times = (0..rounds).map(|_| moved(&mut node, &mut next)).collect();
+    node.tell(&format!("{changes} pods elsewhere"), times);
     let labels = |node: &mut Node, round: usize, next: &mut dyn FnMut() -> (usize, u32)| {
         let (number, address) = next();
         node.put(pod(number, nodes, address, Some(&format!("c{round}"))));
@@ -200,9 +283,25 @@ fn main() {
         }
         node.follow()
     };
-    told(
-        "a label and the rest elsewhere",
-        (0..rounds).map(|round| labels(&mut node, round, &mut next)).collect(),
+    let times = (0..rounds).map(|round| labels(&mut node, round, &mut next)).collect();
+    node.tell("a label and the rest elsewhere", times);
+    println!("{:>34}: {} after {} changes", "memory", memory(), 2 * changes * rounds);
+    let (waited, busy) = node.live(seconds, pods, nodes, &mut next);
+    let share = busy.as_secs_f64() / f64::from(seconds) * 100.0;
+    println!("{:>34}: {share:.1} % of a processor, at 200 changes a second, a label every 5 s", "busy");
+    if let (Some(middle), Some(longest)) = (waited.get(waited.len() / 2), waited.last()) {
+        println!(
+            "{:>34}: {:.2} s (longest of {}: {:.2} s)",
+            "a label waits until it is planned",
+            middle.as_secs_f64(),
+            waited.len(),
+            longest.as_secs_f64()
+        );
+    }
+    println!(
+        "{:>34}: {} after {} changes",
+        "memory",
+        memory(),
+        2 * changes * rounds + seconds as usize * 200
     );
-    println!("{:>34}: {}", "memory", memory());
 }
