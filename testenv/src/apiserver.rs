@@ -157,7 +157,9 @@ impl<'a> Builder<'a> {
             https.local_addr().doing("learn the address of the API server")?,
         );
         script::begin(&shared);
-        let thread = listen::start(&shared, http, https, &identity)?;
+        let home = self.namespace.map(|namespace| namespace.handle().try_clone_to_owned()).transpose();
+        let home = home.doing("duplicate a namespace handle")?;
+        let thread = listen::start(&shared, http, https, &identity, home)?;
         Ok(ApiServer {
             shared,
             http: http_address,

@@ -1,6 +1,7 @@
 //! The listening ends: plain HTTP and HTTPS, on a thread of their own; and what it is like when they are gone.
 
 use std::net::{SocketAddr, TcpListener as Bound};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use nix::sched::{CloneFlags, setns};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -21,12 +23,13 @@ use super::shared::Shared;
 use crate::certificate::Identity;
 use crate::error::{Doing, Error, Result};
 
-/// Starts serving on both sockets; ends when the shared signal says so.
+/// Starts serving on both sockets, which are in the network namespace `home` if it is not this program's; ends when the shared signal says so.
 pub(crate) fn start(
     shared: &Arc<Shared>,
     http: Bound,
     https: Bound,
     identity: &Identity,
+    home: Option<OwnedFd>,
 ) -> Result<JoinHandle<()>> {
     let acceptor = TlsAcceptor::from(Arc::new(tls(identity)?));
     for socket in [&http, &https] {
@@ -39,9 +42,9 @@ pub(crate) fn start(
     let shared = Arc::clone(shared);
     let serve = move || {
         runtime.block_on(async move {
-            let plain = listen(Arc::clone(&shared), http, None);
+            let plain = listen(Arc::clone(&shared), http, None, home.as_ref());
             let nodes = rollout::run(Arc::clone(&shared));
-            let secure = listen(shared, https, Some(acceptor));
+            let secure = listen(shared, https, Some(acceptor), home.as_ref());
             tokio::join!(plain, secure, nodes);
         });
     };
@@ -66,7 +69,7 @@ fn tls(identity: &Identity) -> Result<ServerConfig> {
 }
 
 /// Accepts until the server is over. While it is down nobody listens, so connections are refused by the kernel.
-async fn listen(shared: Arc<Shared>, first: Bound, acceptor: Option<TlsAcceptor>) {
+async fn listen(shared: Arc<Shared>, first: Bound, acceptor: Option<TlsAcceptor>, home: Option<&OwnedFd>) {
     let Ok(address) = first.local_addr() else { return };
     let mut waiting = Some(first);
     let mut signal = shared.signal();
@@ -84,7 +87,7 @@ async fn listen(shared: Arc<Shared>, first: Bound, acceptor: Option<TlsAcceptor>
         }
         let listener = match waiting.take().map(TcpListener::from_std) {
             Some(Ok(listener)) => listener,
-            _ => match bind(address).await {
+            _ => match bind(address, home).await {
                 Ok(listener) => listener,
                 Err(error) => {
                     eprintln!("the API server cannot listen at {address} again: {error}");
@@ -107,14 +110,28 @@ async fn listen(shared: Arc<Shared>, first: Bound, acceptor: Option<TlsAcceptor>
 }
 
 /// Listens where it did before; connections that are not quite over may stand in the way for a moment.
-async fn bind(address: SocketAddr) -> Result<TcpListener> {
+async fn bind(address: SocketAddr, home: Option<&OwnedFd>) -> Result<TcpListener> {
     for _ in 0..100 {
-        if let Ok(listener) = TcpListener::bind(address).await {
+        if let Ok(listener) = bind_in(address, home).and_then(TcpListener::from_std) {
             return Ok(listener);
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Err(Error::new("the address stays in use"))
+}
+
+/// Listens, by a thread of its own where that is elsewhere: no other thread ever leaves home.
+fn bind_in(address: SocketAddr, home: Option<&OwnedFd>) -> std::io::Result<Bound> {
+    let bind = || -> std::io::Result<Bound> {
+        if let Some(home) = home {
+            setns(home, CloneFlags::CLONE_NEWNET)?;
+        }
+        let bound = Bound::bind(address)?;
+        bound.set_nonblocking(true)?;
+        Ok(bound)
+    };
+    std::thread::scope(|scope| scope.spawn(bind).join())
+        .unwrap_or_else(|_| Err(std::io::Error::other("the thread that listens did not finish")))
 }
 
 async fn connection(shared: Arc<Shared>, stream: TcpStream, acceptor: Option<TlsAcceptor>) {
