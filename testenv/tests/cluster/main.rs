@@ -11,6 +11,8 @@
 mod arguments;
 mod controller;
 mod deploy;
+mod node;
+mod real;
 mod rendered;
 mod report;
 mod server;

