@@ -106,7 +106,9 @@ impl Enforcer {
         let failed = self.failed.iter().map(ToString::to_string);
         let waiting = self.waiting.len();
         let waiting = (waiting > 0).then(|| format!("{waiting} interfaces wait to be policed"));
-        let unsettled = self.enforcement.is_unsettled().then(|| self.unsettled());
+        // Before anything is known, nothing was begun or ended: only a dry run of an enforcer before goes on.
+        let known = self.unknown.is_none() || self.enforcement.is_dry() || self.enforcement.wants_dry();
+        let unsettled = (known && self.enforcement.is_unsettled()).then(|| self.unsettled());
         let incomplete = incomplete.into_iter().chain(self.unknown.clone()).chain(unsettled).chain(waiting);
         let door = self.door.obstacle();
         let obstacles: Vec<_> = incomplete.chain(self.unguarded.clone()).chain(failed).chain(door).collect();
