@@ -47,7 +47,7 @@ Examples:
       --sample 1 --events /var/log/bookend.jsonl --events-max-size 50M --events-keep 10
 
 SIGHUP reads the files again and opens the file of events again. SIGTERM ends; what is enforced stays.")]
-    Run(RunOptions),
+    Run(Box<RunOptions>),
     /// Show what is enforced, with or without a running enforcer.
     Status(StatusOptions),
     /// Show what the tables in the kernel hold, in names and rules, row by row.
@@ -354,7 +354,7 @@ impl Command {
     /// See [`Failure`].
     pub async fn execute(self) -> Result<(), Failure> {
         match self.action {
-            Action::Run(options) => run::run(options).await,
+            Action::Run(options) => run::run(*options).await,
             Action::Status(options) => status::status(&options),
             Action::Dump(options) => dump::dump(&options),
             Action::Trace(options) => trace::trace(options).await,

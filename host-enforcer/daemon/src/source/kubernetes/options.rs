@@ -38,6 +38,6 @@ impl ClusterOptions {
 
     /// How to reach the cluster.
     pub(crate) fn access(&self) -> Access {
-        Access { kubeconfig: self.kubeconfig.clone(), context: self.context.clone(), ..Access::default() }
+        Access { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() }
     }
 }
