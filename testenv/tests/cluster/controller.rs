@@ -126,12 +126,12 @@ fn without_istio_the_rest_goes_on() {
 fn a_verb_that_is_missing_is_named() {
     let stage = Stage::begin();
     stage.bookinfo();
-    let forbidden = r#"wasmplugins.extensions.istio.io "bookend" is forbidden: User "bookend-controller" cannot patch resource "wasmplugins" in API group "extensions.istio.io" in the namespace "shop""#;
+    let forbidden = r#"wasmplugins.extensions.istio.io "bookend" is forbidden: User "bookend-controller" cannot create resource "wasmplugins" in API group "extensions.istio.io" in the namespace "shop""#;
     let fault = Fault::Refuse(403, "Forbidden".to_owned(), forbidden.to_owned());
-    stage.server.fault(When::always().verb("patch").resource("wasmplugins"), fault, None);
+    stage.server.fault(When::always().verb("create").resource("wasmplugins"), fault, None);
     let _controller = stage.controller("a");
     let told = stage.status("policies.bookend.dev", "shop", "web", "Enforced", "False");
-    assert!(told.contains("patch") && told.contains("wasmplugins"), "{told}");
+    assert!(told.contains("create") && told.contains("wasmplugins"), "{told}");
 }
 
 #[test]

@@ -49,7 +49,14 @@ fn a_node_writes_its_enforcer_when_something_changed_and_again_after_an_outage()
     let access = Access { kubeconfig: Some(path), ..Access::default() };
     let (reporter, reporters) = std::sync::mpsc::channel();
     let health = Health::default();
-    let reported = health.clone();
+    let (reported, alive) = (health.clone(), health.clone());
+    // As a daemon's loop does.
+    std::thread::spawn(move || {
+        loop {
+            alive.turned();
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    });
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {

@@ -13,19 +13,19 @@ use tokio::sync::oneshot;
 /// More than anything takes, on a busy machine as well.
 const LIMIT: Duration = Duration::from_secs(60);
 
-pub struct Stage {
-    pub server: ApiServer,
+pub(super) struct Stage {
+    pub(super) server: ApiServer,
     kubeconfig: PathBuf,
 }
 
 /// A controller; it ends when this is dropped.
-pub struct Controller {
+pub(super) struct Controller {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Stage {
-    pub fn begin() -> Self {
+    pub(super) fn begin() -> Self {
         let stage = Self::without_istio();
         for kind in ["wasmplugins", "trafficextensions", "envoyfilters"] {
             stage.install(&format!("testenv/schemas/istio/{kind}.yaml"));
@@ -33,7 +33,7 @@ impl Stage {
         stage
     }
 
-    pub fn without_istio() -> Self {
+    pub(super) fn without_istio() -> Self {
         let server = ApiServer::start().unwrap();
         let kubeconfig = server.kubeconfig_path().unwrap();
         let stage = Self { server, kubeconfig };
@@ -66,7 +66,7 @@ impl Stage {
     }
 
     /// A shop with tills for clients, a bank with a vault, and a quiet place of which nobody says anything.
-    pub fn bookinfo(&self) {
+    pub(super) fn bookinfo(&self) {
         for name in ["shop", "bank", "quiet"] {
             self.object(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }));
         }
@@ -78,7 +78,7 @@ impl Stage {
     }
 
     /// A pod with a sidecar.
-    pub fn pod(&self, namespace: &str, name: &str, app: &str, address: &str) {
+    pub(super) fn pod(&self, namespace: &str, name: &str, app: &str, address: &str) {
         self.object(json!({
             "apiVersion": "v1", "kind": "Pod",
             "metadata": { "name": name, "namespace": namespace, "labels": { "app": app } },
@@ -92,7 +92,7 @@ impl Stage {
     }
 
     /// A controller of this name, at work.
-    pub fn controller(&self, name: &str) -> Controller {
+    pub(super) fn controller(&self, name: &str) -> Controller {
         let command = ControllerOptions::augment_args(clap::Command::new("controller"));
         let image = format!("registry.example/bookend/filter@sha256:{}", "ab".repeat(32));
         let kubeconfig = self.kubeconfig.to_str().unwrap();
@@ -127,14 +127,14 @@ impl Stage {
     }
 
     /// What the proxies of a namespace get, once they get something.
-    pub fn plugin(&self, namespace: &str) -> Value {
+    pub(super) fn plugin(&self, namespace: &str) -> Value {
         until("there is a plugin", || {
             self.server.get("wasmplugins.extensions.istio.io", namespace, "bookend")
         })
     }
 
     /// Waits until a condition of an object is so, and returns its message.
-    pub fn status(&self, plural: &str, namespace: &str, name: &str, kind: &str, status: &str) -> String {
+    pub(super) fn status(&self, plural: &str, namespace: &str, name: &str, kind: &str, status: &str) -> String {
         until(&format!("{kind} is {status}"), || {
             let object = self.server.get(plural, namespace, name)?;
             let conditions = object.pointer("/status/conditions")?.as_array()?.clone();
@@ -154,7 +154,7 @@ impl Drop for Controller {
 }
 
 /// A policy that isolates its namespace, and lets the bank's tills ask with a method.
-pub fn policy(namespace: &str, name: &str, method: &str) -> Value {
+pub(super) fn policy(namespace: &str, name: &str, method: &str) -> Value {
     json!({
         "apiVersion": "bookend.dev/v1alpha1", "kind": "Policy",
         "metadata": { "name": name, "namespace": namespace },
@@ -171,14 +171,14 @@ pub fn policy(namespace: &str, name: &str, method: &str) -> Value {
 }
 
 /// A configuration that says something.
-pub fn configuration() -> bookend_engine::Configuration {
+pub(super) fn configuration() -> bookend_engine::Configuration {
     let text = policy("shop", "web", "GET").to_string();
     let compiled = bookend_lang::compile(&[bookend_lang::Source::new("web", text.as_bytes())]).unwrap();
     compiled.configuration()
 }
 
 /// Looks again until there is something.
-pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(super) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + LIMIT;
     loop {
         if let Some(found) = look() {
