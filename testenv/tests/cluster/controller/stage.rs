@@ -134,7 +134,14 @@ impl Stage {
     }
 
     /// Waits until a condition of an object is so, and returns its message.
-    pub(super) fn status(&self, plural: &str, namespace: &str, name: &str, kind: &str, status: &str) -> String {
+    pub(super) fn status(
+        &self,
+        plural: &str,
+        namespace: &str,
+        name: &str,
+        kind: &str,
+        status: &str,
+    ) -> String {
         until(&format!("{kind} is {status}"), || {
             let object = self.server.get(plural, namespace, name)?;
             let conditions = object.pointer("/status/conditions")?.as_array()?.clone();
