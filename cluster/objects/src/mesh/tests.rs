@@ -184,6 +184,6 @@ fn what_does_not_fit_into_an_object_is_refused_with_a_cure() {
         envoy_filters: false,
     };
     let refused = mesh.objects().unwrap_err().to_string();
-    assert!(refused.contains("`shop`") && refused.contains("80000 addresses"), "{refused}");
+    assert!(refused.contains("`shop`") && refused.contains("80003 addresses"), "{refused}");
     assert!(refused.contains("service accounts of their own"), "{refused}");
 }

@@ -133,9 +133,9 @@ fn pins_that_are_wiped_open_nothing_a_workload_sends_and_are_made_again() {
         std::thread::sleep(Duration::from_secs(1));
         worked(field.enforcer.id()) - before < 50
     });
-    assert!(field.enforcer.signal("HUP"));
     let reloads = || field.enforcer.journal().matches("\"kind\":\"policy\"").count();
     let before = reloads();
+    assert!(field.enforcer.signal("HUP"));
     until("a reload is heard of", || reloads() > before);
     field.enforcer.kill();
     enforced(&field, "killed afterwards", 5204);
