@@ -37,7 +37,7 @@ fn until<T>(what: &str, mut so: impl FnMut() -> Option<T>) -> T {
 }
 
 fn status(server: &ApiServer, node: &str) -> Option<Value> {
-    server.get("enforcers", "", node)?.get("status").cloned()
+    server.get("enforcers.bookend.dev", "", node)?.get("status").cloned()
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_node_writes_its_enforcer_when_something_changed_and_again_after_an_outage()
         (&first["pods"], &first["interfaces"], &first["conditions"][0]["status"]),
         (&3.into(), &3.into(), &"True".into())
     );
-    let object = server.get("enforcers", "", "node-1").unwrap();
+    let object = server.get("enforcers.bookend.dev", "", "node-1").unwrap();
     // It goes with its node.
     assert_eq!(object["metadata"]["ownerReferences"][0]["uid"], uid);
 
@@ -100,7 +100,7 @@ fn a_node_writes_its_enforcer_when_something_changed_and_again_after_an_outage()
     until("the report after the outage", || has("ba9876543210"));
 
     // Somebody deletes it; with the next change it is there again.
-    server.delete("enforcers", "", "node-1").unwrap();
+    server.delete("enforcers.bookend.dev", "", "node-1").unwrap();
     reporter.know(known("cc0000000000"));
     until("the report after it was deleted", || has("cc0000000000"));
 }

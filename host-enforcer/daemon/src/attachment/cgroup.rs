@@ -93,7 +93,7 @@ mod tests {
             format!("{systemd}/cri-containerd-0123.scope"),
             format!("{systemd}/crio-0123.scope/container"),
             format!("{systemd}/docker-0123.scope"),
-            format!("{systemd}"),
+            systemd.clone(),
             format!("/kubepods.slice/kubepods-pod{SPELT}.slice/cri-containerd-0123.scope"),
             format!(
                 "/system.slice/docker-ab.scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/kubelet-kubepods-besteffort-pod{SPELT}.slice/cri-containerd-0.scope"
