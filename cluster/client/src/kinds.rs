@@ -101,3 +101,6 @@ kinds! {
     REQUEST_AUTHENTICATION =
         namespaced("security.istio.io", "v1", "RequestAuthentication", "requestauthentications");
 }
+
+/// Bookend's own documents: policies, and what they refer to. Each has a status.
+pub const DOCUMENTS: [&Kind; 7] = [&POLICY, &CLUSTER_POLICY, &NETWORK, &HOST, &TIER, &REPORTING, &INVENTORY];

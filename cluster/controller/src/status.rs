@@ -18,16 +18,6 @@ use crate::say::say;
 use crate::writer::{MANAGER, Writer};
 use compose::{Circumstances, compose};
 
-/// The kinds that have a status.
-const KINDS: [&Kind; 7] = [
-    &kinds::POLICY,
-    &kinds::CLUSTER_POLICY,
-    &kinds::NETWORK,
-    &kinds::HOST,
-    &kinds::TIER,
-    &kinds::REPORTING,
-    &kinds::INVENTORY,
-];
 /// How often the status of one object is written at most: while nodes catch up, the numbers change all the time.
 const REST: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_secs(2);
@@ -83,7 +73,7 @@ impl Statuses {
     /// # Errors
     /// When it cannot be read. A kind that is not served has no objects.
     pub(crate) async fn take_stock(&mut self) -> Result<(), Trouble> {
-        for kind in KINDS {
+        for kind in kinds::DOCUMENTS {
             let listed: Vec<Listed> = match self.cluster.list(kind, &Scope::all()).await {
                 Ok(listed) => listed,
                 Err(trouble) if trouble.is_absent() => continue,
@@ -213,7 +203,7 @@ impl Entry {
 }
 
 fn of_kind(object: &ObjectName) -> Option<&'static Kind> {
-    KINDS.into_iter().find(|kind| *kind.kind == *object.kind)
+    kinds::DOCUMENTS.into_iter().find(|kind| *kind.kind == *object.kind)
 }
 
 fn status_of(entry: &Entry) -> Value {

@@ -40,17 +40,6 @@ pub struct Remains {
     pub strangers: Vec<Key>,
 }
 
-/// The kinds of policies, and what they refer to.
-const POLICIES: [&Kind; 7] = [
-    &kinds::POLICY,
-    &kinds::CLUSTER_POLICY,
-    &kinds::NETWORK,
-    &kinds::HOST,
-    &kinds::TIER,
-    &kinds::REPORTING,
-    &kinds::INVENTORY,
-];
-
 /// The kinds of filters.
 const FILTERS: [&Kind; 3] = [&kinds::WASM_PLUGIN, &kinds::TRAFFIC_EXTENSION, &kinds::ENVOY_FILTER];
 
@@ -90,7 +79,7 @@ impl Delivery {
             self.take(&[], &mut *tell).await?;
         }
         tell(Step::Stage("policies"));
-        for kind in POLICIES {
+        for kind in kinds::DOCUMENTS {
             let scope = if removal.keep_definitions { self.own() } else { Scope::all() };
             remains.deleted += self.delete_all(kind, &scope, &mut *tell).await?;
         }
@@ -143,7 +132,7 @@ impl Delivery {
             return Ok(());
         }
         let mut strangers = Vec::new();
-        for kind in POLICIES {
+        for kind in kinds::DOCUMENTS {
             let scope = Scope::all().with_labels(format!("{}!={}", self.label, self.install));
             strangers.extend(self.keys(kind, &scope).await?.into_iter().map(|(key, _)| key.to_string()));
         }
