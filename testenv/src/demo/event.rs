@@ -136,9 +136,10 @@ impl Events {
         &self.path
     }
 
-    /// How long it is now; later events are found from here.
+    /// Where the last whole line ends now; later events are found from here. How long the file is does not tell: a line that
+    /// is longer than what is left of a page is seen half written.
     pub fn position(&self) -> u64 {
-        std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
+        std::fs::read(&self.path).map_or(0, |bytes| whole(&bytes) as u64)
     }
 
     /// The verdict after `position` that stands for the whole of `attempt`: the first denial, or if it was `allowed`
@@ -195,10 +196,14 @@ impl Events {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).doing("read the events")?;
         // The last line may be half written.
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        let text = String::from_utf8_lossy(bytes.get(..whole).unwrap_or_default()).into_owned();
+        let text = String::from_utf8_lossy(bytes.get(..whole(&bytes)).unwrap_or_default()).into_owned();
         text.lines().map(|line| serde_json::from_str(line).doing(format!("read the event {line}"))).collect()
     }
+}
+
+/// How many of these bytes are whole lines.
+fn whole(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
 }
 
 #[cfg(test)]
@@ -220,6 +225,7 @@ mod tests {
         assert_eq!((denial.end(), denial.cause()), ("source", "a/b/isolate[0]"));
         let other = Attempt::http("reviews-v1", "GET", "ratings", "/ratings/1");
         assert_eq!(events.verdict(0, &other, false, Duration::ZERO).unwrap(), None);
+        assert_eq!(events.position(), lines.iter().map(|line| line.len() as u64 + 1).sum::<u64>());
         let change = events.change(0, Duration::ZERO).unwrap().unwrap();
         assert_eq!((change.outcome.as_str(), change.complaints[0].line), ("refused", Some(3)));
         std::fs::remove_file(path).unwrap();
