@@ -229,7 +229,7 @@ fn main() {
     let rounds = arguments.next().unwrap_or(40);
     let seconds = u32::try_from(arguments.next().unwrap_or(120)).unwrap();
     let mut node = Node {
-        view: View::new(&Outlook { node: Some("here".to_owned()) }),
+        view: View::new(&Outlook { node: Some("here".to_owned()), ..Outlook::default() }),
         planner: Planner::default(),
         plan: Plan::default(),
         version: None,

@@ -9,7 +9,9 @@
 mod article;
 mod crowd;
 mod follower;
+mod notices;
 mod pod;
+mod proxy;
 mod sources;
 mod standing;
 mod text;
@@ -25,6 +27,7 @@ pub use self::article::{Article, ObjectName};
 pub use self::crowd::Attached;
 pub use self::follower::{Change, Follower, Health};
 pub use self::pod::Pod;
+pub use self::proxy::{Filtered, Filters, Notice, Role};
 pub use self::standing::{Good, InForce, Standing};
 
 use self::article::Text;
@@ -42,6 +45,8 @@ const MAX_ROUNDS: usize = 100;
 pub struct Outlook {
     /// The node whose pods can be [attached](View::attach); nothing for who is on no node.
     pub node: Option<String>,
+    /// Whose word counts for whether a proxy has a filter.
+    pub filters: Filters,
 }
 
 /// Everything that is known of a cluster.
@@ -54,6 +59,12 @@ pub struct View {
     unlisted: BTreeMap<String, BTreeSet<ObjectName>>,
     /// The kinds of which a whole list was read.
     listed: BTreeSet<String>,
+    /// Somebody says which proxies have filters.
+    noticed: bool,
+    /// What was said in ConfigMaps of this name, and of which namespace.
+    notices: BTreeMap<String, (String, Filtered)>,
+    /// Those that a list which is being read has not told yet.
+    unread: Option<BTreeSet<String>>,
     /// Last good versions of objects that were not told yet.
     restored: BTreeMap<ObjectName, GoodVersion>,
     /// Objects other than pods changed since they were compiled.
@@ -91,7 +102,10 @@ impl View {
     pub fn new(outlook: &Outlook) -> Self {
         Self {
             compiler: Compiler::default().silent(),
-            crowd: Crowd::new(outlook.node.clone()),
+            crowd: Crowd::new(outlook.node.clone(), &outlook.filters),
+            noticed: matches!(outlook.filters, Filters::Published(_)),
+            notices: BTreeMap::new(),
+            unread: None,
             objects: BTreeMap::new(),
             unlisted: BTreeMap::new(),
             listed: BTreeSet::new(),
@@ -184,6 +198,11 @@ impl View {
         known
     }
 
+    /// What proxies are there for, with the namespaces and labels of their pods; each combination once or more often.
+    pub fn proxies(&self) -> impl Iterator<Item = (&str, &BTreeMap<String, String>, Role)> {
+        self.crowd.proxies()
+    }
+
     /// Takes note of how the pods of this node are attached to it.
     pub fn attach(&mut self, attached: &[Attached]) {
         self.crowd.attach(attached);
@@ -191,7 +210,8 @@ impl View {
 
     /// Whether everything was listed at least once. Before that, what is not known may be there.
     pub fn is_complete(&self) -> bool {
-        let mut wanted = follower::ARTICLES.iter().map(|(kind, _)| *kind).chain([&kinds::POD]);
+        let noticed = self.noticed.then_some(&kinds::CONFIG_MAP);
+        let mut wanted = follower::ARTICLES.iter().map(|(kind, _)| *kind).chain([&kinds::POD]).chain(noticed);
         wanted.all(|kind| self.listed.contains(&*kind.kind))
     }
 

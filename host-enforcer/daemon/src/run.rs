@@ -62,11 +62,12 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
         None => Any::Files(Box::new(Files::new(input).map_err(|e| cannot("watch the files", &e))?)),
         Some(attachments) => {
             let (cluster, node) = (connect(&options.cluster).await?, options.cluster.node()?);
+            let outlook = options.cluster.outlook()?;
             let asked = (!options.report.no_proxies).then(|| attachments.clone());
             let (sender, report) = Report::new(cluster.clone(), node.clone(), health.clone(), asked);
             reporter = Some(sender);
             tokio::spawn(report.run());
-            let followed = Kubernetes::new(&cluster, &node, attachments, input, &options.pins.state_dir);
+            let followed = Kubernetes::new(&cluster, &outlook, attachments, input, &options.pins.state_dir);
             Any::Kubernetes(Box::new(followed.map_err(|e| cannot("watch the files", &e))?))
         }
     };

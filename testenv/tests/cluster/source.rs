@@ -60,7 +60,7 @@ impl Scene {
         let access = Access { kubeconfig: Some(path.clone()), ..Access::default() };
         let follower = runtime.block_on(async {
             let cluster = Cluster::connect(&access).await.unwrap();
-            Follower::start(&cluster, &Outlook { node: Some("here".to_owned()) })
+            Follower::start(&cluster, &Outlook { node: Some("here".to_owned()), ..Outlook::default() })
         });
         std::fs::remove_file(path).unwrap();
         Self { server, runtime, follower, news: Vec::new() }

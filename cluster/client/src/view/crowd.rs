@@ -1,29 +1,20 @@
 //! All pods: who is one workload, and who has which address.
 
+mod attached;
 mod claims;
 mod naming;
 mod sighted;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use bookend_lang::{Instance, Sighting, Source};
+use bookend_lang::{Sighting, Source};
 
+pub use self::attached::Attached;
 use self::claims::Claims;
 use super::pod::{NOISE, Pod, Pool, Read, Whereabouts, Who};
+use super::proxy::{Filtered, Filters, Role};
 use crate::Key;
-
-/// How a pod is attached to this node, as this node knows it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Attached {
-    /// The pod's UID, or of a static pod what its annotation `kubernetes.io/config.hash` says.
-    pub uid: String,
-    /// The host's side of its interface.
-    pub interface: String,
-    /// The addresses that the runtime gave it there; empty where those in its status hold.
-    pub addresses: Vec<IpAddr>,
-}
 
 /// A pod by a number that no other one has at the same time.
 type Number = u32;
@@ -38,6 +29,10 @@ pub(super) struct Crowd {
     names: BTreeMap<Arc<str>, HashMap<Box<str>, Number>>,
     next: Number,
     everybody: Pool<Who>,
+    /// Nobody has to say which proxies have filters: all have.
+    trusting: bool,
+    /// Where proxies have filters, by namespace.
+    filtered: BTreeMap<String, Filtered>,
     /// What somebody is called apart from noise; of those that are in `everybody`.
     quiet: HashMap<Arc<Who>, Arc<Who>>,
     mentioned: [bool; NOISE.len()],
@@ -45,8 +40,8 @@ pub(super) struct Crowd {
     claims: Claims,
     /// How pods are attached to this node, by what the node calls them.
     attached: HashMap<String, Vec<Attached>>,
-    /// The pods of this node by what the node calls them.
-    local: HashMap<String, Number>,
+    /// The pods of this node by what the node calls them: of two that say they are the same, neither is.
+    local: HashMap<String, BTreeSet<Number>>,
     /// Groups whose instances may differ.
     moved: HashSet<Arc<Who>>,
     /// Groups came or went.
@@ -87,8 +82,8 @@ impl Member {
 }
 
 impl Crowd {
-    pub(super) fn new(node: Option<String>) -> Self {
-        Self { node, ..Self::default() }
+    pub(super) fn new(node: Option<String>, filters: &Filters) -> Self {
+        Self { node, trusting: *filters == Filters::Everywhere, ..Self::default() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -165,27 +160,28 @@ impl Crowd {
             None => Arc::from(namespace),
         };
         self.names.entry(Arc::clone(&namespace)).or_default().insert(key.name.as_str().into(), number);
-        if let Some(local) = &local {
-            self.local.insert(local.to_string(), number);
-        }
         let (uid, name) = (key.uid.as_str().into(), key.name.as_str().into());
         let member = Member { uid, namespace, name, who, whereabouts, local };
         self.join(number, &member.who);
+        let local = member.local.clone();
         self.pods.insert(number, member);
-        self.claim(number);
+        match local {
+            Some(local) => self.recall(&local, |here| _ = here.insert(number)),
+            None => self.claim(number),
+        }
     }
 
     fn remove(&mut self, number: Number) {
-        self.unclaim(number);
+        match self.pods.get(&number).and_then(|member| member.local.clone()) {
+            Some(local) => self.recall(&local, |here| _ = here.remove(&number)),
+            None => self.unclaim(number),
+        }
         let Some(member) = self.pods.remove(&number) else { return };
         if let Some(names) = self.names.get_mut(&member.namespace) {
             names.remove(&member.name);
             if names.is_empty() {
                 self.names.remove(&member.namespace);
             }
-        }
-        if let Some(local) = member.local.as_deref().filter(|local| self.local.get(*local) == Some(&number)) {
-            self.local.remove(local);
         }
         self.leave(number, &member.who);
     }
@@ -224,8 +220,11 @@ impl Crowd {
             return Arc::clone(quiet);
         }
         let mentioned = self.mentioned;
-        let quiet =
-            self.everybody.take(who.quiet(|number| mentioned.get(number).copied().unwrap_or_default()));
+        let mentioned = |number| mentioned.get(number).copied().unwrap_or_default();
+        let nowhere = Filtered::default();
+        let filtered = self.filtered.get(&who.namespace).unwrap_or(&nowhere);
+        let quiet = who.quiet(mentioned, (!self.trusting).then_some(filtered));
+        let quiet = self.everybody.take(quiet);
         self.quiet.insert(Arc::clone(who), Arc::clone(&quiet));
         quiet
     }
@@ -246,121 +245,33 @@ impl Crowd {
         }
     }
 
-    /// Takes note of how the pods of this node are attached.
-    pub(super) fn attach(&mut self, all: &[Attached]) {
-        let mut attached: HashMap<String, Vec<Attached>> = HashMap::new();
-        for one in all {
-            attached.entry(one.uid.clone()).or_default().push(one.clone());
+    /// Takes note of where in a namespace proxies have filters. Whether anything differs.
+    pub(super) fn filter(&mut self, namespace: &str, filtered: Filtered) -> bool {
+        if self.filtered.get(namespace).cloned().unwrap_or_default() == filtered {
+            return false;
         }
-        attached.values_mut().for_each(|several| several.sort());
-        let differ = |uid: &&String| self.attached.get(*uid) != attached.get(*uid);
-        let changed: BTreeSet<String> =
-            self.attached.keys().chain(attached.keys()).filter(differ).cloned().collect();
-        let changed: Vec<(String, Option<Number>)> = changed
+        let names = self.names.get(namespace);
+        let all: Vec<Number> = names.into_iter().flat_map(HashMap::values).copied().collect();
+        let all: Vec<(Number, Arc<Who>)> = all
             .into_iter()
-            .map(|uid| (self.local.get(&uid).copied(), uid))
-            .map(|(number, uid)| (uid, number))
+            .filter_map(|number| Some((number, Arc::clone(&self.pods.get(&number)?.who))))
             .collect();
-        for (uid, number) in changed {
-            if let Some(number) = number {
-                self.unclaim(number);
-            }
-            match attached.remove(&uid) {
-                Some(several) => self.attached.insert(uid, several),
-                None => self.attached.remove(&uid),
-            };
-            if let Some(number) = number {
-                self.claim(number);
-            }
+        for (number, who) in &all {
+            self.leave(*number, who);
         }
-    }
-
-    /// Where a pod is: an instance for each of its interfaces, if it is attached here.
-    fn instances(&self, member: &Member) -> Vec<Instance> {
-        let attached = member.local.as_deref().and_then(|local| self.attached.get(local));
-        let status = || member.whereabouts.addresses.to_vec();
-        let Some(attached) = attached else {
-            return vec![Instance { addresses: status(), ..Instance::default() }];
+        self.quiet.retain(|who, _| who.namespace != namespace);
+        match filtered.is_empty() {
+            true => self.filtered.remove(namespace),
+            false => self.filtered.insert(namespace.to_owned(), filtered),
         };
-        attached
-            .iter()
-            .enumerate()
-            .map(|(position, one)| Instance {
-                // What its status says is of its first interface.
-                addresses: match (one.addresses.is_empty(), position) {
-                    (true, 0) => status(),
-                    _ => one.addresses.iter().map(IpAddr::to_canonical).collect(),
-                },
-                interface: Some(one.interface.clone()),
-                ..Instance::default()
-            })
-            .collect()
-    }
-
-    fn claimed(&self, member: &Member) -> Vec<IpAddr> {
-        if !member.has_addresses() {
-            return Vec::new();
+        for (number, who) in &all {
+            self.join(*number, who);
         }
-        let mut addresses: Vec<IpAddr> =
-            self.instances(member).into_iter().flat_map(|instance| instance.addresses).collect();
-        addresses.sort_unstable();
-        addresses.dedup();
-        addresses
+        true
     }
 
-    fn claim(&mut self, number: Number) {
-        let Some(member) = self.pods.get(&number) else { return };
-        let (who, live) = (Arc::clone(&member.who), !member.whereabouts.terminating);
-        let mut concerned = Vec::new();
-        for address in self.claimed(member) {
-            concerned.extend(self.claims.add(address, number, live));
-        }
-        self.stir(&concerned);
-        let quiet = self.quiet(&who);
-        self.moved.insert(quiet);
-    }
-
-    fn unclaim(&mut self, number: Number) {
-        let Some(member) = self.pods.get(&number) else { return };
-        let who = Arc::clone(&member.who);
-        let mut concerned = Vec::new();
-        for address in self.claimed(member) {
-            concerned.extend(self.claims.remove(address, number));
-        }
-        self.stir(&concerned);
-        let quiet = self.quiet(&who);
-        self.moved.insert(quiet);
-    }
-
-    /// The groups of these pods may have other instances.
-    fn stir(&mut self, pods: &[Number]) {
-        for number in pods {
-            if let Some(who) = self.pods.get(number).map(|member| Arc::clone(&member.who)) {
-                let quiet = self.quiet(&who);
-                self.moved.insert(quiet);
-            }
-        }
-    }
-
-    /// Addresses that several pods claim at the same time, so that nobody has them, and by whom.
-    pub(super) fn contested(&self) -> BTreeMap<IpAddr, Vec<String>> {
-        let named = |number: &Number| {
-            self.pods.get(number).map(|member| format!("{}/{}", member.namespace, member.name))
-        };
-        let all = self.claims.contested();
-        all.map(|(address, pods)| {
-            let mut names: Vec<String> = pods.iter().filter_map(named).collect();
-            names.sort();
-            (address, names)
-        })
-        .collect()
-    }
-
-    /// The pods of this node: what it calls each, whether it is attached, and its addresses.
-    pub(super) fn local(&self) -> impl Iterator<Item = (&str, bool, Vec<IpAddr>)> {
-        self.local.iter().filter_map(|(uid, number)| {
-            let member = self.pods.get(number)?;
-            Some((uid.as_str(), self.attached.contains_key(uid), self.claimed(member)))
-        })
+    /// What proxies are there for, with the namespaces and labels of their pods; each combination once or more often.
+    pub(super) fn proxies(&self) -> impl Iterator<Item = (&str, &BTreeMap<String, String>, Role)> {
+        self.groups.keys().filter_map(|who| Some((who.namespace.as_str(), &who.labels, who.role()?)))
     }
 }

@@ -11,7 +11,7 @@ use futures::stream::{BoxStream, SelectAll};
 use futures::{Stream, StreamExt};
 use tokio::time::Instant;
 
-use super::{Article, Outlook, Pod, View};
+use super::{Article, Filtered, Filters, Notice, Outlook, Pod, View};
 use crate::{Cluster, Event, Kind, Scope, kinds, watch};
 
 pub use self::health::Health;
@@ -46,6 +46,7 @@ pub(super) const ARTICLES: [(&Kind, bool); 12] = [
 
 enum Told {
     Pod(Event<Pod>),
+    Notice(Event<Notice>),
     Article(&'static Kind, bool, Event<Article>),
 }
 
@@ -81,8 +82,16 @@ impl Follower {
             };
             watch(cluster, kind, &scope).map(move |event| Told::Article(kind, optional, event)).boxed()
         });
+        let notices = match &outlook.filters {
+            Filters::Published(namespace) => {
+                let (label, value) = Filtered::LABEL;
+                let scope = Scope::within(namespace).with_labels(format!("{label}={value}"));
+                Some(watch(cluster, &kinds::CONFIG_MAP, &scope).map(Told::Notice).boxed())
+            }
+            Filters::Nowhere | Filters::Everywhere => None,
+        };
         Self {
-            told: articles.chain([pods]).collect(),
+            told: articles.chain([pods]).chain(notices).collect(),
             view: View::new(outlook),
             health: Health::new(),
             due: None,
@@ -119,6 +128,10 @@ impl Follower {
             Told::Pod(event) => {
                 self.health.note(&kinds::POD, &event, &mut self.news);
                 self.view.take_pod(event)
+            }
+            Told::Notice(event) => {
+                self.health.note(&kinds::CONFIG_MAP, &event, &mut self.news);
+                self.view.take_notice(event)
             }
             // A cluster without the kind has none of it.
             Told::Article(kind, true, Event::Trouble(trouble)) if trouble.is_absent() => {
@@ -170,7 +183,8 @@ impl Follower {
 
     /// The kinds of which nothing could be listed yet.
     pub fn unlisted(&self) -> BTreeSet<String> {
-        let all = ARTICLES.iter().map(|(kind, _)| *kind).chain([&kinds::POD]);
+        let noticed = self.view.noticed.then_some(&kinds::CONFIG_MAP);
+        let all = ARTICLES.iter().map(|(kind, _)| *kind).chain([&kinds::POD]).chain(noticed);
         all.filter(|kind| !self.view.listed.contains(&*kind.kind)).map(|kind| kind.resource()).collect()
     }
 }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::proxy::{self, Filtered, Proxy, Role};
+
 /// Labels that controllers give to each pod or to each of their versions. Pods that only they tell apart are one workload, unless somebody's
 /// policy or Service mentions one of them.
 pub(super) const NOISE: [&str; 11] = [
@@ -23,16 +25,9 @@ pub(super) const NOISE: [&str; 11] = [
     "batch.kubernetes.io/job-completion-index",
 ];
 
-/// The annotation by which the pod in the API and the one that a kubelet read from a file are known to be the same.
-const STATIC: &str = "kubernetes.io/config.hash";
-
-/// The annotations that say something about the proxy before a pod.
-const PROXY: [&str; 4] = [
-    "sidecar.istio.io/inject",
-    "sidecar.istio.io/interceptionMode",
-    "traffic.sidecar.istio.io/excludeInboundPorts",
-    "traffic.sidecar.istio.io/includeInboundPorts",
-];
+/// The annotations by which the pod in the API and the one that a kubelet read from a file are known to be the same: what the kubelet
+/// calls it, and that this stands for it (kubernetes, `pkg/kubelet/types`). Both are the hash.
+const STATIC: [&str; 2] = ["kubernetes.io/config.hash", "kubernetes.io/config.mirror"];
 
 /// A pod as the API server tells it, without what says nothing about who and where it is.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -74,6 +69,8 @@ struct Spec {
 #[serde(rename_all = "camelCase", default)]
 struct Container {
     name: String,
+    image: Option<String>,
+    args: Option<Vec<String>>,
     restart_policy: Option<String>,
     ports: Option<Vec<Port>>,
 }
@@ -109,10 +106,11 @@ pub(super) struct Who {
     /// What it is a part of, as people call it.
     pub(super) owner: String,
     account: String,
-    labels: BTreeMap<String, String>,
-    annotations: BTreeMap<String, String>,
+    pub(super) labels: BTreeMap<String, String>,
     pub(super) host_network: bool,
-    proxy: bool,
+    proxy: Option<Proxy>,
+    /// Its proxy judges whatever comes in; of who is [quiet](Self::quiet).
+    filtered: bool,
     /// By name and protocol.
     ports: BTreeMap<(String, String), u16>,
 }
@@ -143,20 +141,28 @@ impl Pod {
     pub(super) fn read(self, namespace: &str, name: &str) -> Read {
         let Self { metadata, spec, status } = self;
         let labels = metadata.labels.unwrap_or_default();
-        let mut annotations = metadata.annotations.unwrap_or_default();
-        let file = annotations.remove(STATIC);
-        annotations.retain(|key, _| PROXY.contains(&key.as_str()));
+        let annotations = metadata.annotations.unwrap_or_default();
         let owners = metadata.owner_references.unwrap_or_default();
         let owner = owners.iter().find(|owner| owner.controller == Some(true));
         let node = spec.node_name.filter(|node| !node.is_empty());
+        let file = static_hash(&annotations, owner, node.as_deref());
         let owner = called(name, owner, &labels, node.as_deref());
         let (containers, init) =
             (spec.containers.unwrap_or_default(), spec.init_containers.unwrap_or_default());
         // Of those that run before the others only sidecars are still there when somebody connects (KEP-753).
-        let init = init.into_iter().filter(|one| one.restart_policy.as_deref() == Some("Always"));
-        let (mut proxy, mut ports) = (false, BTreeMap::new());
-        for container in containers.into_iter().chain(init) {
-            proxy |= container.name == "istio-proxy";
+        let (stay, init): (Vec<Container>, Vec<Container>) =
+            init.into_iter().partition(|one| one.restart_policy.as_deref() == Some("Always"));
+        let stay: Vec<Container> = containers.into_iter().chain(stay).collect();
+        let host_network = spec.host_network == Some(true);
+        let seen = |all: &'_ [Container]| -> Option<Proxy> {
+            let (stay, init): (Vec<_>, Vec<_>) =
+                (all.iter().map(Container::seen).collect(), init.iter().map(Container::seen).collect());
+            proxy::of(&stay, &init, &annotations)
+        };
+        // The network of a node has no proxy before it.
+        let proxy = if host_network { None } else { seen(&stay) };
+        let mut ports = BTreeMap::new();
+        for container in stay {
             for Port { name, container_port, protocol } in container.ports.unwrap_or_default() {
                 let Some(name) = name.filter(|name| !name.is_empty() && container_port > 0) else { continue };
                 let protocol = protocol.filter(|protocol| !protocol.is_empty());
@@ -178,9 +184,9 @@ impl Pod {
                     .filter(|name| !name.is_empty())
                     .unwrap_or_else(|| "default".to_owned()),
                 labels,
-                annotations,
-                host_network: spec.host_network == Some(true),
+                host_network,
                 proxy,
+                filtered: false,
                 ports,
             },
             whereabouts: Whereabouts {
@@ -192,6 +198,30 @@ impl Pod {
             file,
         }
     }
+}
+
+impl Container {
+    fn seen(&self) -> proxy::Container<'_> {
+        proxy::Container {
+            name: &self.name,
+            image: self.image.as_deref(),
+            arguments: self.args.as_deref().unwrap_or_default(),
+        }
+    }
+}
+
+/// What the node calls the pod, if it stands for one that was read from a file: both annotations say the same hash, which no UID looks
+/// like, and it belongs to its node, as kubelets write it.
+fn static_hash(
+    annotations: &BTreeMap<String, String>,
+    owner: Option<&Owner>,
+    node: Option<&str>,
+) -> Option<String> {
+    let [hash, mirror] = STATIC.map(|key| annotations.get(key));
+    let of_node = owner.is_some_and(|owner| owner.kind == "Node" && Some(owner.name.as_str()) == node);
+    let hash = hash.filter(|_| of_node && hash == mirror)?;
+    let is_hash = hash.len() == 32 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hash.then(|| hash.clone())
 }
 
 /// The address of one host, canonical.
@@ -230,9 +260,17 @@ fn called(
 }
 
 impl Who {
-    /// The same without the noise that nobody mentions.
-    pub(super) fn quiet(&self, mentioned: impl Fn(usize) -> bool) -> Self {
+    /// The same without the noise that nobody mentions, and with the word of who knows whether its proxy has a filter: `None` takes it of
+    /// every proxy.
+    pub(super) fn quiet(&self, mentioned: impl Fn(usize) -> bool, filtered: Option<&Filtered>) -> Self {
         let mut quiet = self.clone();
+        quiet.filtered = match (filtered, self.proxy) {
+            (None, proxy) => proxy.is_some(),
+            (Some(filtered), Some(proxy)) => proxy.tight && filtered.has(proxy.role, &self.labels),
+            (Some(_), None) => false,
+        };
+        // What it is there for matters to nobody else.
+        quiet.proxy = filtered.is_none().then_some(self.proxy).flatten();
         for (number, key) in NOISE.iter().enumerate() {
             if !mentioned(number) {
                 quiet.labels.remove(*key);
@@ -241,14 +279,22 @@ impl Who {
         quiet
     }
 
+    /// What its proxy is there for, if it has one.
+    pub(super) fn role(&self) -> Option<Role> {
+        self.proxy.map(|proxy| proxy.role)
+    }
+
     /// The manifest of a Pod that is this. What makes two of these differ, and can be seen by a policy, is in it.
     pub(super) fn manifest(&self) -> String {
         let ports = self.ports.iter().map(
             |((name, protocol), port)| json!({ "name": name, "protocol": protocol, "containerPort": port }),
         );
         let mut containers = vec![json!({ "name": "main", "ports": ports.collect::<Value>() })];
-        if self.proxy {
-            containers.push(json!({ "name": "istio-proxy" }));
+        // A manifest alone leaves it to guesses about injection; this one says it.
+        let mut annotations = Map::new();
+        match self.filtered {
+            true => containers.push(json!({ "name": "istio-proxy" })),
+            false => _ = annotations.insert("sidecar.istio.io/interceptionMode".to_owned(), "NONE".into()),
         }
         let mut spec = Map::new();
         spec.insert("serviceAccountName".to_owned(), self.account.clone().into());
@@ -259,7 +305,7 @@ impl Who {
         let manifest = json!({
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": { "name": "pod", "namespace": self.namespace, "labels": self.labels, "annotations": self.annotations },
+            "metadata": { "name": "pod", "namespace": self.namespace, "labels": self.labels, "annotations": annotations },
             "spec": spec,
         });
         manifest.to_string()

@@ -9,7 +9,13 @@ use serde_json::{Value, json};
 
 /// A view of an empty cluster, with a node of its own.
 fn empty() -> View {
-    let mut view = View::new(&Outlook { node: Some("here".to_owned()) });
+    known(&Outlook { node: Some("here".to_owned()), ..Outlook::default() })
+}
+
+/// A view of an empty cluster.
+fn known(outlook: &Outlook) -> View {
+    let mut view = View::new(outlook);
+    view.take_notice(Event::Synced);
     for (kind, _) in follower::ARTICLES {
         view.take(kind, Event::Synced);
     }

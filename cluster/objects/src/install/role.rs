@@ -139,37 +139,51 @@ pub(super) fn objects(installation: &Installation) -> Vec<Value> {
             "subjects": [{ "kind": "ServiceAccount", "name": name, "namespace": installation.namespace }],
         }));
     }
-    objects.extend(lease(installation));
+    objects.extend(own(installation));
     objects
 }
 
-/// Which of the controller's pods leads. Nobody can be kept from creating an object of another name, so that is granted in the
-/// installation's namespace only.
-fn lease(installation: &Installation) -> [Value; 2] {
-    let metadata = within(installation, CONTROLLER, Part::Controller);
-    let resources = ["leases"];
-    let groups = ["coordination.k8s.io"];
+/// What is written and read in the installation's namespace: which of the controller's pods leads, and which proxies have a filter.
+fn own(installation: &Installation) -> Vec<Value> {
+    let (leases, maps) = (["leases"], ["configmaps"]);
+    let coordination = ["coordination.k8s.io"];
+    // Nobody can be kept from creating an object of another name, so that is granted in this namespace only.
+    let mut controller = vec![
+        json!({ "apiGroups": coordination, "resources": leases, "verbs": ["create"] }),
+        json!({
+            "apiGroups": coordination,
+            "resources": leases,
+            "resourceNames": [CONTROLLER],
+            "verbs": ["get", "update", "patch"],
+        }),
+    ];
+    let mut objects = Vec::new();
+    if installation.has_filters() {
+        controller.push(
+            json!({ "apiGroups": [""], "resources": maps, "verbs": ["list", "create", "patch", "delete"] }),
+        );
+        let reading = [json!({ "apiGroups": [""], "resources": maps, "verbs": ["list", "watch"] })];
+        objects.extend(role(installation, ENFORCER, Part::Enforcer, &reading));
+    }
+    objects.extend(role(installation, CONTROLLER, Part::Controller, &controller));
+    objects
+}
+
+fn role(installation: &Installation, name: &str, part: Part, rules: &[Value]) -> [Value; 2] {
+    let metadata = within(installation, name, part);
     [
         json!({
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "Role",
             "metadata": metadata,
-            "rules": [
-                { "apiGroups": groups, "resources": resources, "verbs": ["create"] },
-                {
-                    "apiGroups": groups,
-                    "resources": resources,
-                    "resourceNames": [CONTROLLER],
-                    "verbs": ["get", "update", "patch"],
-                },
-            ],
+            "rules": rules,
         }),
         json!({
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "RoleBinding",
             "metadata": metadata,
-            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": CONTROLLER },
-            "subjects": [{ "kind": "ServiceAccount", "name": CONTROLLER, "namespace": installation.namespace }],
+            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name },
+            "subjects": [{ "kind": "ServiceAccount", "name": name, "namespace": installation.namespace }],
         }),
     ]
 }

@@ -44,19 +44,19 @@ enum Outcome {
 }
 
 impl Kubernetes {
-    /// Follows a cluster from `node`, whose pods are attached as `attachments` say. The last good versions of policies are kept below
+    /// Follows a cluster from the node of `outlook`, whose pods are attached as `attachments` say. The last good versions of policies are kept below
     /// `state`. The documents in the files of `input` are added. Must be called within tokio.
     ///
     /// # Errors
     /// If the kernel cannot watch files.
     pub fn new(
         cluster: &Cluster,
-        node: &str,
+        outlook: &Outlook,
         attachments: Attachments,
         input: Input,
         state: &Path,
     ) -> std::io::Result<Self> {
-        let mut follower = Follower::start(cluster, &Outlook { node: Some(node.to_owned()) });
+        let mut follower = Follower::start(cluster, outlook);
         let memory = Memory::new(state);
         follower.view().restore(memory.load());
         let some = input.files().next().is_some();

@@ -5,19 +5,30 @@ use std::net::IpAddr;
 
 use super::Number;
 
-/// Who claims which address: one who is being deleted gives way to one who is not, and of two who are alike neither has it.
+/// Who claims which address: the higher rank has it, and of two who are alike neither.
 #[derive(Debug, Default)]
 pub(super) struct Claims(HashMap<IpAddr, Claim>);
 
+/// What a claim is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    /// The pod is being deleted: its address may be given to another one.
+    Leaving,
+    /// The API server has it from the pod's node.
+    Told,
+    /// A runtime gave it to the pod on this very node, whatever other nodes say of theirs.
+    Seen,
+}
+
 #[derive(Debug)]
 enum Claim {
-    One(Number, bool),
-    /// At least two, and whether each is live.
+    One(Number, Rank),
+    /// At least two.
     #[expect(
         clippy::box_collection,
         reason = "nearly every claim is of one, and there is one for each address"
     )]
-    Several(Box<Vec<(Number, bool)>>),
+    Several(Box<Vec<(Number, Rank)>>),
 }
 
 impl Claim {
@@ -25,11 +36,10 @@ impl Claim {
         match self {
             Self::One(number, _) => Some(*number),
             Self::Several(all) => {
-                let live = all.iter().filter(|(_, live)| *live).map(|(number, _)| *number);
-                match live.collect::<Vec<_>>().as_slice() {
-                    [only] => Some(*only),
-                    _ => None,
-                }
+                let highest = all.iter().map(|(_, rank)| *rank).max()?;
+                let mut first = all.iter().filter(|(_, rank)| *rank == highest).map(|(number, _)| *number);
+                // Of several that are being deleted, one may already have been followed by a stranger.
+                first.next().filter(|_| highest > Rank::Leaving && first.next().is_none())
             }
         }
     }
@@ -42,20 +52,20 @@ impl Claims {
     }
 
     /// Somebody claims an address: everybody else who is concerned by that.
-    pub(super) fn add(&mut self, address: IpAddr, number: Number, live: bool) -> Vec<Number> {
+    pub(super) fn add(&mut self, address: IpAddr, number: Number, rank: Rank) -> Vec<Number> {
         let Some(claim) = self.0.get_mut(&address) else {
-            self.0.insert(address, Claim::One(number, live));
+            self.0.insert(address, Claim::One(number, rank));
             return Vec::new();
         };
         let mut all = match claim {
-            Claim::One(number, live) => vec![(*number, *live)],
+            Claim::One(number, rank) => vec![(*number, *rank)],
             Claim::Several(all) => std::mem::take(&mut **all),
         };
         let others = all.iter().map(|(other, _)| *other).filter(|other| *other != number).collect();
         all.retain(|(other, _)| *other != number);
-        all.push((number, live));
+        all.push((number, rank));
         *claim = match all.as_slice() {
-            [(number, live)] => Claim::One(*number, *live),
+            [(number, rank)] => Claim::One(*number, *rank),
             _ => Claim::Several(Box::new(all)),
         };
         others
@@ -73,8 +83,8 @@ impl Claims {
             Claim::Several(all) => {
                 all.retain(|(other, _)| *other != number);
                 let others = all.iter().map(|(other, _)| *other).collect();
-                if let [(number, live)] = all.as_slice() {
-                    *claim = Claim::One(*number, *live);
+                if let [(number, rank)] = all.as_slice() {
+                    *claim = Claim::One(*number, *rank);
                 }
                 others
             }
