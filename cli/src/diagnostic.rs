@@ -5,9 +5,8 @@ use annotate_snippets::{
     AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
 };
 use bookend_lang::{Diagnostic, Severity, Source, Span};
-use serde::Serialize;
 
-use crate::output::count;
+use bookend_answers::count;
 
 /// How many diagnostics are shown; whoever makes more mistakes has made one of them many times.
 const MAX_SHOWN: usize = 100;
@@ -82,57 +81,4 @@ pub(crate) fn summary(diagnostics: &[Diagnostic]) -> String {
     let errors = (errors > 0).then(|| count(errors, "error", "errors"));
     let warnings = (warnings > 0).then(|| count(warnings, "warning", "warnings"));
     errors.into_iter().chain(warnings).collect::<Vec<_>>().join(", ")
-}
-
-/// A diagnostic for programs.
-#[derive(Debug, Serialize)]
-pub(crate) struct Entry<'d> {
-    code: &'static str,
-    severity: &'static str,
-    #[serde(flatten)]
-    region: Region<'d>,
-    message: &'d str,
-    cure: &'d str,
-    related: Option<Related<'d>>,
-}
-
-#[derive(Debug, Serialize)]
-struct Related<'d> {
-    #[serde(flatten)]
-    region: Region<'d>,
-    message: &'d str,
-}
-
-/// Where it is. `start` and `end` are byte offsets into the file.
-#[derive(Debug, Serialize)]
-struct Region<'d> {
-    file: &'d str,
-    line: usize,
-    column: usize,
-    start: usize,
-    end: usize,
-}
-
-impl<'d> Entry<'d> {
-    /// The form of `diagnostic` for programs.
-    pub(crate) fn new(diagnostic: &'d Diagnostic, sources: &'d [Source]) -> Self {
-        let region = |span: Span| Region {
-            file: sources.get(span.source).map_or("?", |source| source.name.as_str()),
-            line: span.line,
-            column: span.column,
-            start: span.start,
-            end: span.end,
-        };
-        Self {
-            code: diagnostic.code.as_str(),
-            severity: diagnostic.severity().name(),
-            region: region(diagnostic.span),
-            message: &diagnostic.message,
-            cure: &diagnostic.cure,
-            related: diagnostic
-                .related
-                .as_ref()
-                .map(|(span, message)| Related { region: region(*span), message }),
-        }
-    }
 }

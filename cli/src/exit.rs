@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+use bookend_answers::unaskable::Unaskable;
+
+use bookend_text::lines;
+
 use crate::output::{self, Stream};
 
 /// What the exit code says. A wrong command line ends with 2, by the argument parser.
@@ -45,7 +49,7 @@ pub(crate) struct Stopped {
 impl Stopped {
     /// The command line makes no sense, for a reason that the argument parser cannot know.
     pub(crate) fn usage(message: impl std::fmt::Display) -> anyhow::Error {
-        Self { exit: Exit::Usage, text: format!("error: {message}\n"), stream: Stream::Error }.into()
+        Self { exit: Exit::Usage, text: lines(&format!("error: {message}\n")).into_owned(), stream: Stream::Error }.into()
     }
 }
 
@@ -59,6 +63,9 @@ impl std::error::Error for Stopped {}
 
 /// Tells the user about an error, and gives the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> Exit {
+    if let Some(unaskable) = error.downcast_ref::<Unaskable>() {
+        return report(&Stopped::usage(unaskable.told(|part| format!("--{part}"))));
+    }
     match error.downcast_ref::<Stopped>() {
         Some(Stopped { exit, text, stream: Stream::Error }) => {
             output::print_error(text);
@@ -69,7 +76,8 @@ pub(crate) fn report(error: &anyhow::Error) -> Exit {
             Err(error) => report(&error),
         },
         None => {
-            output::print_error(&format!("error: {error:#}\n"));
+            // Much of it is quoted: names of files, answers of servers.
+            output::print_error(&lines(&format!("error: {error:#}\n")));
             Exit::Failed
         }
     }

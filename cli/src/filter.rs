@@ -8,6 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use bookend_answers::Documents;
+use bookend_answers::passage::{Pair, certificate};
+use bookend_answers::request::Request;
+use bookend_answers::subject::title;
+use bookend_answers::traffic::Traffic;
 use bookend_engine::{Verdict, Workload};
 use bookend_harness::{
     Conversation, Delivery, Ending, Exchange, Instance, LocalResponse, LogLine, Module, Outcome, Plugin,
@@ -15,12 +20,7 @@ use bookend_harness::{
 };
 
 use crate::module;
-use crate::passage::{Pair, certificate};
-use crate::progress::Progress;
-use crate::request::Request;
-use crate::sources::Documents;
-use crate::subject::title;
-use crate::traffic::Traffic;
+use crate::progress::Running;
 
 /// Where the filter attaches the id of the deciding rule.
 const RULE: &[u8] = b"bookend.rule";
@@ -82,7 +82,7 @@ impl<'d> Filter<'d> {
     /// When the module fails, and when a proxy could not be told all of a request.
     pub(crate) fn judge(&self, asks: &[Ask<'_>], what: &'static str) -> anyhow::Result<Vec<Ruled>> {
         let shares = shares(asks);
-        let progress = Mutex::new(Progress::new(what, asks.len()));
+        let progress = Mutex::new(Running::new(what, asks.len()));
         let next = AtomicUsize::new(0);
         let work = || -> anyhow::Result<Vec<(usize, Ruled)>> {
             let (mut proxies, mut done) = (Proxies::new(), Vec::new());

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use anyhow::Context;
+pub(crate) use bookend_answers::count;
 use serde::Serialize;
 
 /// How an answer is printed.
@@ -72,9 +73,4 @@ impl Stream {
         let dumb = std::env::var_os("TERM").is_none_or(|value| value == "dumb");
         terminal && !refused && !dumb
     }
-}
-
-/// `1 rule`, `2 rules`.
-pub(crate) fn count(number: usize, singular: &str, plural: &str) -> String {
-    format!("{number} {}", if number == 1 { singular } else { plural })
 }

@@ -3,6 +3,8 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use bookend_answers::progress::Progress;
+
 /// Work shorter than this says nothing.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -10,7 +12,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const PACE: Duration = Duration::from_millis(100);
 
 /// A line on standard error that counts; it is wiped out when the work is done or given up.
-pub(crate) struct Progress {
+pub(crate) struct Running {
     what: &'static str,
     total: usize,
     done: usize,
@@ -19,7 +21,7 @@ pub(crate) struct Progress {
     watched: bool,
 }
 
-impl Progress {
+impl Running {
     /// `what` has been done of how many.
     pub(crate) fn new(what: &'static str, total: usize) -> Self {
         let watched = io::stderr().is_terminal();
@@ -37,10 +39,26 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for Running {
     fn drop(&mut self) {
         if self.shown.is_some() {
             let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+/// Shows how far an answer has come.
+#[derive(Default)]
+pub(crate) struct Line(Option<Running>);
+
+impl Progress for Line {
+    fn begin(&mut self, what: &'static str, total: usize) {
+        self.0 = Some(Running::new(what, total));
+    }
+
+    fn step(&mut self) {
+        if let Some(running) = &mut self.0 {
+            running.step();
         }
     }
 }

@@ -1,35 +1,9 @@
-//! The HTTP request a question is about.
+//! The HTTP request that a command line asks about.
 
 use std::net::IpAddr;
 
-use bookend_engine::{Head, ServerName, Tokens};
-use bookend_lang::TestRequest;
-use serde::Serialize;
+use bookend_answers::request::{self, HeaderError, Request};
 use serde_json::{Map, Value};
-
-/// An HTTP request.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Request {
-    pub(crate) method: String,
-    /// As it is sent, with its query.
-    pub(crate) path: String,
-    /// The authority; none: what the destination was called.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) host: Option<String>,
-    /// In the order in which they are sent; names in lower case.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) headers: Vec<(String, String)>,
-    /// The claims of every JSON web token that the destination's proxy verified.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) claims: Vec<Value>,
-    /// Where the destination's proxy finds the client to be; none: that is not known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) client: Option<IpAddr>,
-    /// The name that the client asked for in its TLS handshake.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) sni: Option<String>,
-}
 
 /// What to ask for.
 #[derive(Clone, Debug, clap::Args)]
@@ -72,15 +46,14 @@ pub(crate) struct RequestOptions {
 #[derive(Clone, Debug)]
 struct Tokenized(Vec<Value>);
 
-/// Reads `name: value`. Proxies hand over names in lower case.
+/// Reads `name: value`.
 fn header(text: &str) -> Result<(String, String), String> {
-    let pair = text.split_once(':').filter(|(name, _)| !name.trim().is_empty());
-    let (name, value) = pair.ok_or("write it as `name: value`; pseudo-headers are not set this way")?;
-    let name = name.trim().to_ascii_lowercase();
-    if name == "host" {
-        return Err("write the host with `--host`".to_owned());
-    }
-    Ok((name, value.trim().to_owned()))
+    const CURE: &str = "write it as `name: value`; pseudo-headers are not set this way";
+    let (name, value) = text.split_once(':').ok_or(CURE)?;
+    request::header(name, value).map_err(|error| match error {
+        HeaderError::Nameless => CURE.to_owned(),
+        HeaderError::Host => "write the host with `--host`".to_owned(),
+    })
 }
 
 fn claim(text: &str) -> Result<(String, String), String> {
@@ -90,14 +63,8 @@ fn claim(text: &str) -> Result<(String, String), String> {
 }
 
 fn claims(text: &str) -> Result<Tokenized, String> {
-    match serde_json::from_str(text) {
-        Ok(token @ Value::Object(_)) => Ok(Tokenized(vec![token])),
-        Ok(Value::Array(tokens)) if !tokens.is_empty() && tokens.iter().all(Value::is_object) => {
-            Ok(Tokenized(tokens))
-        }
-        Ok(_) => Err("write a JSON object, or a list of objects".to_owned()),
-        Err(error) => Err(format!("it is not JSON: {error}")),
-    }
+    let value = serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?;
+    Ok(Tokenized(request::tokens(value)?))
 }
 
 impl RequestOptions {
@@ -118,39 +85,5 @@ impl RequestOptions {
             client: self.client,
             sni: self.sni.clone(),
         })
-    }
-}
-
-impl Request {
-    /// Asks the engine about this request, sent to `authority` if it names no host itself; `encrypted`: after a handshake.
-    pub(crate) fn ask<T>(
-        &self,
-        authority: &str,
-        encrypted: bool,
-        ask: impl FnOnce(&bookend_engine::Request<'_>) -> T,
-    ) -> T {
-        let headers: Vec<(&[u8], &[u8])> =
-            self.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
-        let head = Head {
-            method: Some(self.method.as_bytes()),
-            authority: Some(self.host.as_deref().unwrap_or(authority).as_bytes()),
-            path: Some(self.path.as_bytes()),
-            headers: Some(&headers),
-            tokens: Tokens::Verified(self.claims.clone()),
-            client: self.client,
-            server_name: match &self.sni {
-                Some(name) => ServerName::Name(name.as_bytes()),
-                None if encrypted => ServerName::Unknown,
-                None => ServerName::Absent,
-            },
-        };
-        ask(&bookend_engine::Request::new(head))
-    }
-}
-
-impl From<&TestRequest> for Request {
-    fn from(request: &TestRequest) -> Self {
-        let TestRequest { method, path, host, headers, claims, client, sni } = request.clone();
-        Self { method, path, host, headers, claims, client, sni }
     }
 }

@@ -2,19 +2,19 @@
 
 mod directory;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
-use bookend_engine::{Plane, Rule};
-use bookend_lang::{Compiled, Diagnostic, MAX_SOURCE_BYTES, Options, Refused, Source, Span};
+use bookend_answers::check::Answer;
+use bookend_answers::{Documents, count};
+use bookend_lang::{Diagnostic, MAX_SOURCE_BYTES, Options, Refused, Source};
 
-use crate::answer::Answer;
 use crate::diagnostic;
 use crate::exit::{Exit, Stopped};
-use crate::output::{self, Format, Stream, count};
+use crate::output::{self, Format, Stream};
 
 /// Where documents are read from.
 #[derive(Clone, Debug, clap::Args)]
@@ -40,64 +40,6 @@ pub(crate) struct Files {
     /// part is left out, a deny rule or an isolation loses the part and so denies more.
     #[arg(long)]
     best_effort: bool,
-}
-
-/// Sources and what they say.
-#[derive(Debug)]
-pub(crate) struct Documents {
-    /// The texts.
-    pub(crate) sources: Vec<Source>,
-    /// What they say.
-    pub(crate) compiled: Compiled,
-    /// The positions of the rules in the program, by id.
-    rules: HashMap<String, usize>,
-}
-
-impl Documents {
-    /// What was compiled from sources.
-    pub(crate) fn new(compiled: Compiled, sources: Vec<Source>) -> Self {
-        let rules = compiled.program.rules().iter().enumerate();
-        let rules = rules.map(|(position, rule)| (rule.id.clone(), position)).collect();
-        Self { sources, compiled, rules }
-    }
-
-    /// The rule with this id.
-    pub(crate) fn rule(&self, id: &str) -> Option<&Rule> {
-        self.compiled.program.rules().get(*self.rules.get(id)?)
-    }
-
-    /// The name of the tier of this plane and order.
-    pub(crate) fn tier(&self, place: (Plane, u32)) -> String {
-        self.compiled.tiers.get(&place).cloned().unwrap_or_else(|| place.1.to_string())
-    }
-
-    /// A place in a source, as a user sees it.
-    pub(crate) fn place_of(&self, span: Span) -> Option<Place> {
-        let file = self.sources.get(span.source)?.name.clone();
-        Some(Place { file, line: span.line, column: span.column })
-    }
-
-    /// Where the rule or the isolation with this id is written: `file:line:column`.
-    pub(crate) fn place(&self, id: &str) -> Option<Place> {
-        self.place_of(*self.compiled.places.get(id)?)
-    }
-}
-
-/// A place in a file.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-pub(crate) struct Place {
-    /// The file as the user named it.
-    pub(crate) file: String,
-    /// From 1.
-    pub(crate) line: usize,
-    /// In characters, from 1.
-    pub(crate) column: usize,
-}
-
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.file, self.line)
-    }
 }
 
 impl Files {

@@ -1,22 +1,19 @@
 //! `bookend check`
 
-mod advice;
-mod clash;
 mod trail;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
 use bookend_analysis::{Side, unused};
-use bookend_lang::{Code, Compiled, Diagnostic, Options, Source, compile_with};
-use serde::Serialize;
+use bookend_answers::check::{Answer, Meaning, findings, in_order, meaning, policies, wider};
+use bookend_answers::count;
+use bookend_lang::{Compiled, Diagnostic, Options, Source, compile_with};
 
 use self::trail::Trail;
-use crate::answer::{Answer, policies};
 use crate::diagnostic;
 use crate::exit::Exit;
-use crate::output::{self, Format, Stream, count};
+use crate::output::{self, Format, Stream};
 use crate::sources::Files;
 
 /// What decides where nothing else does.
@@ -84,17 +81,16 @@ fn check(
     format: Format,
 ) -> anyhow::Result<Exit> {
     let (compiled, diagnostics) = match compile_with(sources, options) {
-        Ok(mut compiled) => {
-            let mut warnings = std::mem::take(&mut compiled.warnings);
-            warnings.extend(advice::advice(&compiled));
+        Ok(compiled) => {
+            let mut warnings = findings(&compiled);
             if let Some(path) = audit_trail {
                 let side = Side { program: &compiled.program, inventory: &compiled.inventory };
                 let trail = trail::read(path)?;
                 tell(&trail, &compiled);
                 let unused = unused(side, &trail.events);
-                warnings.extend(unused.iter().filter_map(|unused| advice::wider(unused, &compiled)));
+                warnings.extend(unused.iter().filter_map(|unused| wider(unused, &compiled)));
             }
-            warnings.sort_by_key(|warning| (warning.span, warning.code));
+            in_order(&mut warnings);
             (Some(compiled), warnings)
         }
         Err(refused) => (None, refused.diagnostics),
@@ -143,27 +139,8 @@ fn summary(compiled: Option<&Compiled>, diagnostics: &[Diagnostic]) -> String {
     format!("ok: {}{found}\n", parts.join(", "))
 }
 
-/// The answer to `--explain` for programs.
-#[derive(Serialize)]
-struct Meaning {
-    code: &'static str,
-    severity: &'static str,
-    title: &'static str,
-    explanation: &'static str,
-}
-
 fn explain(code: &str, format: Format) -> anyhow::Result<Exit> {
-    let known = code.parse::<Code>().map_err(|()| {
-        let (first, last) = (Code::ALL.first(), Code::ALL.last());
-        let range = first.zip(last).map_or(String::new(), |(a, b)| format!(", from `{a}` to `{b}`"));
-        anyhow!("there is no code `{code}`; diagnostics print theirs in brackets{range}")
-    })?;
-    let meaning = Meaning {
-        code: known.as_str(),
-        severity: known.severity().name(),
-        title: known.title(),
-        explanation: known.explanation(),
-    };
+    let meaning = meaning(code)?;
     match format {
         Format::Json => output::print_json(&meaning)?,
         Format::Text => {

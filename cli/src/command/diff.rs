@@ -1,20 +1,14 @@
 //! `bookend diff`
 
-mod beside;
-pub(super) mod crossings;
-mod json;
-mod services;
 pub(super) mod text;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use beside::Beside;
-use bookend_analysis::{Difference, Name, Side};
+use bookend_answers::diff::Sides;
 
 use crate::exit::{Exit, Stopped};
 use crate::output::{self, Format, Stream};
-use crate::sources::{Documents, Files};
+use crate::sources::Files;
 
 /// Say which connections and requests another policy would allow or deny
 #[derive(Debug, clap::Args)]
@@ -71,12 +65,6 @@ pub(crate) struct Diff {
     output: Format,
 }
 
-/// Both sides.
-pub(super) struct Sides {
-    pub(super) old: Documents,
-    pub(super) new: Documents,
-}
-
 impl Diff {
     /// Runs the command.
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
@@ -88,46 +76,20 @@ impl Diff {
             Files::new(vec![path.clone()], self.inventory.clone(), self.best_effort).compile(self.output)
         };
         let sides = Sides { old: read(&self.old)?, new: read(&self.new)? };
-        let difference = bookend_analysis::diff(
-            Side { program: &sides.old.compiled.program, inventory: &sides.old.compiled.inventory },
-            Side { program: &sides.new.compiled.program, inventory: &sides.new.compiled.inventory },
-        );
-        let rerouted = bookend_analysis::rerouted(
-            Side { program: &sides.old.compiled.program, inventory: &sides.old.compiled.inventory },
-            Side { program: &sides.new.compiled.program, inventory: &sides.new.compiled.inventory },
-        );
-        let beside = Beside::new(&sides);
+        let comparison = sides.compare();
         match self.output {
-            Format::Json => output::print_json(&json::Answer::new(&difference, &rerouted, &sides, &beside))?,
+            Format::Json => output::print_json(&comparison.answer())?,
             Format::Text => {
                 let limit = if self.all { usize::MAX } else { text::MAX_SHOWN };
-                let unchanged = match rerouted.as_slice() {
-                    [] => "No connection and no request gets another verdict.\n",
-                    _ => "No other connection and no request gets another verdict.\n",
+                let unchanged = match comparison.reroutes() {
+                    false => "No connection and no request gets another verdict.\n",
+                    true => "No other connection and no request gets another verdict.\n",
                 };
                 let colours = Stream::Out.has_colours();
-                let verdicts = text::render(&difference, &sides, limit, colours, unchanged);
-                let through = services::text(&rerouted, &sides, limit);
-                let crossing = crossings::text(&difference, &sides, limit);
-                output::print(&(beside.text() + &crossing + &through + &verdicts))?;
+                let verdicts = text::render(&comparison.difference, &sides, limit, colours, unchanged);
+                output::print(&(comparison.beside_verdicts(limit) + &verdicts))?;
             }
         }
-        let opens = difference.changes.iter().any(|change| change.detail.kind.opens())
-            || !difference.crossings.is_empty()
-            || rerouted.iter().any(bookend_analysis::Rerouted::opens);
-        Ok(if opens { Exit::Denied } else { Exit::Fine })
+        Ok(if comparison.opens() { Exit::Denied } else { Exit::Fine })
     }
-}
-
-/// The workloads that only one side knows; to the other they are somebody outside.
-fn known_to_one<'s>(difference: &Difference<'s>) -> (BTreeSet<Name<'s>>, BTreeSet<Name<'s>>) {
-    let (mut old, mut new) = (BTreeSet::new(), BTreeSet::new());
-    for party in difference.ground.parties() {
-        match (party.identity(0), party.identity(1)) {
-            (Some(_), None) => old.extend(party.workloads.iter().copied()),
-            (None, Some(_)) => new.extend(party.workloads.iter().copied()),
-            _ => {}
-        }
-    }
-    (old, new)
 }

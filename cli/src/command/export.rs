@@ -3,6 +3,7 @@
 mod answer;
 
 use anyhow::Context;
+use bookend_answers::{Documents, count};
 use bookend_engine::Plane;
 use bookend_lang::export::{self, Effect, Export, Target, Wish};
 use serde_json::Value;
@@ -10,8 +11,8 @@ use serde_json::Value;
 use self::answer::Answer;
 use crate::exit::{Exit, Stopped};
 use crate::out::{Out, Page};
-use crate::output::{self, Format, count};
-use crate::sources::{Documents, Files, no_policy};
+use crate::output::{self, Format};
+use crate::sources::{Files, no_policy};
 
 /// Write policies as documents of Kubernetes, Istio or Calico, and tell what these cannot say
 #[derive(Debug, clap::Args)]

@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use bookend_answers::count;
 use bookend_lang::{Refused, Source};
 use similar::TextDiff;
 
 use crate::exit::{Exit, Stopped};
-use crate::output::{self, Format, Stream, count};
+use crate::output::{self, Format, Stream};
 use crate::sources::{read, refused};
 
 /// Write documents in the one way they are written

@@ -1,19 +1,10 @@
 //! `bookend graph`
 
-mod dot;
-mod html;
-mod json;
-mod layout;
-mod mermaid;
-mod model;
-mod svg;
-
-use bookend_analysis::{Side, reach};
+use bookend_answers::graph::Graph;
 
 use crate::exit::Exit;
 use crate::output;
 use crate::sources::Files;
-use model::Graph;
 
 /// Draw who can talk to whom
 #[derive(Debug, clap::Args)]
@@ -74,15 +65,13 @@ impl GraphCommand {
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
         let format = if self.format == Form::Json { output::Format::Json } else { output::Format::Text };
         let documents = self.files.compile(format)?;
-        let compiled = &documents.compiled;
-        let found = reach(Side { program: &compiled.program, inventory: &compiled.inventory });
-        let graph = Graph::new(&found, &documents, &self.namespace, self.denied)?;
+        let graph = Graph::new(&documents, &self.namespace, self.denied)?;
         match self.format {
-            Form::Svg => output::print(&svg::render(&graph))?,
-            Form::Html => output::print(&html::render(&graph))?,
-            Form::Dot => output::print(&dot::render(&graph))?,
-            Form::Mermaid => output::print(&mermaid::render(&graph))?,
-            Form::Json => output::print_json(&json::Answer::new(&graph))?,
+            Form::Svg => output::print(&graph.svg())?,
+            Form::Html => output::print(&graph.html())?,
+            Form::Dot => output::print(&graph.dot())?,
+            Form::Mermaid => output::print(&graph.mermaid())?,
+            Form::Json => output::print_json(&graph.answer())?,
         }
         Ok(Exit::Fine)
     }

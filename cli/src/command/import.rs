@@ -1,17 +1,16 @@
 //! `bookend import`
 
-mod proof;
+use bookend_analysis::Difference;
+use bookend_answers::count;
+use bookend_answers::diff::Sides;
+use bookend_answers::import::{Imported, Unwritten, import};
+use bookend_lang::{Import as Written, Importing, Native, Severity};
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use bookend_lang::{Code, Diagnostic, Import as Imported, Importing, Native, Refused, Severity};
-use serde::Serialize;
-
-use self::proof::Proof;
+use crate::command::diff;
 use crate::diagnostic;
 use crate::exit::{Exit, Stopped};
 use crate::out::{Out, Page};
-use crate::output::{self, Format, Stream, count};
+use crate::output::{self, Format, Stream};
 use crate::sources::{Files, no_policy, refused, tell_warnings};
 
 /// Write policies of other systems as Bookend's own, and prove that nothing changes
@@ -56,91 +55,54 @@ pub(crate) struct Import {
     output: Format,
 }
 
-/// The answer for programs.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Answer<'i> {
-    documents: Vec<Document<'i>>,
-    /// What each rule and isolation stands for, by id.
-    ids: &'i BTreeMap<String, BTreeSet<String>>,
-    /// The policies of other systems that were read, by kind.
-    policies: &'i BTreeMap<String, usize>,
-    /// Those of them that neither allow nor deny anything.
-    idle: &'i [String],
-    proof: &'i Proof,
-    /// What is left out, with `--best-effort`.
-    warnings: Vec<diagnostic::Entry<'i>>,
-}
-
-#[derive(Serialize)]
-struct Document<'i> {
-    kind: &'i str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    namespace: Option<&'i str>,
-    name: &'i str,
-    text: &'i str,
-}
-
 impl Import {
     /// Runs the command.
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
         self.out.check(self.output)?;
         let sources = self.files.read()?;
         let importing = Importing { reading: self.files.options(), merge: !self.no_merge };
-        let imported = match bookend_lang::import(&sources, importing) {
-            Ok(imported) => imported,
-            Err(Refused { diagnostics }) if diagnostics.iter().any(|d| d.code == Code::ImportDiffers) => {
-                return Err(Stopped {
-                    exit: Exit::Failed,
-                    text: diagnostic::render_all(&diagnostics, &sources, Stream::Error.has_colours()),
-                    stream: Stream::Error,
-                }
-                .into());
-            }
-            Err(Refused { diagnostics }) => return Err(refused(&diagnostics, &sources, self.output)),
+        let shown = |difference: &Difference<'_>, sides: &Sides| {
+            let colours = Stream::Error.has_colours();
+            diff::text::render(difference, sides, diff::text::MAX_SHOWN, colours, "")
         };
-        if imported.kinds.is_empty() && imported.idle.is_empty() && imported.native == 0 {
-            return Err(no_policy());
-        }
-        let proof = proof::prove(&imported, &sources)?;
-        let (tolerated, others): (Vec<&Diagnostic>, Vec<_>) =
-            imported.before.warnings.iter().chain(&imported.lost).partition(|warning| warning.tolerated);
-        let tolerated: Vec<Diagnostic> = tolerated.into_iter().cloned().collect();
-        tell_warnings(others.len());
-        match self.output {
-            Format::Json => {
-                let documents = imported.documents.iter().map(|document| Document {
-                    kind: document.kind,
-                    namespace: document.namespace.as_deref(),
-                    name: &document.name,
-                    text: &document.text,
-                });
-                output::print_json(&Answer {
-                    documents: documents.collect(),
-                    ids: &imported.ids,
-                    policies: &imported.kinds,
-                    idle: &imported.idle,
-                    proof: &proof,
-                    warnings: tolerated
-                        .iter()
-                        .map(|warning| diagnostic::Entry::new(warning, &sources))
-                        .collect(),
-                })?;
+        let imported = match import(&sources, importing, shown) {
+            Ok(imported) => imported,
+            Err(Unwritten::Refused(diagnostics)) => return Err(refused(&diagnostics, &sources, self.output)),
+            Err(Unwritten::NoPolicy) => return Err(no_policy()),
+            Err(Unwritten::OtherRules(diagnostics)) => {
+                let colours = Stream::Error.has_colours();
+                return Err(mistake(diagnostic::render_all(&diagnostics, &sources, colours)));
             }
+            Err(Unwritten::Differs(shown)) => {
+                return Err(mistake(format!(
+                    "{shown}\nerror: what would be written does not mean the same, so nothing is written; this is a mistake of Bookend's and not \
+                     of your documents, please tell its authors; `--no-merge` may help meanwhile\n"
+                )));
+            }
+        };
+        let Imported { import: written, proof, tolerated, others } = &imported;
+        tell_warnings(*others);
+        match self.output {
+            Format::Json => output::print_json(&imported.answer(&sources))?,
             Format::Text => {
-                let told = diagnostic::render_all(&tolerated, &sources, Stream::Error.has_colours());
+                let told = diagnostic::render_all(tolerated, &sources, Stream::Error.has_colours());
                 debug_assert!(tolerated.iter().all(|warning| warning.severity() == Severity::Warning));
                 output::print_error(&told);
-                self.out.write(&imported.documents.iter().map(page).collect::<Vec<_>>())?;
-                output::print_error(&(read(&imported) + &proof.text()));
+                self.out.write(&written.documents.iter().map(page).collect::<Vec<_>>())?;
+                output::print_error(&(read(written) + &proof.text()));
             }
         }
         Ok(Exit::Fine)
     }
 }
 
+/// The end of a command that would have done something wrong.
+fn mistake(text: String) -> anyhow::Error {
+    Stopped { exit: Exit::Failed, text, stream: Stream::Error }.into()
+}
+
 /// What was read, and what nothing was written for.
-fn read(imported: &Imported) -> String {
+fn read(imported: &Written) -> String {
     let all: usize = imported.kinds.values().sum();
     let listed: Vec<String> =
         imported.kinds.iter().map(|(kind, number)| format!("{number} {kind}")).collect();

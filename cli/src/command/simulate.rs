@@ -6,19 +6,20 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use anyhow::bail;
+use bookend_answers::passage::{Pair, Places};
+use bookend_answers::request::Request;
+use bookend_answers::subject::{Directory, Party};
+use bookend_answers::traffic::{self, Parties, Payload, Traffic, Transport, asked_port};
 use bookend_engine::Verdict;
 use bookend_harness::LocalResponse;
 use serde::Serialize;
 
-use super::explain::asked_port;
+use crate::ends::Ends;
 use crate::exit::Exit;
 use crate::filter::{Ask, Filter, Ruled};
 use crate::output::{self, Format};
-use crate::passage::{Pair, Places};
-use crate::request::{Request, RequestOptions};
+use crate::request::RequestOptions;
 use crate::sources::Files;
-use crate::subject::{Directory, Party};
-use crate::traffic::{Ends, Parties, Payload, Traffic, Transport};
 
 /// Put a request or a connection through the filter's own module, as a proxy would
 #[derive(Debug, clap::Args)]
@@ -110,11 +111,11 @@ impl Simulate {
         let payload = self.request.request().map_or(Payload::Stream, Payload::Request);
         let documents = self.files.compile(self.output)?;
         let directory = Directory::new(&documents.compiled);
-        let Parties { from, to, port, called } = self.ends.resolve(&directory)?;
+        let Parties { from, to, port, called } = traffic::Ends::from(&self.ends).resolve(&directory)?;
         let traffic = Traffic {
             transport: Transport::Tcp,
             family: None,
-            port: asked_port(Transport::Tcp, port, &to, &called, &documents)?,
+            port: asked_port(Transport::Tcp, port, &to, &called, &documents.compiled)?,
             message: None,
             payload,
             plaintext: self.ends.plaintext,

@@ -1,18 +1,17 @@
 //! `bookend test`
 
-mod case;
-mod judge;
-mod outcome;
+mod judges;
 mod report;
 
 use std::path::PathBuf;
 
-use anyhow::bail;
+use bookend_answers::test::{self, Unsound};
 
 use crate::exit::Exit;
 use crate::output::{self, Format};
-use crate::sources::Files;
-use judge::Judge;
+use crate::progress::Line;
+use crate::sources::{Files, refused};
+use judges::Judges;
 
 /// Ask the policies what `PolicyTest` documents expect of them
 #[derive(Debug, clap::Args)]
@@ -103,18 +102,17 @@ impl Test {
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
         let format = if self.output == Notation::Json { Format::Json } else { Format::Text };
         let documents = self.files.compile(format)?;
-        let number: usize = documents.compiled.tests.iter().map(|suite| suite.tests.len()).sum();
-        if number == 0 {
-            bail!("there is no `PolicyTest` in these files; `bookend test --help` shows how to write one");
-        }
-        let judge = Judge {
+        let judges = Judges {
             documents: &documents,
-            format,
             packets: self.packets,
             module: self.module.as_deref(),
             enforcer: self.enforcer.as_deref(),
         };
-        let report = judge.report(self.filter.as_deref())?;
+        let report = test::report(&documents, self.filter.as_deref(), &judges, &mut Line::default());
+        let report = report.map_err(|error| match error.downcast::<Unsound>() {
+            Ok(unsound) => refused(&unsound.diagnostics, &documents.sources, format),
+            Err(error) => error,
+        })?;
         let text = match self.output {
             Notation::Human => report::text::render(&report, &documents, output::Stream::Out.has_colours()),
             Notation::Json => output::json(&report)?,

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use anyhow::anyhow;
 use bookend_analysis::Side;
+use bookend_answers::Documents;
+use bookend_answers::diff::{Sides, crossings};
 use bookend_cluster::delivery::{Delivery, Key};
 use bookend_lang::Source;
 use serde_json::Value;
 
 use super::facts;
 use super::told::Told;
-use crate::command::diff::{Sides, crossings, text::MAX_SHOWN};
-use crate::sources::Documents;
+use crate::command::diff::text::MAX_SHOWN;
 
 /// Compares the policies that the cluster has with those that it would have, for whoever there is.
 ///

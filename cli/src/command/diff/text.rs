@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use bookend_analysis::{Change, ClassSet, Difference, Extent, Kind, Stand};
+use bookend_answers::diff::{Sides, known_to_one};
+use bookend_answers::{Documents, count};
 use comfy_table::{CellAlignment, Table, presets};
-
-use super::{Sides, known_to_one};
-use crate::output::count;
-use crate::sources::Documents;
 
 /// How many changes are shown unless all are asked for.
 pub(in crate::command) const MAX_SHOWN: usize = 40;

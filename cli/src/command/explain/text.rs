@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use bookend_answers::Place;
+use bookend_answers::passage::{Answer, Judged, Layer, Near, Passage, Point, Served};
 use comfy_table::{Table, presets};
-
-use crate::passage::{Answer, Judged, Layer, Near, Passage, Point, Served};
-use crate::sources::Place;
 
 /// Renders the answers, those that differ in nothing but names as one.
 pub(crate) fn render(passages: &[Passage], default_tier: &str) -> String {

@@ -1,10 +1,9 @@
 //! What an export tells.
 
+use bookend_answers::{Documents, Place};
 use bookend_lang::export::Export;
 use serde::Serialize;
 use serde_json::Value;
-
-use crate::sources::{Documents, Place};
 
 /// The answer, as programs read it.
 #[derive(Debug, Serialize)]

@@ -6,10 +6,10 @@ pub(super) mod text;
 
 use std::fmt::Write;
 
-use super::outcome::Outcome;
+use bookend_answers::test::Outcome;
 use crate::command::explain::text as explanation;
-use crate::passage::default_tier;
-use crate::sources::Documents;
+use bookend_answers::passage::default_tier;
+use bookend_answers::Documents;
 
 /// Why a test failed: what differs, and how it came about.
 fn failure(outcome: &Outcome, documents: &Documents) -> String {

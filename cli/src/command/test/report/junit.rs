@@ -5,8 +5,8 @@ use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
 use super::{failure, summary};
-use crate::command::test::outcome::{Outcome, Report};
-use crate::sources::Documents;
+use bookend_answers::test::{Outcome, Report};
+use bookend_answers::Documents;
 
 /// A `testsuite` for each document of tests.
 ///

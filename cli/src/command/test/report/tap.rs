@@ -6,8 +6,8 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::{failure, indented, summary};
-use crate::command::test::outcome::{Outcome, Report};
-use crate::sources::{Documents, Place};
+use bookend_answers::test::{Outcome, Report};
+use bookend_answers::{Documents, Place};
 
 /// What follows a test that failed.
 #[derive(Serialize)]
