@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use bookend_text::{lines, plain};
+
 use crate::output;
 
 /// How often a line that waits shows that it does.
@@ -32,11 +34,13 @@ impl Line {
 
     /// Something else is going on now.
     pub(crate) fn now(&self, now: &str) {
-        self.bar.set_message(now.to_owned());
+        self.bar.set_message(plain(now).into_owned());
     }
 
     /// Something happened that is worth a line of its own.
     pub(crate) fn say(&self, what: &str) {
+        // What an API server answers is somebody else's text.
+        let what = &*lines(what);
         if self.watched {
             self.bar.println(what);
         } else {

@@ -3,7 +3,9 @@
 mod board;
 mod choice;
 mod decision;
+mod envoy;
 mod feed;
+mod share;
 mod view;
 
 use std::time::Duration;
@@ -95,7 +97,7 @@ pub(crate) struct Observe {
 }
 
 /// Decisions that wait to be shown. What comes faster than it is shown makes the senders wait, and they tell what was lost.
-const WAITING: usize = 4096;
+const WAITING: usize = 1024;
 
 impl Observe {
     /// Runs the command.
@@ -125,7 +127,7 @@ impl Observe {
             view::run(choice, &feed.title, told).await?;
             return Ok(Exit::Fine);
         }
-        output::print_error(&format!("{}\n", feed.title));
+        output::print_error(&format!("{}\n", bookend_text::plain(&feed.title)));
         let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
         loop {
             let next = tokio::select! {
@@ -135,7 +137,7 @@ impl Observe {
             match next {
                 None => return Ok(Exit::Fine),
                 Some(Told::Decision(decision)) if !choice.wants(&decision) => {}
-                Some(Told::Trouble(text)) => output::print_error(&format!("{text}\n")),
+                Some(trouble @ Told::Trouble(_)) => output::print_error(&format!("{}\n", trouble.line())),
                 Some(other) => {
                     let line = match self.output {
                         Format::Json => other.json()?,

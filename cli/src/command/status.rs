@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use bookend_api::EnforcerStatus;
-use bookend_cluster::{Cluster, Kind, Scope, kinds};
+use bookend_cluster::{Cluster, Scope, kinds};
 use bookend_objects::install::{CONTROLLER, ENFORCER, NAMESPACE};
 use bookend_objects::mesh::POLICIES;
 use serde_json::Value;
@@ -19,17 +19,6 @@ use self::fleet::{Fleet, Node, Policy};
 use super::deploy::{Reach, duration};
 use crate::exit::Exit;
 use crate::output::{self, Format};
-
-/// The kinds whose objects have a state.
-static KINDS: [&Kind; 7] = [
-    &kinds::POLICY,
-    &kinds::CLUSTER_POLICY,
-    &kinds::TIER,
-    &kinds::NETWORK,
-    &kinds::HOST,
-    &kinds::REPORTING,
-    &kinds::INVENTORY,
-];
 
 /// Show which node and which proxy enforces what, and what is not as it should be
 #[derive(Debug, clap::Args)]
@@ -121,7 +110,7 @@ impl Status {
             nodes.push(Node { name, status });
         }
         let mut policies = Vec::new();
-        for kind in KINDS {
+        for kind in kinds::DOCUMENTS {
             let listed = cluster.list::<Value>(kind, &everywhere).await?;
             for object in &listed {
                 policies.push(Policy::read(&kind.kind, object)?);

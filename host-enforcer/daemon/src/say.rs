@@ -1,6 +1,7 @@
 //! Lines for people, on standard error.
 
 use crate::input::Complaint;
+use bookend_text::lines;
 use std::io::Write;
 
 /// Says something in the enforcer's own name.
@@ -16,6 +17,6 @@ pub(crate) fn complain(complaints: &[Complaint]) {
 }
 
 fn line(text: &str) {
-    // Nobody reads any more: policing goes on without telling.
-    let _ = writeln!(std::io::stderr(), "{text}");
+    // Much of it others wrote: names, labels, what an API server answers. Nobody reads any more: policing goes on without telling.
+    let _ = writeln!(std::io::stderr(), "{}", lines(text));
 }

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use bookend_text::plain;
+
 use crate::{Code, Source, Span};
 
 /// How bad it is.
@@ -46,19 +48,17 @@ impl Diagnostic {
         if self.tolerated { Severity::Warning } else { self.code.severity() }
     }
 
-    /// The diagnostic in one line: `file:line:column: error[B1105]: message; cure`.
+    /// The diagnostic in one line of plain characters: `file:line:column: error[B1105]: message; cure`.
     pub fn line<'a>(&'a self, sources: &'a [Source]) -> impl fmt::Display + 'a {
         struct Line<'a>(&'a Diagnostic, &'a [Source]);
         impl fmt::Display for Line<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let Self(d, sources) = self;
-                let name = sources.get(d.span.source).map_or("?", |source| &source.name);
+                let name = sources.get(d.span.source).map_or("?", |source| source.name.as_str());
                 let (severity, code) = (d.severity().name(), d.code);
-                write!(
-                    f,
-                    "{name}:{}:{}: {severity}[{code}]: {}; {}",
-                    d.span.line, d.span.column, d.message, d.cure
-                )
+                // Names of sources and what messages quote are somebody else's.
+                let [name, message, cure] = [name, &d.message, &d.cure].map(plain);
+                write!(f, "{name}:{}:{}: {severity}[{code}]: {message}; {cure}", d.span.line, d.span.column)
             }
         }
         Line(self, sources)

@@ -14,17 +14,6 @@ const KINDS: [&Kind; 6] = [
     &kinds::POD,
 ];
 
-/// Bookend's own documents.
-const POLICIES: [&Kind; 7] = [
-    &kinds::TIER,
-    &kinds::NETWORK,
-    &kinds::INVENTORY,
-    &kinds::HOST,
-    &kinds::REPORTING,
-    &kinds::CLUSTER_POLICY,
-    &kinds::POLICY,
-];
-
 /// Namespaces, Services and workloads, as sources.
 ///
 /// # Errors
@@ -48,7 +37,7 @@ pub(super) async fn workloads(cluster: &Cluster) -> Result<Vec<Source>, Trouble>
 /// See [`Trouble`].
 pub(super) async fn policies(cluster: &Cluster) -> Result<Vec<Value>, Trouble> {
     let mut all = Vec::new();
-    for kind in POLICIES {
+    for kind in kinds::DOCUMENTS {
         all.extend(of_kind(cluster, kind).await?);
     }
     Ok(all)

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use bookend_cluster::delivery::{Change, Key, Outcome, Step, clean};
 use bookend_objects::install::document;
+use bookend_text::plain;
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
@@ -78,7 +79,7 @@ pub(super) fn summary(changes: &[Change]) -> String {
         match change.outcome {
             Outcome::Same => same += 1,
             outcome => {
-                let _ = writeln!(text, "{} {}", change.key, word(outcome));
+                let _ = writeln!(text, "{} {}", plain(&change.key.to_string()), word(outcome));
             }
         }
     }
@@ -110,14 +111,16 @@ fn unified(key: &Key, (before, after): (&str, &str), colours: bool) -> String {
     let paint = |code: &str, line: &str| {
         if colours { format!("\x1b[{code}m{line}\x1b[0m") } else { line.to_owned() }
     };
-    let name = |text: &str| if text.is_empty() { "nothing".to_owned() } else { key.to_string() };
+    let name = |text: &str| {
+        if text.is_empty() { "nothing".to_owned() } else { plain(&key.to_string()).into_owned() }
+    };
     let _ = writeln!(text, "{}", paint("1", &format!("--- {}", name(before))));
     let _ = writeln!(text, "{}", paint("1", &format!("+++ {}", name(after))));
     let diff = TextDiff::from_lines(before, after);
     for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
         let _ = writeln!(text, "{}", paint("36", &hunk.header().to_string()));
         for change in hunk.iter_changes() {
-            let line = change.value().trim_end_matches('\n');
+            let line = plain(change.value().trim_end_matches('\n'));
             let line = match change.tag() {
                 ChangeTag::Equal => format!(" {line}"),
                 ChangeTag::Delete => paint("31", &format!("-{line}")),

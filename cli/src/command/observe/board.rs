@@ -9,8 +9,8 @@ use super::decision::{Layer, Told, Verdict};
 const KEPT: usize = 2_000;
 /// Seconds of which rates are shown.
 pub(super) const SECONDS: usize = 60;
-/// Rules that are counted by themselves; a rule beyond that is `other`.
-const RULES: usize = 1_000;
+/// Rules that are counted by themselves in a second; a rule beyond that is `other`.
+const RULES: usize = 200;
 
 /// What happened in one second.
 #[derive(Clone, Debug, Default)]
@@ -104,9 +104,10 @@ impl Board {
                 self.lost += number;
                 Line { text: told.line(), verdict: None, layer: None }
             }
-            Told::Trouble(text) => {
+            Told::Trouble(_) => {
+                let text = told.line();
                 self.trouble = Some(text.clone());
-                Line { text: text.clone(), verdict: None, layer: None }
+                Line { text, verdict: None, layer: None }
             }
         };
         self.lines.push_back(line);

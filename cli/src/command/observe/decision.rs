@@ -3,8 +3,15 @@
 use std::fmt::Write as _;
 
 use anyhow::Context;
+use bookend_text::{cut, plain};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use super::envoy::Said;
+
+/// The longest line that is shown, and the longest cause in it, in characters.
+const WIDEST: usize = 1_000;
+const LONGEST_CAUSE: usize = 250;
 
 /// Who decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
@@ -200,11 +207,10 @@ impl Told {
     }
 
     /// What a line in the log of the proxy of `pod` (`namespace/name`) says, whose workload is called `workload`; nothing, if
-    /// it is none of the filter's. An API server put the time before it, and Envoy its own words before and behind.
+    /// it is none of the filter's.
     pub(super) fn proxy(line: &str, pod: &str, workload: &str) -> Option<Self> {
-        let start = line.find("{\"bookend\":")?;
-        let text = line.get(start..)?;
-        let read = serde_json::Deserializer::from_str(text).into_iter::<ProxyLine>().next()?.ok()?;
+        let said = Said::read(line)?;
+        let read: ProxyLine = serde_json::from_str(&said.text).ok()?;
         match (read.bookend.as_str(), read.verdict) {
             ("suppressed", _) => {
                 return Some(Self::Lost(read.lines.unwrap_or_default(), format!("proxy {pod}")));
@@ -212,7 +218,6 @@ impl Told {
             ("decision", Some(_)) => {}
             _ => return None,
         }
-        let time = line.split_whitespace().next().filter(|word| word.contains('T')).unwrap_or_default();
         let peer = read.peer.unwrap_or_default();
         let other = peer.principals.first().map(|id| in_words(id)).or(peer.address);
         let outward = read.end.as_deref() == Some("source");
@@ -224,7 +229,7 @@ impl Told {
         let http = read.layer.as_deref() == Some("http");
         let request = Asked { method: read.method, host: read.host, path: read.path };
         Some(Self::Decision(Box::new(Decision {
-            time: time.to_owned(),
+            time: said.time.to_owned(),
             layer: Layer::Proxy,
             at: pod.to_owned(),
             verdict: read.verdict.unwrap_or(Verdict::Deny),
@@ -242,13 +247,14 @@ impl Told {
         })))
     }
 
-    /// As a line for people.
+    /// As a line for people, in which nothing is an order to a terminal.
     pub(super) fn line(&self) -> String {
-        match self {
+        let line = match self {
             Self::Decision(decision) => decision.line(),
             Self::Lost(number, who) => format!("… {number} more that {who} did not tell one by one"),
             Self::Trouble(text) => text.clone(),
-        }
+        };
+        plain(&cut(&line, WIDEST)).into_owned()
     }
 
     /// As one JSON object on one line.
@@ -278,12 +284,13 @@ impl Told {
 impl Decision {
     /// What it was decided by, for counting and showing.
     pub(super) fn cause(&self) -> String {
-        match (&self.rule, &self.reason) {
+        let cause = match (&self.rule, &self.reason) {
             (Some(rule), None) => rule.clone(),
             (Some(rule), Some(reason)) => format!("{rule} ({reason})"),
             (None, Some(reason)) => format!("({reason})"),
             (None, None) => "-".to_owned(),
-        }
+        };
+        plain(&cut(&cause, LONGEST_CAUSE)).into_owned()
     }
 
     fn line(&self) -> String {
@@ -327,10 +334,11 @@ fn in_words(id: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::envoy::tests::line;
     use super::*;
 
     const KERNEL: &str = r#"{"kind":"verdict","time":"2026-07-01T12:00:00.123456Z","verdict":"deny","reason":"isolation","rule":"shop/web/isolate[0]","interface":"veth1","workload":"shop/db","direction":"to-workload","protocol":"tcp","local":"10.0.0.2","localPort":5432,"remote":"10.0.0.1","remotePort":40000,"peer":"shop/web","bytes":60,"policy":"aa"}"#;
-    const PROXY: &str = "2026-07-01T12:00:01.5Z 2026-07-01T12:00:01.5Z\twarning\tenvoy wasm x.cc:1\twasm log bookend: {\"bookend\":\"decision\",\"verdict\":\"deny\",\"rule\":\"shop/api/never\",\"end\":\"destination\",\"revision\":\"r1\",\"layer\":\"http\",\"method\":\"GET\",\"host\":\"api\",\"path\":\"/cart\",\"peer\":{\"address\":\"10.0.0.7\",\"principals\":[\"spiffe://cluster.local/ns/shop/sa/web\"]},\"port\":8080}\tthread=21";
+    const PROXY: &str = r#"{"bookend":"decision","verdict":"deny","rule":"shop/api/never","end":"destination","revision":"r1","layer":"http","method":"GET","host":"api","path":"/cart","peer":{"address":"10.0.0.7","principals":["spiffe://cluster.local/ns/shop/sa/web"]},"port":8080}"#;
 
     #[test]
     fn both_layers_tell_in_one_form() {
@@ -343,14 +351,14 @@ mod tests {
             kernel.json().unwrap(),
             r#"{"kind":"decision","time":"2026-07-01T12:00:00.123456Z","layer":"kernel","at":"node-1","verdict":"deny","rule":"shop/web/isolate[0]","from":"shop/web","to":"shop/db","protocol":"tcp","port":5432}"#
         );
-        let proxy = Told::proxy(PROXY, "shop/api-1", "shop/api").unwrap();
+        let proxy = Told::proxy(&line(PROXY), "shop/api-1", "shop/api").unwrap();
         assert_eq!(
             proxy.line(),
-            "12:00:01.5Z   proxy   deny   shop/web → shop/api http/8080 GET /cart  shop/api/never"
+            "12:00:01.500  proxy   deny   shop/web → shop/api http/8080 GET /cart  shop/api/never"
         );
         assert_eq!(
             proxy.json().unwrap(),
-            r#"{"kind":"decision","time":"2026-07-01T12:00:01.5Z","layer":"proxy","at":"shop/api-1","verdict":"deny","rule":"shop/api/never","from":"shop/web","to":"shop/api","protocol":"http","port":8080,"request":{"method":"GET","host":"api","path":"/cart"}}"#
+            r#"{"kind":"decision","time":"2026-07-01T12:00:01.500000000Z","layer":"proxy","at":"shop/api-1","verdict":"deny","rule":"shop/api/never","from":"shop/web","to":"shop/api","protocol":"http","port":8080,"request":{"method":"GET","host":"api","path":"/cart"}}"#
         );
     }
 
@@ -368,8 +376,8 @@ mod tests {
         );
         assert!(Told::kernel("{", "").is_err());
         assert_eq!(Told::proxy("[2026] something else of Envoy", "a/b", "a/b"), None);
-        let suppressed = "t {\"bookend\":\"suppressed\",\"lines\":4}";
-        assert_eq!(Told::proxy(suppressed, "a/b", "a/b"), Some(Told::Lost(4, "proxy a/b".to_owned())));
+        let suppressed = line(r#"{"bookend":"suppressed","lines":4}"#);
+        assert_eq!(Told::proxy(&suppressed, "a/b", "a/b"), Some(Told::Lost(4, "proxy a/b".to_owned())));
     }
 
     #[test]
@@ -386,5 +394,23 @@ mod tests {
             told.line(),
             "12:00:00.123  kernel  deny   shop/db → shop/web tcp/40000  (spoofed)  [audit: deny a/b/c]  [dry run: not dropped]"
         );
+    }
+
+    #[test]
+    fn nothing_that_is_told_is_an_order_to_a_terminal_and_programs_get_it_as_it_is() {
+        let hostile = PROXY.replace("/cart", r"/\u001b[2J\u202e\u009b31m\n12:00:02.000  kernel");
+        let told = Told::proxy(&line(&hostile), "shop/api-1", "shop/api").unwrap();
+        assert!(
+            told.line().contains(r"GET /\u{1b}[2J\u{202e}\u{9b}31m\n12:00:02.000  kernel"),
+            "{}",
+            told.line()
+        );
+        let json: Value = serde_json::from_str(&told.json().unwrap()).unwrap();
+        assert_eq!(json["request"]["path"], "/\u{1b}[2J\u{202e}\u{9b}31m\n12:00:02.000  kernel");
+        let kernel = KERNEL.replace("shop/web/isolate[0]", &"\\u001b]0;".repeat(900));
+        let told = Told::kernel(&kernel, "node-1").unwrap().unwrap();
+        assert!(!told.line().contains('\u{1b}') && told.line().ends_with('…'), "{}", told.line());
+        let trouble = Told::Trouble("the enforcer answers \u{1b}c".to_owned());
+        assert_eq!(trouble.line(), r"the enforcer answers \u{1b}c");
     }
 }

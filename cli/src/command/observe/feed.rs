@@ -1,6 +1,7 @@
 //! Where decisions come from: enforcers, through the API server or by themselves, and the logs of proxies.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use anyhow::ensure;
 use bookend_cluster::{Cluster, Scope, kinds};
@@ -8,9 +9,10 @@ use futures::StreamExt;
 use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 
-use super::AGAIN;
 use super::choice::Choice;
 use super::decision::{Layer, Told};
+use super::share::{SECOND, Share};
+use super::{AGAIN, envoy};
 use crate::command::status::enforcers;
 use crate::inquiry::{PORT, Page, Place};
 use crate::output::count;
@@ -41,7 +43,8 @@ impl Feed {
         let page = Page::open(place.connect().await?, "/events").await?;
         let title = format!("decisions of the enforcer at {place}");
         tokio::spawn(async move {
-            let ended = kernel(page, "", &sender).await;
+            let mut share = Share::new(sender.clone(), "the enforcer".to_owned());
+            let ended = kernel(page, "", &mut share).await;
             let why = ended.err().map_or_else(|| "it ended".to_owned(), |error| format!("{error:#}"));
             sender.send(Told::Trouble(format!("the enforcer tells no more: {why}"))).await.ok();
         });
@@ -111,8 +114,9 @@ impl Somebody {
     /// Listens again and again until nobody wants to know any more; says once that somebody is away.
     async fn attend(self, cluster: Cluster, sender: Sender<Told>) {
         let mut away = false;
+        let mut share = Share::new(sender.clone(), self.to_string());
         while !sender.is_closed() {
-            match self.listen(&cluster, &sender).await {
+            match self.listen(&cluster, &mut share).await {
                 Ok(()) => away = false,
                 Err(error) if !std::mem::replace(&mut away, true) => {
                     let text = format!("{self} cannot be followed, which is tried again: {error:#}");
@@ -124,13 +128,13 @@ impl Somebody {
         }
     }
 
-    async fn listen(&self, cluster: &Cluster, sender: &Sender<Told>) -> anyhow::Result<()> {
+    async fn listen(&self, cluster: &Cluster, share: &mut Share) -> anyhow::Result<()> {
         match self {
             Self::Node { installation, pod, node } => {
                 let stream = cluster.forward(installation, pod, PORT).await?;
-                kernel(Page::open(stream, "/events").await?, node, sender).await
+                kernel(Page::open(stream, "/events").await?, node, share).await
             }
-            Self::Proxy(proxy) => follow(cluster, proxy, sender).await,
+            Self::Proxy(proxy) => follow(cluster, proxy, share).await,
         }
     }
 }
@@ -145,18 +149,22 @@ impl std::fmt::Display for Somebody {
 }
 
 /// Tells what an enforcer tells.
-async fn kernel(page: Page, node: &str, sender: &Sender<Told>) -> anyhow::Result<()> {
+async fn kernel(page: Page, node: &str, share: &mut Share) -> anyhow::Result<()> {
     let mut lines = page.lines();
     loop {
         let line = tokio::select! {
             line = lines.next() => line?,
-            () = sender.closed() => return Ok(()),
+            () = share.closed() => return Ok(()),
+            () = tokio::time::sleep(SECOND) => match share.count(Instant::now()).await {
+                true => continue,
+                false => return Ok(()),
+            },
         };
         let Some(line) = line else { return Ok(()) };
         let told =
             Told::kernel(&line, node).unwrap_or_else(|error| Some(Told::Trouble(format!("{error:#}"))));
         if let Some(told) = told
-            && sender.send(told).await.is_err()
+            && !share.tell(Instant::now(), told).await
         {
             return Ok(());
         }
@@ -164,17 +172,25 @@ async fn kernel(page: Page, node: &str, sender: &Sender<Told>) -> anyhow::Result
 }
 
 /// Tells what a filter writes into the log of its proxy, from now on.
-async fn follow(cluster: &Cluster, proxy: &Proxied, sender: &Sender<Told>) -> anyhow::Result<()> {
-    let mut lines = cluster.logs(&proxy.namespace, &proxy.pod, PROXY, 1).await?;
+async fn follow(cluster: &Cluster, proxy: &Proxied, share: &mut Share) -> anyhow::Result<()> {
+    let mut lines = cluster.logs(&proxy.namespace, &proxy.pod, PROXY, 1, envoy::LONGEST).await?;
     let pod = format!("{}/{}", proxy.namespace, proxy.pod);
-    while let Some(line) = lines.next().await {
+    loop {
+        let line = tokio::select! {
+            line = lines.next() => line,
+            () = share.closed() => return Ok(()),
+            () = tokio::time::sleep(SECOND) => match share.count(Instant::now()).await {
+                true => continue,
+                false => return Ok(()),
+            },
+        };
+        let Some(line) = line else { return Ok(()) };
         if let Some(told) = Told::proxy(&line?, &pod, &proxy.workload)
-            && sender.send(told).await.is_err()
+            && !share.tell(Instant::now(), told).await
         {
-            break;
+            return Ok(());
         }
     }
-    Ok(())
 }
 
 /// The pods that are chosen, and whether they have a proxy.
@@ -200,8 +216,12 @@ async fn pods(cluster: &Cluster, choice: &Choice) -> anyhow::Result<Vec<(Proxied
 fn proxied(pod: &Value) -> Option<(Proxied, bool)> {
     let text = |path: &str| pod.pointer(path).and_then(Value::as_str).map(str::to_owned);
     let (namespace, name) = (text("/metadata/namespace")?, text("/metadata/name")?);
-    let owner = pod.pointer("/metadata/ownerReferences/0");
-    let owner = owner.and_then(|owner| Some((owner.get("kind")?.as_str()?, owner.get("name")?.as_str()?)));
+    // Of several owners one made it. Whoever makes a pod may write any into it, so what no object can be called is none.
+    let owners = pod.pointer("/metadata/ownerReferences").and_then(Value::as_array).into_iter().flatten();
+    let owner = owners.into_iter().find(|owner| owner.get("controller") == Some(&Value::Bool(true)));
+    let owner = owner
+        .and_then(|owner| Some((owner.get("kind")?.as_str()?, owner.get("name")?.as_str()?)))
+        .filter(|(_, owner)| is_name(owner));
     let workload = match owner {
         // A Deployment's set is called as it is, and by the hash of its template.
         Some(("ReplicaSet", set)) => match text("/metadata/labels/pod-template-hash") {
@@ -216,6 +236,17 @@ fn proxied(pod: &Value) -> Option<(Proxied, bool)> {
     let has = containers.any(|container| container.get("name").and_then(Value::as_str) == Some(PROXY));
     let node = text("/spec/nodeName");
     Some((Proxied { workload: format!("{namespace}/{workload}"), namespace, pod: name, node }, has))
+}
+
+/// Whether an object may be called so: a DNS subdomain (RFC 1123), as Kubernetes has it.
+fn is_name(text: &str) -> bool {
+    let part = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+            && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    text.len() <= 253 && text.split('.').all(part)
 }
 
 #[cfg(test)]
@@ -234,13 +265,20 @@ mod tests {
         let read = |pod: Value| proxied(&pod).map(|(pod, has)| (pod.workload, has)).unwrap();
         let sidecar = json!([{ "name": "app" }, { "name": "istio-proxy" }]);
         assert_eq!(
-            read(pod(json!([{ "kind": "ReplicaSet", "name": "web-6d4" }]), sidecar)),
+            read(pod(json!([{ "kind": "ReplicaSet", "name": "web-6d4", "controller": true }]), sidecar)),
             ("shop/web".to_owned(), true)
         );
         assert_eq!(
-            read(pod(json!([{ "kind": "StatefulSet", "name": "db" }]), json!([]))),
+            read(pod(
+                json!([{ "kind": "Other", "name": "other" }, { "kind": "StatefulSet", "name": "db", "controller": true }]),
+                json!([])
+            )),
             ("shop/db".to_owned(), false)
         );
         assert_eq!(read(pod(Value::Null, json!([]))), ("shop/web-6d4-x".to_owned(), false));
+        for forged in ["db\u{1b}[2J", "shop/db", "db,other", "DB", "-db", ""] {
+            let owner = json!([{ "kind": "StatefulSet", "name": forged, "controller": true }]);
+            assert_eq!(read(pod(owner, json!([]))).0, "shop/web-6d4-x", "{forged}");
+        }
     }
 }

@@ -2,10 +2,14 @@
 
 use std::fmt::Write as _;
 
+use bookend_text::{cut, plain, table};
+
 use super::drops::Drops;
 use super::fleet::Fleet;
 use crate::output::count;
 
+/// The most characters that are shown of what is wrong with one thing; `-o json` has all of it.
+const LONGEST: usize = 1_000;
 /// Nodes that are shown though all is well with them.
 const WELL: usize = 20;
 
@@ -19,7 +23,8 @@ pub(super) fn text(fleet: &Fleet, drops: Option<&Drops>, all: bool) -> String {
     let _ = match &fleet.revision {
         Some(revision) => writeln!(
             text,
-            "policies {revision}: {at} of {of_nodes} nodes, {proxies_at} of {proxies} proxies\n"
+            "policies {}: {at} of {of_nodes} nodes, {proxies_at} of {proxies} proxies\n",
+            plain(revision)
         ),
         None => writeln!(text, "no policies are in force: {of_nodes} nodes\n"),
     };
@@ -55,7 +60,7 @@ pub(super) fn text(fleet: &Fleet, drops: Option<&Drops>, all: bool) -> String {
             }
         });
     }
-    table(&mut text, &rows);
+    text.push_str(&table(&rows));
     if let Some(hidden) = well.checked_sub(WELL).filter(|hidden| *hidden > 0 && !all) {
         let _ = writeln!(
             text,
@@ -73,7 +78,8 @@ pub(super) fn text(fleet: &Fleet, drops: Option<&Drops>, all: bool) -> String {
     } else {
         let _ = writeln!(text, "{} not as it should be:", count(problems.len(), "thing is", "things are"));
         for problem in problems {
-            let _ = writeln!(text, "  {problem}");
+            // What nodes and the controller say may be anything, and as long as a status may be.
+            let _ = writeln!(text, "  {}", cut(&plain(&problem), LONGEST));
         }
     }
     text
@@ -92,29 +98,12 @@ fn dropped(text: &mut String, drops: &Drops) {
     all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let mut rows = vec![["RULE", "PACKETS"].map(str::to_owned)];
     rows.extend(all.into_iter().map(|(rule, packets)| [rule, packets.to_string()]));
-    table(text, &rows);
+    text.push_str(&table(&rows));
 }
 
 /// `2026-07-01T12:00:00.000000Z` to the second.
 fn short(time: &str) -> String {
     time.split('.').next().unwrap_or(time).trim_end_matches('Z').replace('T', " ")
-}
-
-/// Columns as wide as their widest entry.
-fn table<const N: usize>(text: &mut String, rows: &[[String; N]]) {
-    if rows.len() < 2 {
-        return;
-    }
-    let mut widths = [0; N];
-    for row in rows {
-        for (width, entry) in widths.iter_mut().zip(row) {
-            *width = entry.chars().count().max(*width);
-        }
-    }
-    for row in rows {
-        let line: String = widths.iter().zip(row).map(|(width, entry)| format!("{entry:width$}  ")).collect();
-        let _ = writeln!(text, "{}", line.trim_end());
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bookend_text::{cut, plain};
 use kube::core::response::{Status, reason};
 
 use super::{Asked, Cause, Clash, Trouble};
@@ -13,7 +14,7 @@ pub(super) fn read(status: &Status, asked: &Asked<'_>) -> Trouble {
     let code = status.code;
     let is = |name: &str, of: u16| status.reason == name || (!known(&status.reason) && code == of);
     if status.message.contains("admission webhook") || status.message.contains("failed calling webhook") {
-        return Trouble::Refused { object: asked.object(), reason: cut(denial(&status.message)) };
+        return Trouble::Refused { object: asked.object(), reason: short(denial(&status.message)) };
     }
     if is(reason::UNAUTHORIZED, 401) {
         return Trouble::Unauthorized { server: asked.server.to_owned() };
@@ -34,7 +35,7 @@ pub(super) fn read(status: &Status, asked: &Asked<'_>) -> Trouble {
         return Trouble::Expired;
     }
     if code == 413 || status.message.contains("request is too large") {
-        return Trouble::TooLarge { object: asked.object(), reason: cut(&status.message) };
+        return Trouble::TooLarge { object: asked.object(), reason: short(&status.message) };
     }
     if code == 415 {
         return Trouble::TooOld {
@@ -51,7 +52,7 @@ pub(super) fn read(status: &Status, asked: &Asked<'_>) -> Trouble {
         let after = seconds.filter(|seconds| *seconds > 0).map(|seconds| Duration::from_secs(seconds.into()));
         return Trouble::Overloaded { after };
     }
-    Trouble::Failing { code, reason: cut(&status.message) }
+    Trouble::Failing { code, reason: short(&status.message) }
 }
 
 fn known(text: &str) -> bool {
@@ -73,7 +74,7 @@ fn forbidden(status: &Status, asked: &Asked<'_>) -> Trouble {
         return Trouble::Terminating { namespace };
     }
     let Some((before, after)) = message.split_once(" cannot ") else {
-        return Trouble::Refused { object: asked.object(), reason: cut(denial(message)) };
+        return Trouble::Refused { object: asked.object(), reason: short(denial(message)) };
     };
     let user = quoted(before.rsplit_once("User ").map_or("", |(_, user)| user)).unwrap_or_default();
     let verb = after.split_whitespace().next().unwrap_or(asked.verb);
@@ -137,26 +138,22 @@ fn conflict(status: &Status, asked: &Asked<'_>) -> Trouble {
 fn invalid(status: &Status, asked: &Asked<'_>) -> Trouble {
     let told = status.details.iter().flat_map(|details| &details.causes);
     let mut causes: Vec<_> =
-        told.map(|cause| Cause { field: cause.field.clone(), message: cut(&cause.message) }).collect();
+        told.map(|cause| Cause { field: cause.field.clone(), message: short(&cause.message) }).collect();
     if causes.is_empty() {
         let message = status.message.split_once("strict decoding error: ");
         let parts = message.map_or(vec![status.message.as_str()], |(_, list)| list.split(", ").collect());
         causes = parts
             .into_iter()
-            .map(|part| Cause { field: String::new(), message: cut(&part.replace('"', "`")) })
+            .map(|part| Cause { field: String::new(), message: short(&part.replace('"', "`")) })
             .collect();
     }
     Trouble::Invalid { object: asked.object(), causes }
 }
 
-/// On one line, and not too long.
-fn cut(text: &str) -> String {
+/// On one line, in plain characters, and not too long.
+fn short(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(MAX_TEXT) {
-        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
-        None if line.is_empty() => "without a reason".to_owned(),
-        None => line,
-    }
+    if line.is_empty() { "without a reason".to_owned() } else { cut(&plain(&line), MAX_TEXT).into_owned() }
 }
 
 #[cfg(test)]

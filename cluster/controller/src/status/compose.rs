@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use bookend_api::{Condition, PolicyStatus, Share, Truth};
 use bookend_cluster::moment;
 use bookend_cluster::view::{InForce, Standing};
+use bookend_text::{cut, lines};
 
 use crate::fleet::{Fleet, Proxies};
 
-/// The most characters of a message, with room for what is cut off.
+/// The most characters of a message.
 const LONGEST: usize = 8_000;
 
 /// What else the status of an object depends on.
@@ -61,7 +62,7 @@ pub(super) fn compose(
             last_transition_time: since
                 .map_or_else(moment, |condition| condition.last_transition_time.clone()),
             reason: told.reason.to_owned(),
-            message: cut(told.message),
+            message: cut(&lines(&told.message), LONGEST).into_owned(),
         }
     });
     PolicyStatus {
@@ -141,13 +142,6 @@ fn enforced(nodes: Share, revisions: &BTreeSet<&str>, circumstances: &Circumstan
             let message = format!("all {} nodes enforce it", nodes.total);
             Told { status: Truth::True, reason: "Enforced", message }
         }
-    }
-}
-
-fn cut(message: String) -> String {
-    match message.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{} …", message.get(..end).unwrap_or_default()),
-        None => message,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The status, from what is known.
 
 use bookend_api::{Condition, EnforcerStatus, ProxyShare, RefusedObject, Truth};
+use bookend_text::cut;
 
 use super::Known;
 use super::survey::Survey;
@@ -27,7 +28,7 @@ impl Draft {
             )
         });
         let obstacles: Vec<String> =
-            stuck.iter().chain(&state.obstacles).take(EnforcerStatus::MOST).map(|text| cut(text)).collect();
+            stuck.iter().chain(&state.obstacles).take(EnforcerStatus::MOST).map(fit).collect();
         let ready = state.ready && stuck.is_none();
         let mut proxies: Vec<ProxyShare> = survey
             .revisions
@@ -38,7 +39,7 @@ impl Draft {
         proxies.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.revision.cmp(&b.revision)));
         proxies.truncate(EnforcerStatus::MOST);
         let refused = known.refused.iter().take(EnforcerStatus::MOST);
-        let refused = refused.map(|object| RefusedObject { message: cut(&object.message), ..object.clone() });
+        let refused = refused.map(|object| RefusedObject { message: fit(&object.message), ..object.clone() });
         EnforcerStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             policies: known.policies.clone(),
@@ -89,13 +90,8 @@ impl Draft {
 }
 
 /// As much of a text as an API server takes.
-fn cut(text: &str) -> String {
-    if text.chars().count() <= EnforcerStatus::LONGEST {
-        return text.to_owned();
-    }
-    let mut short: String = text.chars().take(EnforcerStatus::LONGEST - 1).collect();
-    short.push('…');
-    short
+fn fit(text: impl AsRef<str>) -> String {
+    cut(text.as_ref(), EnforcerStatus::LONGEST).into_owned()
 }
 
 #[cfg(test)]

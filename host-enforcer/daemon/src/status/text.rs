@@ -1,7 +1,6 @@
 //! What is enforced, for people.
 
 use super::Status;
-use std::fmt::Write as _;
 
 pub(super) fn text(status: &Status) -> String {
     if !status.enforcing {
@@ -72,25 +71,11 @@ fn counts<'a>(text: &mut String, title: &str, counts: impl Iterator<Item = (&'a 
     table(text, &rows);
 }
 
-/// Columns as wide as their widest entry, and an empty line; nothing, if there is only the header.
+/// Columns, and an empty line; nothing, if there is only the header.
 fn table<const N: usize>(text: &mut String, rows: &[[String; N]]) {
-    if rows.len() < 2 {
-        return;
-    }
-    let mut widths = [0; N];
-    for row in rows {
-        for (width, entry) in widths.iter_mut().zip(row) {
-            *width = entry.chars().count().max(*width);
-        }
-    }
-    for row in rows {
-        let mut line = String::new();
-        for (width, entry) in widths.iter().zip(row) {
-            // Writing to a string cannot fail.
-            let _ = write!(line, "{entry:width$}  ");
-        }
-        text.push_str(line.trim_end());
+    let columns = bookend_text::table(rows);
+    if !columns.is_empty() {
+        text.push_str(&columns);
         text.push('\n');
     }
-    text.push('\n');
 }
