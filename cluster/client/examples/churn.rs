@@ -60,7 +60,7 @@ fn pod(number: usize, nodes: usize, address: u32, label: Option<&str>) -> (Key, 
             "nodeName": if local { "here".to_owned() } else { format!("node{}", number % nodes) },
             "serviceAccountName": format!("app{deployment}"),
             "containers": [
-                { "name": "main", "ports": [{ "name": "http", "containerPort": 8080 }] }, { "name": "istio-proxy" }
+                { "name": "main", "ports": [{ "name": "http", "containerPort": 8080 }] }, { "name": "istio-proxy", "image": "proxyv2:1.29.0", "args": ["proxy", "sidecar"] }
             ],
         },
         "status": { "phase": "Running", "podIPs": [{ "ip": std::net::Ipv4Addr::from(address).to_string() }] },

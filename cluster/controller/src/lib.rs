@@ -11,6 +11,7 @@
 //! (`bookend-cluster` does), or what Istio's objects look like (`bookend-objects` does).
 #![forbid(unsafe_code)]
 
+mod census;
 mod fleet;
 mod means;
 mod options;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bookend_cluster::{Kind, kinds};
 use bookend_objects::install::{Image, Unpinned};
 
 /// How filters get into Istio's proxies.
@@ -23,6 +24,19 @@ pub enum Istio {
     EnvoyFilter,
     /// Not at all: there are no filters.
     None,
+}
+
+impl Istio {
+    /// Whether objects of a kind may be written for this.
+    pub(crate) fn may_write(self, kind: &Kind) -> bool {
+        match self {
+            Self::Auto => true,
+            Self::WasmPlugin => *kind != kinds::TRAFFIC_EXTENSION,
+            Self::TrafficExtension => *kind != kinds::WASM_PLUGIN,
+            Self::EnvoyFilter => *kind == kinds::ENVOY_FILTER,
+            Self::None => false,
+        }
+    }
 }
 
 /// Options of `controller`.
@@ -58,6 +72,9 @@ pub struct ControllerOptions {
     /// How often the objects of a namespace are written at most.
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time)]
     pub at_most_every: Duration,
+    /// How long after filters were written nodes rely on them: until then istiod has told the proxies.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
+    pub rely_after: Duration,
     /// The kubeconfig, for whoever runs it outside of a cluster.
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,

@@ -4,15 +4,18 @@ use std::collections::BTreeSet;
 use std::pin::pin;
 use std::time::Duration;
 
-use bookend_cluster::view::{Follower, InForce, Outlook};
+use bookend_cluster::view::{Filters, Follower, InForce, Outlook};
 use bookend_cluster::{
     Access, Candidacy, Cluster, Deleting, Event, Leadership, Scope, Terms, Trouble, kinds, watch,
 };
 use bookend_objects::mesh::POLICIES;
 use futures::StreamExt as _;
+use futures::stream::SelectAll;
+use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
+use crate::census::Census;
 use crate::fleet::{Fleet, Member, Proxies};
 use crate::means::Ways;
 use crate::pace::Pace;
@@ -20,7 +23,7 @@ use crate::say::say;
 use crate::share::shares;
 use crate::state::{Counts, Namespace, State, Told};
 use crate::status::Statuses;
-use crate::writer::{MANAGER, Writer};
+use crate::writer::{KINDS, MANAGER, Writer, scope};
 use crate::{ControllerOptions, Istio, server};
 
 /// The name of the Lease.
@@ -58,8 +61,15 @@ pub async fn run(options: ControllerOptions) -> Result<(), Failed> {
     let state = State::new();
     server::start(options.listen, state.clone())?;
     let mut leadership = Leadership::stand(access, candidacy(&options))?;
-    let mut follower = Follower::start(&cluster, &Outlook::default());
+    let mut follower =
+        Follower::start(&cluster, &Outlook { filters: Filters::Everywhere, ..Outlook::default() });
     let mut enforcers = pin!(watch::<Member>(&cluster, &kinds::ENFORCER, &Scope::all()));
+    // What somebody else does to filters is mended at once.
+    let own = KINDS.into_iter().filter(|kind| options.istio.may_write(kind));
+    let own = own.map(|kind| {
+        watch::<Value>(&cluster, kind, &scope(&options.install)).map(move |event| (kind, event)).boxed()
+    });
+    let mut own: SelectAll<_> = own.collect();
     let mut work = Work::new(cluster, options, state);
     loop {
         let due = work.due();
@@ -71,6 +81,12 @@ pub async fn run(options: ControllerOptions) -> Result<(), Failed> {
                 }
             }
             Some(event) = enforcers.next() => work.hear(event),
+            Some((kind, event)) = own.next() => {
+                // Who does not lead looks what there is once it does.
+                if work.leading {
+                    work.writer.hear(kind, event);
+                }
+            }
             () = leadership.changed() => {}
             () = tokio::time::sleep_until(due) => {}
             _ = ended.recv() => break,
@@ -104,6 +120,7 @@ struct Work {
     writer: Writer,
     statuses: Statuses,
     fleet: Fleet,
+    census: Census,
     /// Since when the view may be another one.
     view: Option<Instant>,
     /// Since when the numbers may be others.
@@ -133,6 +150,7 @@ impl Work {
             options,
             state,
             fleet: Fleet::default(),
+            census: Census::default(),
             view: None,
             numbers: None,
             leading: false,
@@ -204,14 +222,17 @@ impl Work {
         (self.tried, self.recount) = (true, true);
         let began = Instant::now();
         let view = follower.view();
-        let refusal = match view.compile(&[]) {
-            Ok(compiled) => {
-                let shares = if leads { shares(compiled) } else { Default::default() };
+        let compiled = view.compile(&[]).map(drop);
+        self.census.count(view.proxies(), began);
+        let refusal = match compiled {
+            Ok(()) => {
+                let shares = if leads { shares(view.compiled(), &self.census) } else { Default::default() };
                 let standings: Vec<_> = view.standings().collect();
                 let isolated = standings.iter().filter(|standing| standing.in_force == InForce::Isolated);
                 let held: BTreeSet<String> =
                     isolated.filter_map(|standing| standing.object.namespace.clone()).collect();
                 if leads {
+                    self.census.serve(shares.keys());
                     self.writer.want(shares, &held, view.policies());
                     self.wanted = true;
                 }
@@ -264,6 +285,9 @@ impl Work {
             return self.forget_nodes().await;
         }
         self.writer.take_stock(ways, lacks).await?;
+        for (namespace, filtered) in self.writer.found() {
+            self.census.find(&namespace, filtered, Instant::now());
+        }
         self.statuses.take_stock().await?;
         self.leading = true;
         // What namespaces have is known now, and with it what must stay.

@@ -7,6 +7,8 @@ use bookend_lang::Compiled;
 use bookend_objects::mesh::Gateway;
 use sha2::{Digest, Sha256};
 
+use crate::census::{Census, Proxies};
+
 /// A policy by its namespace, if it lies in one, and its name.
 pub(crate) type PolicyName = (Option<String>, String);
 
@@ -17,8 +19,10 @@ pub(crate) struct Share {
     pub(crate) configuration: Configuration,
     /// The gateways among the proxies.
     pub(crate) gateways: Vec<Gateway>,
-    /// How many workloads there have proxies and are no gateways.
+    /// How many workloads there have sidecars.
     pub(crate) sidecars: usize,
+    /// How many are gateways that get no filter: nothing says which, or there are too many.
+    pub(crate) nameless: usize,
 }
 
 impl Share {
@@ -47,26 +51,19 @@ fn is_built_in(id: &str) -> bool {
     id == FAILSAFE || id == MESH_AGENT
 }
 
-/// What each namespace gets that has proxies, and of which some policy says something.
-pub(crate) fn shares(compiled: &Compiled) -> BTreeMap<String, Share> {
+/// What each namespace gets that has proxies, or may have some soon, and of which some policy says something.
+pub(crate) fn shares(compiled: &Compiled, census: &Census) -> BTreeMap<String, Share> {
     let whole = compiled.configuration();
-    let mut proxies: BTreeMap<&str, (BTreeSet<Gateway>, usize)> = BTreeMap::new();
-    for workload in compiled.inventory.workloads().iter().filter(|workload| workload.identity.proxied) {
-        let (gateways, sidecars) = proxies.entry(&workload.identity.namespace).or_default();
-        match Gateway::of(&workload.identity.labels) {
-            Some(gateway) => _ = gateways.insert(gateway),
-            None => *sidecars += 1,
-        }
-    }
     let mut shares = BTreeMap::new();
-    for (namespace, (gateways, sidecars)) in proxies {
+    for (namespace, proxies) in census.namespaces(compiled) {
         let mut configuration = whole.for_namespace(namespace);
         let says = configuration.program.rules().iter().any(|rule| !is_built_in(&rule.id))
             || !configuration.program.isolations().is_empty();
         if says {
             configuration.revision = revision(&mut configuration);
+            let Proxies { gateways, sidecars, nameless } = proxies;
             let gateways = gateways.into_iter().collect();
-            shares.insert(namespace.to_owned(), Share { configuration, gateways, sidecars });
+            shares.insert(namespace.to_owned(), Share { configuration, gateways, sidecars, nameless });
         }
     }
     shares
@@ -82,7 +79,9 @@ fn revision(configuration: &mut Configuration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bookend_cluster::view::Role;
     use bookend_lang::{Source, compile};
+    use tokio::time::Instant;
 
     const CLUSTER: &str = r"
 apiVersion: bookend.dev/v1alpha1
@@ -109,10 +108,23 @@ spec:
   - { name: other, namespace: other, proxy: true, instances: [{ addresses: [10.0.2.1] }] }
 ";
 
+    fn census() -> Census {
+        let labels = BTreeMap::from([("istio".to_owned(), "ingressgateway".to_owned())]);
+        let none = BTreeMap::new();
+        let mut census = Census::default();
+        let proxies = [
+            ("shop", &none, Role::Sidecar),
+            ("shop", &labels, Role::Gateway),
+            ("other", &none, Role::Sidecar),
+        ];
+        census.count(proxies.into_iter(), Instant::now());
+        census
+    }
+
     #[test]
     fn a_namespace_of_which_no_policy_says_anything_gets_nothing() {
         let compiled = compile(&[Source::new("all", CLUSTER.as_bytes())]).unwrap();
-        let shares = shares(&compiled);
+        let shares = shares(&compiled, &census());
         assert_eq!(shares.keys().collect::<Vec<_>>(), ["shop"]);
         let share = shares.get("shop").unwrap();
         assert_eq!(
@@ -128,7 +140,7 @@ spec:
     fn a_revision_names_what_is_said_and_nothing_else() {
         let revision = |text: &str| {
             let compiled = compile(&[Source::new("all", text.as_bytes())]).unwrap();
-            shares(&compiled).remove("shop").unwrap().configuration.revision
+            shares(&compiled, &census()).remove("shop").unwrap().configuration.revision
         };
         let elsewhere = CLUSTER.replace("10.0.2.1", "10.0.2.7").replace("name: other,", "name: another,");
         assert_eq!(revision(CLUSTER), revision(&elsewhere));

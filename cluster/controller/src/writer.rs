@@ -1,12 +1,14 @@
 //! Writing what namespaces get.
 
+mod notices;
 mod stock;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use bookend_cluster::{Applying, Clash, Cluster, Deleting, Leadership, Trouble};
-use bookend_objects::mesh::{Mesh, Pull};
+use bookend_cluster::view::Filtered;
+use bookend_cluster::{Applying, Clash, Cluster, Deleting, Event, Kind, Leadership, Trouble};
+use bookend_objects::mesh::{Gateway, Mesh, Pull};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -15,7 +17,9 @@ use crate::means::Ways;
 use crate::pace::Pace;
 use crate::say::say;
 use crate::share::Share;
+use notices::Notices;
 use stock::{Id, Stock};
+pub(crate) use stock::{KINDS, scope};
 
 /// The field manager.
 pub(crate) const MANAGER: &str = "bookend-controller";
@@ -41,6 +45,8 @@ pub(crate) struct Writer {
     root: String,
     pull: Option<Pull>,
     at_most_every: Duration,
+    rely_after: Duration,
+    notices: Notices,
     ways: Option<Ways>,
     lacks: Option<String>,
     stock: Stock,
@@ -55,6 +61,8 @@ struct Place {
     /// What it has must stay, whatever is wanted.
     held: bool,
     dirty: bool,
+    /// When nodes can be told more of its filters.
+    telling: Option<Instant>,
     pace: Pace,
     trouble: Option<String>,
 }
@@ -71,6 +79,8 @@ impl Writer {
             root: options.root_namespace.clone(),
             pull,
             at_most_every: options.at_most_every,
+            rely_after: options.rely_after,
+            notices: Notices::new(&options.install, &options.namespace),
             ways: None,
             lacks: None,
             stock: Stock::default(),
@@ -85,18 +95,35 @@ impl Writer {
     /// # Errors
     /// When that cannot be told.
     pub(crate) async fn take_stock(&mut self, ways: Ways, lacks: Option<String>) -> Result<(), Trouble> {
-        self.stock = if ways.means.is_some() {
-            Stock::take(&self.cluster, &self.install).await?
-        } else {
-            Stock::default()
-        };
+        self.notices.take(&self.cluster).await?;
+        self.stock = Stock::default();
+        if ways.means.is_some() {
+            self.stock = Stock::take(&self.cluster, &self.install).await?;
+        }
         self.find(ways, lacks);
         self.places.values_mut().for_each(|place| place.dirty = true);
-        for namespace in self.stock.namespaces() {
+        let told = self.notices.told().keys().cloned();
+        for namespace in self.stock.namespaces().into_iter().chain(told) {
             // Whatever is there of namespaces of which nothing is wanted any more goes.
             self.places.entry(namespace).or_insert_with(Place::empty).dirty = true;
         }
         Ok(())
+    }
+
+    /// Takes in what was told of the objects of a kind: what somebody else changed or deleted is written again.
+    pub(crate) fn hear(&mut self, kind: &'static Kind, event: Event<Value>) {
+        for namespace in self.stock.hear(kind, event) {
+            let place = self.places.entry(namespace).or_insert_with(Place::empty);
+            place.dirty = true;
+        }
+    }
+
+    /// Where there are filters, and what nodes are told of them.
+    pub(crate) fn found(&self) -> impl Iterator<Item = (String, Option<&Filtered>)> {
+        self.stock.namespaces().into_iter().map(|namespace| {
+            let told = self.notices.told().get(&namespace);
+            (namespace, told)
+        })
     }
 
     /// Takes note of what the cluster has.
@@ -133,18 +160,24 @@ impl Writer {
 
     /// When there is something to write.
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.places.values().filter(|place| place.dirty).map(|place| place.pace.due()).min()
+        let dirty = self.places.values().filter(|place| place.dirty).map(|place| place.pace.due());
+        dirty.chain(self.places.values().filter_map(|place| place.telling)).min()
     }
 
     /// Writes what is due, as long as this one leads.
     pub(crate) async fn write(&mut self, leadership: &Leadership) {
         let Some(ways) = self.ways else { return };
         let now = Instant::now();
-        let due = self.places.iter().filter(|(_, place)| place.dirty && place.pace.due() <= now);
+        let due = self.places.iter().filter(|(_, place)| {
+            (place.dirty && place.pace.due() <= now) || place.telling.is_some_and(|due| due <= now)
+        });
         let due: Vec<String> = due.map(|(namespace, _)| namespace.clone()).take(BATCH).collect();
         for namespace in due {
             if !leadership.leads() {
                 return;
+            }
+            if let Some(place) = self.places.get_mut(&namespace) {
+                place.telling = None;
             }
             let written = self.write_one(&namespace, ways, leadership).await;
             let Some(place) = self.places.get_mut(&namespace) else { continue };
@@ -204,10 +237,14 @@ impl Writer {
                     .to_owned(),
             ));
         }
+        // The objects, and for which gateways they are by the position among those of the namespace.
         let (objects, told) = match (&place.wanted, ways.means, &self.pull) {
             (None, _, _) => (Vec::new(), None),
             // Nothing is taken away from proxies because something cannot be asked for.
-            (Some(_), None, _) => return Ok(self.lacks.clone()),
+            (Some(_), None, _) => {
+                self.notices.retract(&self.cluster, namespace, &Filtered::default()).await?;
+                return Ok(self.lacks.clone());
+            }
             (Some(_), _, None) => {
                 return Ok(Some(
                     "no image of the filter was named; start the controller with `--filter-image`".to_owned(),
@@ -227,19 +264,20 @@ impl Writer {
                     envoy_filters: ways.envoy_filters,
                 };
                 let objects = mesh.objects().map_err(|unfit| Stopped::Unfit(unfit.to_string()))?;
-                let bare = (root && share.sidecars > 0).then(|| {
-                    format!(
-                        "it is the root namespace of the mesh, whose objects are for every namespace, so its {} workloads with sidecars have no filter; \
-                         move them to another namespace",
-                        share.sidecars
-                    )
-                });
-                (objects, bare.or_else(|| self.lacks.clone()))
+                let objects = objects.into_iter().map(|(gateway, object)| (gateway.cloned(), object));
+                (objects.collect(), self.lacks.clone().or_else(|| bare(share, root)))
             }
         };
+        // What nodes may rely on: all that those proxies need is there.
+        let reliable = match &place.wanted {
+            Some(share) if ways.envoy_filters => reliable(share, namespace == self.root),
+            _ => Filtered::default(),
+        };
+        let there = self.there(&reliable, &objects);
+        self.notices.retract(&self.cluster, namespace, &there).await?;
         let applying = Applying::by(MANAGER);
         let mut kept = BTreeSet::new();
-        for object in objects {
+        for (_, object) in objects {
             let Some(id) = Id::of(&object) else { continue };
             if !self.stock.is(&id, &object) {
                 leads(leadership)?;
@@ -260,7 +298,24 @@ impl Writer {
             self.counts.deleted += 1;
             self.stock.remove(&id);
         }
+        let next = self.notices.tell(&self.cluster, namespace, &reliable, self.rely_after).await?;
+        if let Some(place) = self.places.get_mut(namespace) {
+            place.telling = next;
+        }
         Ok(told)
+    }
+
+    /// What of this has all its objects, whatever they say.
+    fn there(&self, all: &Filtered, objects: &[(Option<Gateway>, Value)]) -> Filtered {
+        let has = |label: Option<(&str, &str)>| {
+            let needed = objects
+                .iter()
+                .filter(|(gateway, _)| gateway.as_ref().is_none_or(|gateway| Some(gateway.label()) == label));
+            let mut ids = needed.filter_map(|(_, object)| Id::of(object));
+            ids.all(|id| self.stock.knows(&id))
+        };
+        let gateways = all.gateways.iter().filter(|(key, value)| has(Some((key, value))));
+        Filtered { sidecars: all.sidecars && has(None), gateways: gateways.cloned().collect() }
     }
 
     /// Creates an object, or replaces it as it was written here; what somebody else changed is left to them.
@@ -303,7 +358,7 @@ impl Writer {
 
 impl Place {
     fn empty() -> Self {
-        Self { wanted: None, held: false, dirty: false, pace: Pace::now(), trouble: None }
+        Self { wanted: None, held: false, dirty: false, telling: None, pace: Pace::now(), trouble: None }
     }
 }
 
@@ -317,6 +372,31 @@ impl From<Trouble> for Stopped {
     fn from(trouble: Trouble) -> Self {
         Self::Trouble(trouble)
     }
+}
+
+/// Which proxies of a namespace its objects are for.
+fn reliable(share: &Share, root: bool) -> Filtered {
+    let labels = share.gateways.iter().map(Gateway::label);
+    let gateways = labels.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    Filtered { sidecars: !root, gateways }
+}
+
+/// What should be known of the proxies of a namespace that get no filter.
+fn bare(share: &Share, root: bool) -> Option<String> {
+    if root && share.sidecars > 0 {
+        return Some(format!(
+            "it is the root namespace of the mesh, whose objects are for every namespace, so its {} workloads with sidecars have no filter; \
+             move them to another namespace",
+            share.sidecars
+        ));
+    }
+    (share.nameless > 0).then(|| {
+        format!(
+            "{} of its gateways have no filter: their pods have neither a label `istio` nor that of a Gateway, or one that is no name, or there are too \
+             many; give each gateway a label `istio` of its own, and a namespace 64 of them at most",
+            share.nameless
+        )
+    })
 }
 
 /// Whether this one still leads: asked before every single write.

@@ -137,13 +137,6 @@ pub struct Controller {
     pub priority_class: String,
 }
 
-impl Installation {
-    /// Whether proxies get a filter.
-    pub fn has_filters(&self) -> bool {
-        self.filter_image.is_some() && self.istio != Istio::None
-    }
-}
-
 impl Default for Cni {
     fn default() -> Self {
         Self { programs: "/opt/cni/bin".to_owned(), configurations: "/etc/cni/net.d".to_owned() }

@@ -125,11 +125,12 @@ impl fmt::Display for Unfit {
 impl std::error::Error for Unfit {}
 
 impl Mesh<'_> {
-    /// The objects, each complete, in the order in which they are applied: first what says who the peer is.
+    /// The objects, each complete, in the order in which they are applied: first what says who the peer is. Each with the gateway that it is for;
+    /// without one it is for all proxies of the namespace, or for its sidecars.
     ///
     /// # Errors
     /// When the configuration does not fit into an object. The last good objects then stay.
-    pub fn objects(&self) -> Result<Vec<Value>, Unfit> {
+    pub fn objects(&self) -> Result<Vec<(Option<&Gateway>, Value)>, Unfit> {
         let document = Document::new(self)?;
         let mut objects = Vec::new();
         if self.envoy_filters {

@@ -169,7 +169,7 @@ fn every_object_is_what_istios_definitions_demand() {
                 means,
                 envoy_filters: true,
             };
-            for object in mesh.objects().unwrap() {
+            for (_, object) in mesh.objects().unwrap() {
                 // Also where nulls are dropped, which definitions do not see.
                 stage.server.apply("bookend-controller", object).unwrap();
             }
@@ -191,4 +191,45 @@ fn a_namespace_without_policies_loses_its_objects() {
         gone.then_some(())
     });
     stage.plugin("shop");
+}
+
+#[test]
+fn nodes_are_told_of_filters_once_proxies_know_them_and_told_otherwise_before_they_go() {
+    let stage = Stage::begin();
+    stage.bookinfo();
+    let _controller = stage.controller("a");
+    let told = |namespace: &str| {
+        let map = stage.server.get("configmaps", "bookend-system", &format!("filtered.{namespace}"))?;
+        map.pointer("/data/sidecars").and_then(Value::as_str).map(str::to_owned)
+    };
+    stage.plugin("shop");
+    assert_eq!(told("shop"), None, "istiod has not told the proxies yet");
+    assert_eq!(until("nodes are told", || told("shop")), "true");
+    assert_eq!(told("quiet"), None);
+    // What cannot be taken back stays with the filters.
+    let fault = Fault::Refuse(403, "Forbidden".to_owned(), "you may not".to_owned());
+    let refused = When::always().verb("delete").resource("configmaps");
+    stage.server.fault(refused, fault, None);
+    stage.server.delete("policies.bookend.dev", "bank", "vault").unwrap();
+    stage.server.delete("policies.bookend.dev", "shop", "web").unwrap();
+    std::thread::sleep(QUIET);
+    stage.plugin("shop");
+    assert_eq!(told("shop").as_deref(), Some("true"));
+}
+
+#[test]
+fn what_somebody_else_deletes_is_written_again_and_nodes_do_not_rely_on_it_meanwhile() {
+    let stage = Stage::begin();
+    stage.bookinfo();
+    let _controller = stage.controller("a");
+    let told = || stage.server.get("configmaps", "bookend-system", "filtered.shop");
+    until("nodes are told", told);
+    let fault = Fault::Refuse(403, "Forbidden".to_owned(), "you may not".to_owned());
+    stage.server.fault(When::always().verb("create").resource("wasmplugins"), fault, Some(1));
+    stage.server.delete("wasmplugins.extensions.istio.io", "shop", "bookend").unwrap();
+    until("nodes are told otherwise", || told().is_none().then_some(()));
+    stage.server.delete("envoyfilters.networking.istio.io", "bank", "bookend-streams").unwrap();
+    until("it is there again", || {
+        stage.server.get("envoyfilters.networking.istio.io", "bank", "bookend-streams")
+    });
 }

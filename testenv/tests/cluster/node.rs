@@ -245,3 +245,15 @@ impl Drop for Inhabitant {
         }
     }
 }
+
+#[test]
+fn nothing_is_allowed_because_of_requests_that_nobody_judges() {
+    let stage = Stage::begin();
+    let reads = || stage.reaches("reviews-v2", "ratings");
+    assert!(reads(), "{}", stage.said());
+    // The filters are gone, or the controller does not know.
+    stage.tell_of_filters(false);
+    until("ratings are closed to what only a filter could judge", || !reads());
+    stage.tell_of_filters(true);
+    until("ratings are open to who has a filter before them", reads);
+}

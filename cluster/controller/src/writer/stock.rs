@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bookend_cluster::{Cluster, Kind, Scope, Trouble, kinds};
+use bookend_cluster::{Cluster, Event, Kind, Scope, Trouble, kinds};
 use bookend_objects::install::{INSTALL, Part};
 use bookend_objects::mesh::REVISION;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::at;
 
 /// The kinds of what is written for filters.
-const KINDS: [&Kind; 3] = [&kinds::WASM_PLUGIN, &kinds::TRAFFIC_EXTENSION, &kinds::ENVOY_FILTER];
+pub(crate) const KINDS: [&Kind; 3] = [&kinds::WASM_PLUGIN, &kinds::TRAFFIC_EXTENSION, &kinds::ENVOY_FILTER];
 
 /// Which object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,6 +54,14 @@ impl Essence {
 #[derive(Debug, Default)]
 pub(super) struct Stock {
     objects: BTreeMap<Id, Essence>,
+    /// What a list that is being read has not told yet, by kind.
+    unlisted: BTreeMap<&'static str, BTreeSet<Id>>,
+}
+
+/// The objects that are the installation's own.
+pub(crate) fn scope(install: &str) -> Scope {
+    Scope::all()
+        .with_labels(format!("{INSTALL}={install},app.kubernetes.io/component={}", Part::Filter.name()))
 }
 
 impl Stock {
@@ -62,8 +70,7 @@ impl Stock {
     /// # Errors
     /// When that cannot be told. A kind that is not served has no objects.
     pub(super) async fn take(cluster: &Cluster, install: &str) -> Result<Self, Trouble> {
-        let labels = format!("{INSTALL}={install},app.kubernetes.io/component={}", Part::Filter.name());
-        let scope = Scope::all().with_labels(labels);
+        let scope = scope(install);
         let mut objects = BTreeMap::new();
         for kind in KINDS {
             let listed: Vec<Value> = match cluster.list(kind, &scope).await {
@@ -79,7 +86,49 @@ impl Stock {
                 }
             }
         }
-        Ok(Self { objects })
+        Ok(Self { objects, unlisted: BTreeMap::new() })
+    }
+
+    /// Takes in what was told of the objects of a kind. The namespaces in which it is not what was known: somebody else was there.
+    pub(super) fn hear(&mut self, kind: &'static Kind, event: Event<Value>) -> BTreeSet<String> {
+        let id = |key: bookend_cluster::Key| Id {
+            namespace: key.namespace.unwrap_or_default(),
+            kind,
+            name: key.name,
+        };
+        let mut lost = BTreeSet::new();
+        match event {
+            Event::Listing => {
+                let all = self.objects.keys().filter(|id| id.kind == kind).cloned().collect();
+                self.unlisted.insert(&*kind.plural, all);
+            }
+            Event::Put(key, object) => {
+                let (id, essence) = (id(key), Essence::of(&object));
+                if let Some(unlisted) = self.unlisted.get_mut(&*kind.plural) {
+                    unlisted.remove(&id);
+                }
+                if self.objects.get(&id) != Some(&essence) {
+                    lost.insert(id.namespace.clone());
+                    self.objects.insert(id, essence);
+                }
+            }
+            Event::Gone(key) => lost.extend(self.take_out(&id(key))),
+            Event::Synced => {
+                let unlisted = self.unlisted.remove(&*kind.plural).unwrap_or_default();
+                lost.extend(unlisted.iter().filter_map(|id| self.take_out(id)));
+            }
+            _ => {}
+        }
+        lost
+    }
+
+    fn take_out(&mut self, id: &Id) -> Option<String> {
+        self.objects.remove(id).map(|_| id.namespace.clone())
+    }
+
+    /// Whether an object is there, as it should be or not.
+    pub(super) fn knows(&self, id: &Id) -> bool {
+        self.objects.contains_key(id)
     }
 
     /// Whether an object is as it should be.

@@ -99,9 +99,8 @@ fn arguments(installation: &Installation) -> Vec<Value> {
         json!("--sample"),
         json!(installation.enforcer.sample.to_string()),
     ];
-    if installation.has_filters() {
-        arguments.extend([json!("--filters"), json!(installation.namespace)]);
-    }
+    // Where there are no filters, nobody says there that there are.
+    arguments.extend([json!("--filters"), json!(installation.namespace)]);
     arguments.extend(places(installation));
     if installation.audit {
         arguments.push(json!("--dry-run"));

@@ -148,7 +148,7 @@ fn own(installation: &Installation) -> Vec<Value> {
     let (leases, maps) = (["leases"], ["configmaps"]);
     let coordination = ["coordination.k8s.io"];
     // Nobody can be kept from creating an object of another name, so that is granted in this namespace only.
-    let mut controller = vec![
+    let controller = [
         json!({ "apiGroups": coordination, "resources": leases, "verbs": ["create"] }),
         json!({
             "apiGroups": coordination,
@@ -156,15 +156,10 @@ fn own(installation: &Installation) -> Vec<Value> {
             "resourceNames": [CONTROLLER],
             "verbs": ["get", "update", "patch"],
         }),
+        json!({ "apiGroups": [""], "resources": maps, "verbs": ["list", "create", "patch", "delete"] }),
     ];
-    let mut objects = Vec::new();
-    if installation.has_filters() {
-        controller.push(
-            json!({ "apiGroups": [""], "resources": maps, "verbs": ["list", "create", "patch", "delete"] }),
-        );
-        let reading = [json!({ "apiGroups": [""], "resources": maps, "verbs": ["list", "watch"] })];
-        objects.extend(role(installation, ENFORCER, Part::Enforcer, &reading));
-    }
+    let enforcer = [json!({ "apiGroups": [""], "resources": maps, "verbs": ["list", "watch"] })];
+    let mut objects = role(installation, ENFORCER, Part::Enforcer, &enforcer).to_vec();
     objects.extend(role(installation, CONTROLLER, Part::Controller, &controller));
     objects
 }

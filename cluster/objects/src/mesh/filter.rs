@@ -73,23 +73,24 @@ pub fn refusal(http: bool) -> Value {
 }
 
 /// For the whole namespace; in the root namespace, where that would be the whole mesh, for each gateway.
-pub(super) fn objects(mesh: &Mesh<'_>, document: &Document) -> Vec<Value> {
+pub(super) fn objects<'m>(mesh: &Mesh<'m>, document: &Document) -> Vec<(Option<&'m Gateway>, Value)> {
     let everybody = (!mesh.root).then_some(None);
     let gateways = mesh.gateways.iter().filter(|_| mesh.root).map(Some);
-    let whom: Vec<Option<&Gateway>> = everybody.into_iter().chain(gateways).collect();
+    let whom: Vec<Option<&'m Gateway>> = everybody.into_iter().chain(gateways).collect();
     let mut objects = Vec::new();
     for gateway in whom {
         let name = |name: &str| {
             gateway.map_or_else(|| name.to_owned(), |gateway| format!("{}-{name}", gateway.object()))
         };
-        objects.push(object(plain(mesh, &name("bookend-connections")), gateway, connections()));
+        objects.push((gateway, object(plain(mesh, &name("bookend-connections")), gateway, connections())));
         let layers: &[Layer] = match mesh.means {
             Means::EnvoyFilter => &[Layer::Streams, Layer::Requests],
             Means::WasmPlugin | Means::TrafficExtension => &[Layer::Streams],
         };
         for layer in layers {
             let name = name(layer.name());
-            objects.push(object(configured(mesh, &name), gateway, inserted(*layer, mesh, &name, document)));
+            let patches = inserted(*layer, mesh, &name, document);
+            objects.push((gateway, object(configured(mesh, &name), gateway, patches)));
         }
     }
     objects

@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 
 /// The label of the pods of a Gateway of the Gateway API.
 const API: &str = "gateway.networking.k8s.io/gateway-name";
-/// The label of the class of such a Gateway's pods where it is a waypoint.
-const MANAGED: &str = "gateway.istio.io/managed";
+/// The label by which Istio's own kind finds its pods, as it is usually chosen.
+const ISTIO: &str = "istio";
+/// What names of objects for gateways of the Gateway API begin with, behind `bookend-`.
+const PREFIX: &str = "gateway-";
 
 /// Proxies that are entered from outside.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,23 +20,28 @@ pub enum Gateway {
 }
 
 impl Gateway {
-    /// The gateway whose pods have these labels, if they are a gateway's (S94). Waypoints are none: the workloads that requests
-    /// are for are not their own.
+    /// The gateway whose pods have these labels; they are known to be some gateway's. Nothing where no label says which, or objects could not
+    /// be called after it.
     pub fn of(labels: &Labels) -> Option<Self> {
-        if is_waypoint(labels) {
-            return None;
+        let named = |key: &str| labels.get(key).filter(|name| is_name(name)).cloned();
+        if labels.contains_key(API) {
+            return named(API).map(Self::Api);
         }
-        if let Some(name) = labels.get(API) {
-            return Some(Self::Api(name.clone()));
+        named(ISTIO).filter(|name| !name.starts_with(PREFIX)).map(Self::Istio)
+    }
+
+    /// The label that its pods have: key and value.
+    pub fn label(&self) -> (&'static str, &str) {
+        match self {
+            Self::Api(name) => (API, name),
+            Self::Istio(value) => (ISTIO, value),
         }
-        let istio = labels.get("istio")?;
-        matches!(istio.as_str(), "ingressgateway" | "egressgateway").then(|| Self::Istio(istio.clone()))
     }
 
     /// The name of what is written for it.
     pub(super) fn object(&self) -> String {
         match self {
-            Self::Api(name) => format!("bookend-gateway-{name}"),
+            Self::Api(name) => format!("bookend-{PREFIX}{name}"),
             Self::Istio(value) => format!("bookend-{value}"),
         }
     }
@@ -50,18 +57,23 @@ impl Gateway {
         }
     }
 
-    /// The labels that its pods have.
+    /// The same label, as a selector says it.
     pub(super) fn labels(&self) -> Value {
-        match self {
-            Self::Api(name) => json!({ API: name }),
-            Self::Istio(value) => json!({ "istio": value }),
-        }
+        let (key, value) = self.label();
+        json!({ key: value })
     }
 }
 
-/// Whether pods with these labels are a waypoint of an ambient mesh.
-pub(super) fn is_waypoint(labels: &Labels) -> bool {
-    labels.get(MANAGED).is_some_and(|managed| managed.ends_with("mesh-controller"))
+/// Whether objects may be called so (RFC 1123; labels may have capitals and underscores too).
+fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let ends = [text.bytes().next(), text.bytes().last()];
+    text.len() <= 63
+        && ends.into_iter().all(|end| end.is_some_and(plain))
+        && text
+            .split('.')
+            .all(|part| part.bytes().next().is_some_and(plain) && part.bytes().last().is_some_and(plain))
+        && text.bytes().all(|byte| plain(byte) || matches!(byte, b'-' | b'.'))
 }
 
 #[cfg(test)]
@@ -74,17 +86,21 @@ mod tests {
     }
 
     #[test]
-    fn gateways_are_known_by_their_labels_and_waypoints_are_none() {
-        assert_eq!(of(&[("istio", "ingressgateway")]), Some(Gateway::Istio("ingressgateway".to_owned())));
-        assert_eq!(of(&[("istio", "pilot")]), None);
-        assert_eq!(
-            of(&[(API, "public"), ("istio", "ingressgateway")]),
-            Some(Gateway::Api("public".to_owned()))
-        );
-        assert_eq!(of(&[(API, "waypoint"), (MANAGED, "istio.io-mesh-controller")]), None);
-        assert_eq!(
-            of(&[(API, "public"), (MANAGED, "istio.io-gateway-controller")]),
-            Some(Gateway::Api("public".to_owned()))
-        );
+    fn gateways_are_called_after_their_labels() {
+        let istio = |value: &str| Some(Gateway::Istio(value.to_owned()));
+        let api = |name: &str| Some(Gateway::Api(name.to_owned()));
+        assert_eq!(of(&[("istio", "ingressgateway")]), istio("ingressgateway"));
+        assert_eq!(of(&[("istio", "ingress")]), istio("ingress"));
+        assert_eq!(of(&[(API, "public"), ("istio", "ingressgateway")]), api("public"));
+        assert_eq!(of(&[("app", "door")]), None);
+    }
+
+    #[test]
+    fn what_no_object_could_be_called_is_left_out_and_no_two_have_one_name() {
+        for wrong in ["", "Public", "a_b", "-a", "a.", "a..b"] {
+            assert_eq!(of(&[(API, wrong), ("istio", "ingressgateway")]), None, "{wrong}");
+            assert_eq!(of(&[("istio", wrong)]), None, "{wrong}");
+        }
+        assert_eq!(of(&[("istio", "gateway-public")]), None, "the Gateway `public` has that name");
     }
 }

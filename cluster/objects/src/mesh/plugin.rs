@@ -9,9 +9,9 @@ use super::{Gateway, Means, Mesh};
 const NAME: &str = "bookend";
 
 /// One for the sidecars of the namespace, and one for each gateway.
-pub(super) fn objects(mesh: &Mesh<'_>, document: &Document) -> Vec<Value> {
-    let sidecars = (!mesh.root).then(|| object(mesh, document, None));
-    let gateways = mesh.gateways.iter().map(|gateway| object(mesh, document, Some(gateway)));
+pub(super) fn objects<'m>(mesh: &Mesh<'m>, document: &Document) -> Vec<(Option<&'m Gateway>, Value)> {
+    let sidecars = (!mesh.root).then(|| (None, object(mesh, document, None)));
+    let gateways = mesh.gateways.iter().map(|gateway| (Some(gateway), object(mesh, document, Some(gateway))));
     sidecars.into_iter().chain(gateways).collect()
 }
 

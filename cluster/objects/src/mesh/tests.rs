@@ -51,7 +51,7 @@ fn objects(means: Means, root: bool, gateways: &[Gateway]) -> Vec<Value> {
         means,
         envoy_filters: true,
     };
-    mesh.objects().unwrap()
+    mesh.objects().unwrap().into_iter().map(|(_, object)| object).collect()
 }
 
 fn gateways() -> [Gateway; 2] {

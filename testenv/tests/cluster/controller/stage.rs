@@ -85,7 +85,7 @@ impl Stage {
             "spec": {
                 "serviceAccountName": app,
                 "nodeName": "node-1",
-                "containers": [{ "name": "app", "image": "app" }, { "name": "istio-proxy", "image": "proxy" }],
+                "containers": [{ "name": "app", "image": "app" }, { "name": "istio-proxy", "image": "proxyv2:1.29.0", "args": ["proxy", "sidecar"] }],
             },
             "status": { "phase": "Running", "podIP": address, "podIPs": [{ "ip": address }] },
         }));
@@ -110,6 +110,8 @@ impl Stage {
             "50ms",
             "--at-most-every",
             "100ms",
+            "--rely-after",
+            "1s",
         ];
         let matches = command.try_get_matches_from(arguments).unwrap();
         let options = ControllerOptions::from_arg_matches(&matches).unwrap();

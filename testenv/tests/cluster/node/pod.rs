@@ -27,7 +27,8 @@ pub(super) struct Pod {
 pub(super) fn object(name: &str, account: &str, labels: &Value, proxied: bool) -> Value {
     let mut containers = vec![json!({ "name": "app", "image": "app" })];
     if proxied {
-        containers.push(json!({ "name": "istio-proxy", "image": "proxyv2" }));
+        containers
+            .push(json!({ "name": "istio-proxy", "image": "proxyv2:1.29.0", "args": ["proxy", "sidecar"] }));
     }
     json!({
         "apiVersion": "v1", "kind": "Pod",

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use bookend_cluster::view::Filtered;
 use bookend_testenv::apiserver::ApiServer;
 use bookend_testenv::namespace::Namespace;
 use bookend_testenv::process::Process;
@@ -85,6 +86,7 @@ impl Stage {
         });
         server.put(node).unwrap();
         let mut stage = Self { enforcer: None, starts: 0, server, world };
+        stage.tell_of_filters(true);
         stage.apply(&Self::policy());
         for directory in [stage.programs(), stage.path("net.d")] {
             std::fs::create_dir_all(directory).unwrap();
@@ -104,6 +106,17 @@ impl Stage {
     /// Bookinfo's policy, as it is shipped.
     pub(super) fn policy() -> String {
         std::fs::read_to_string(root().join("examples/bookinfo/policy.yaml")).unwrap()
+    }
+
+    /// Says whether the sidecars of the pods have a filter, as the controller does.
+    pub(super) fn tell_of_filters(&self, sidecars: bool) {
+        let (label, value) = Filtered::LABEL;
+        let said = Filtered { sidecars, ..Filtered::default() };
+        self.put(json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": { "name": "filtered.default", "namespace": "bookend-system", "labels": { label: value } },
+            "data": said.data("default"),
+        }));
     }
 
     /// Applies a document as an author does.
@@ -156,7 +169,9 @@ impl Stage {
         let kubeconfig = self.path("kubeconfig");
         self.server.write_kubeconfig(&kubeconfig).unwrap();
         let mut arguments: Vec<OsString> =
-            ["run", "--kubernetes", "--node", NODE, "--cni-timeout", "5"].map(OsString::from).to_vec();
+            ["run", "--kubernetes", "--node", NODE, "--filters", "bookend-system", "--cni-timeout", "5"]
+                .map(OsString::from)
+                .to_vec();
         let object = requirement::artifact("bookend_ebpf.o").unwrap();
         let named = [
             ("--kubeconfig", kubeconfig),

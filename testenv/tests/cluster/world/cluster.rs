@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use bookend_cluster::view::{Follower, Outlook};
+use bookend_cluster::view::{Filters, Follower, Outlook};
 use bookend_cluster::{Access, Cluster as Connection};
 use bookend_testenv::apiserver::ApiServer;
 use bookend_testenv::demo::documents::filter;
@@ -47,7 +47,8 @@ fn read(path: &str) -> String {
 fn pod(workload: &Workload, name: &str, labels: &Value) -> Value {
     let mut containers = vec![json!({ "name": "app", "image": "app" })];
     if workload.proxy != Proxy::None {
-        containers.push(json!({ "name": "istio-proxy", "image": "proxyv2" }));
+        containers
+            .push(json!({ "name": "istio-proxy", "image": "proxyv2:1.29.0", "args": ["proxy", "sidecar"] }));
     }
     let addresses: Vec<_> = workload.addresses().iter().map(|address| json!({ "ip": address })).collect();
     json!({
@@ -94,7 +95,8 @@ impl Cluster {
         let access = Access { kubeconfig: Some(server.kubeconfig_path().unwrap()), context: None };
         let mut follower = runtime.block_on(async {
             let connection = Connection::connect(&access).await.unwrap();
-            Follower::start(&connection, &Outlook::default())
+            let filters = Filters::Everywhere;
+            Follower::start(&connection, &Outlook { filters, ..Outlook::default() })
         });
         let dist = std::env::var_os("BOOKEND_DIST").map_or_else(|| root().join("target/dist"), PathBuf::from);
         let module = dist.join("bookend_filter.wasm");
