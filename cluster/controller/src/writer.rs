@@ -1,6 +1,7 @@
 //! Writing what namespaces get.
 
 mod notices;
+mod reliance;
 mod stock;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use bookend_cluster::view::Filtered;
 use bookend_cluster::{Applying, Clash, Cluster, Deleting, Event, Kind, Leadership, Trouble};
-use bookend_objects::mesh::{Gateway, Mesh, Pull};
+use bookend_objects::mesh::{Mesh, Pull};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -18,6 +19,7 @@ use crate::pace::Pace;
 use crate::say::say;
 use crate::share::Share;
 use notices::Notices;
+use reliance::{bare, reliable, there};
 use stock::{Id, Stock};
 pub(crate) use stock::{KINDS, scope};
 
@@ -273,7 +275,7 @@ impl Writer {
             Some(share) if ways.envoy_filters => reliable(share, namespace == self.root),
             _ => Filtered::default(),
         };
-        let there = self.there(&reliable, &objects);
+        let there = there(&self.stock, &reliable, &objects);
         self.notices.retract(&self.cluster, namespace, &there).await?;
         let applying = Applying::by(MANAGER);
         let mut kept = BTreeSet::new();
@@ -303,19 +305,6 @@ impl Writer {
             place.telling = next;
         }
         Ok(told)
-    }
-
-    /// What of this has all its objects, whatever they say.
-    fn there(&self, all: &Filtered, objects: &[(Option<Gateway>, Value)]) -> Filtered {
-        let has = |label: Option<(&str, &str)>| {
-            let needed = objects
-                .iter()
-                .filter(|(gateway, _)| gateway.as_ref().is_none_or(|gateway| Some(gateway.label()) == label));
-            let mut ids = needed.filter_map(|(_, object)| Id::of(object));
-            ids.all(|id| self.stock.knows(&id))
-        };
-        let gateways = all.gateways.iter().filter(|(key, value)| has(Some((key, value))));
-        Filtered { sidecars: all.sidecars && has(None), gateways: gateways.cloned().collect() }
     }
 
     /// Creates an object, or replaces it as it was written here; what somebody else changed is left to them.
@@ -372,31 +361,6 @@ impl From<Trouble> for Stopped {
     fn from(trouble: Trouble) -> Self {
         Self::Trouble(trouble)
     }
-}
-
-/// Which proxies of a namespace its objects are for.
-fn reliable(share: &Share, root: bool) -> Filtered {
-    let labels = share.gateways.iter().map(Gateway::label);
-    let gateways = labels.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-    Filtered { sidecars: !root, gateways }
-}
-
-/// What should be known of the proxies of a namespace that get no filter.
-fn bare(share: &Share, root: bool) -> Option<String> {
-    if root && share.sidecars > 0 {
-        return Some(format!(
-            "it is the root namespace of the mesh, whose objects are for every namespace, so its {} workloads with sidecars have no filter; \
-             move them to another namespace",
-            share.sidecars
-        ));
-    }
-    (share.nameless > 0).then(|| {
-        format!(
-            "{} of its gateways have no filter: their pods have neither a label `istio` nor that of a Gateway, or one that is no name, or there are too \
-             many; give each gateway a label `istio` of its own, and a namespace 64 of them at most",
-            share.nameless
-        )
-    })
 }
 
 /// Whether this one still leads: asked before every single write.
