@@ -77,6 +77,20 @@ kinds! {
     ROLE = namespaced("rbac.authorization.k8s.io", "v1", "Role", "roles");
     /// Who has a Role.
     ROLE_BINDING = namespaced("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings");
+    /// What the API server asks of objects before it keeps them.
+    VALIDATING_ADMISSION_POLICY = global(
+        "admissionregistration.k8s.io",
+        "v1",
+        "ValidatingAdmissionPolicy",
+        "validatingadmissionpolicies"
+    );
+    /// That it does ask, and what follows.
+    VALIDATING_ADMISSION_POLICY_BINDING = global(
+        "admissionregistration.k8s.io",
+        "v1",
+        "ValidatingAdmissionPolicyBinding",
+        "validatingadmissionpolicybindings"
+    );
     /// A question about what whoever asks may do.
     SELF_SUBJECT_ACCESS_REVIEW =
         global("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews");

@@ -1,5 +1,6 @@
 //! What an installation of Bookend consists of: from a description to the objects, in the order in which they are applied.
 
+mod admission;
 mod capability;
 mod chart;
 mod controller;
@@ -11,6 +12,7 @@ mod namespace;
 mod page;
 mod role;
 
+pub use self::admission::{OWN_NODE, by_enforcer};
 pub use self::capability::Capability;
 pub use self::chart::chart;
 pub use self::definition::DEFINITIONS;
@@ -22,9 +24,9 @@ pub use self::role::{Grant, controller_grants, enforcer_grants};
 
 use serde_json::{Map, Value};
 
-/// The name of the enforcers: of their DaemonSet, their ServiceAccount and their ClusterRole.
+/// The name of the enforcers: of their DaemonSet and their ServiceAccount; their ClusterRole has the namespace behind it.
 pub const ENFORCER: &str = "bookend-enforcer";
-/// The name of the controller: of its Deployment, its ServiceAccount, its ClusterRole and its Lease.
+/// The name of the controller: of its Deployment, its ServiceAccount and its Lease; its ClusterRole has the namespace behind it.
 pub const CONTROLLER: &str = "bookend-controller";
 /// The namespace of an installation that says no other.
 pub const NAMESPACE: &str = "bookend-system";
@@ -208,6 +210,16 @@ impl Installation {
         role::objects(self)
     }
 
+    /// What keeps enforcers from writing about each other's nodes. A cluster that does not serve these kinds goes without.
+    pub fn admission(&self) -> Vec<Value> {
+        admission::objects(self)
+    }
+
+    /// What an object is called that lies in no namespace: another installation has one of its own.
+    pub fn global_name(&self, name: &str) -> String {
+        format!("{name}.{}", self.namespace)
+    }
+
     /// Bookend's programs.
     pub fn workloads(&self) -> Vec<Value> {
         let mut objects = vec![enforcer::daemon_set(self)];
@@ -226,6 +238,7 @@ impl Installation {
         let mut objects = self.definitions();
         objects.push(self.namespace());
         objects.extend(self.access());
+        objects.extend(self.admission());
         objects.extend(self.workloads());
         objects
     }

@@ -7,7 +7,7 @@ use super::page::{Page, Unwritable, document};
 use super::{CONTROLLER, ENFORCER, Installation};
 
 /// Where the templates have what a value says: kind, name, where in the object, which value.
-const PLACES: [(&str, &str, &str, &str); 20] = [
+const PLACES: [(&str, &str, &str, &str); 21] = [
     ("DaemonSet", ENFORCER, "/spec/template/spec/containers/0/image", ".Values.enforcer.image"),
     ("DaemonSet", ENFORCER, "/spec/template/spec/containers/0/resources", ".Values.enforcer.resources"),
     ("DaemonSet", ENFORCER, "/spec/template/spec/nodeSelector", ".Values.enforcer.nodeSelector"),
@@ -38,6 +38,22 @@ const PLACES: [(&str, &str, &str, &str); 20] = [
     ("ClusterRoleBinding", "*", "/subjects/0/namespace", ".Release.Namespace"),
     ("RoleBinding", "*", "/subjects/0/namespace", ".Release.Namespace"),
     ("*", "*", "/metadata/labels/bookend.dev~1install", ".Release.Name"),
+    (
+        "ValidatingAdmissionPolicy",
+        "*",
+        "/spec/matchConditions/0/expression",
+        "printf `request.userInfo.username == 'system:serviceaccount:%s:bookend-enforcer'` .Release.Namespace",
+    ),
+];
+
+/// Where the name of something that lies in no namespace stands, behind which is that of the release's.
+const NAMES: [(&str, &str); 6] = [
+    ("ClusterRole", "/metadata/name"),
+    ("ClusterRoleBinding", "/metadata/name"),
+    ("ClusterRoleBinding", "/roleRef/name"),
+    ("ValidatingAdmissionPolicy", "/metadata/name"),
+    ("ValidatingAdmissionPolicyBinding", "/metadata/name"),
+    ("ValidatingAdmissionPolicyBinding", "/spec/policyName"),
 ];
 
 /// Arguments whose value is one of the chart's.
@@ -74,10 +90,12 @@ pub fn chart(installation: &Installation, version: &str) -> Result<Vec<Page>, Un
     // Every argument that there may be stands in the template; conditions take it out.
     let filter = installation.filter_image.clone().or_else(|| Some(String::new()));
     let whole = Installation { audit: true, filter_image: filter, pull_secret: None, ..installation.clone() };
-    for object in whole.access().into_iter().chain(whole.workloads()) {
+    for object in whole.access().into_iter().chain(whole.admission()).chain(whole.workloads()) {
         let text = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let file = format!("templates/{}-{}.yaml", text("/kind").to_lowercase(), text("/metadata/name"));
-        pages.push(page(&file, template(object)?));
+        let name = text("/metadata/name");
+        let name = name.split('.').next().unwrap_or(&name);
+        let file = format!("templates/{}-{name}.yaml", text("/kind").to_lowercase());
+        pages.push(page(&file, template(object, &installation.namespace)?));
     }
     Ok(pages)
 }
@@ -143,12 +161,19 @@ fn values(installation: &Installation) -> Value {
 }
 
 /// The text of a template.
-fn template(mut object: Value) -> Result<String, Unwritable> {
+fn template(mut object: Value, namespace: &str) -> Result<String, Unwritable> {
     let text = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (kind, name) = (text("/kind"), text("/metadata/name"));
     for (of, called, place, value) in PLACES {
         if (of == "*" || of == kind) && (called == "*" || called == name) {
             put(&mut object, place, value);
+        }
+    }
+    for (_, place) in NAMES.iter().filter(|(of, _)| *of == kind) {
+        let found = object.pointer(place).and_then(Value::as_str);
+        if let Some(name) = found.and_then(|name| name.strip_suffix(&format!(".{namespace}"))) {
+            let value = format!("printf `{name}.%s` .Release.Namespace");
+            put(&mut object, place, &value);
         }
     }
     let arguments = object.pointer_mut("/spec/template/spec/containers/0/args").and_then(Value::as_array_mut);

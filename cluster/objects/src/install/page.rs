@@ -36,6 +36,7 @@ pub fn pages(installation: &Installation, policies: &[Value]) -> Result<Vec<Page
     let definitions = installation.definitions();
     let mut rest = vec![installation.namespace()];
     rest.extend(installation.access());
+    rest.extend(installation.admission());
     rest.extend(installation.workloads());
     let named =
         [("00-crds.yaml", definitions), ("10-bookend.yaml", rest), ("20-policies.yaml", policies.to_vec())];

@@ -118,6 +118,7 @@ pub(super) fn objects(installation: &Installation) -> Vec<Value> {
         (CONTROLLER, Part::Controller, controller_grants(istio)),
     ];
     for (name, part, grants) in accounts {
+        let whole = installation.global_name(name);
         objects.push(json!({
             "apiVersion": "v1",
             "kind": "ServiceAccount",
@@ -128,14 +129,14 @@ pub(super) fn objects(installation: &Installation) -> Vec<Value> {
         objects.push(json!({
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "ClusterRole",
-            "metadata": global(installation, name, part),
+            "metadata": global(installation, &whole, part),
             "rules": rules(&grants),
         }));
         objects.push(json!({
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "ClusterRoleBinding",
-            "metadata": global(installation, name, part),
-            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name },
+            "metadata": global(installation, &whole, part),
+            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": whole },
             "subjects": [{ "kind": "ServiceAccount", "name": name, "namespace": installation.namespace }],
         }));
     }

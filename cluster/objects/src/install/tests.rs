@@ -143,3 +143,41 @@ fn definitions_are_taken_as_they_are_but_for_labels() {
     assert_eq!(definition["metadata"].get("creationTimestamp"), None);
     assert_eq!(definition.get("status"), None);
 }
+
+#[test]
+fn two_installations_share_no_object_but_definitions() {
+    let usual = usual();
+    let other = Installation { name: "other".to_owned(), namespace: "elsewhere".to_owned(), ..usual.clone() };
+    let names = |installation: &Installation| -> BTreeSet<String> {
+        let objects = installation.objects();
+        let own = objects.iter().filter(|object| object["kind"] != "CustomResourceDefinition");
+        own.map(|object| {
+            format!("{} {} {}", object["kind"], object["metadata"]["namespace"], object["metadata"]["name"])
+        })
+        .collect()
+    };
+    assert_eq!(names(&usual).intersection(&names(&other)).next(), None);
+    for object in other.objects() {
+        let text = object.to_string();
+        assert!(!text.contains("bookend-system"), "{text}");
+    }
+}
+
+#[test]
+fn what_keeps_enforcers_apart_asks_only_them() {
+    let objects = usual().objects();
+    let policy = find(&objects, "ValidatingAdmissionPolicy", "bookend-enforcer.bookend-system");
+    let account = "request.userInfo.username == 'system:serviceaccount:bookend-system:bookend-enforcer'";
+    assert_eq!(policy["spec"]["matchConditions"][0]["expression"], account);
+    let granted = enforcer_grants(Istio::None);
+    let granted =
+        granted.iter().filter(|grant| grant.group == "bookend.dev" && !grant.verbs.contains(&"watch"));
+    let resources: BTreeSet<&str> = granted.clone().flat_map(|grant| grant.resources).copied().collect();
+    let asked =
+        policy.pointer("/spec/matchConstraints/resourceRules/0/resources").unwrap().as_array().unwrap();
+    assert_eq!(asked.iter().map(|resource| resource.as_str().unwrap()).collect::<BTreeSet<_>>(), resources);
+    // Who deletes is not asked, so no enforcer may.
+    assert!(granted.clone().all(|grant| !grant.verbs.contains(&"delete")));
+    let binding = find(&objects, "ValidatingAdmissionPolicyBinding", "bookend-enforcer.bookend-system");
+    assert_eq!(binding["spec"]["policyName"], policy["metadata"]["name"]);
+}

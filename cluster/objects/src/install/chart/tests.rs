@@ -1,4 +1,5 @@
-//! The chart, rendered by a renderer that knows no more of Helm than the chart uses: `{{ value | toJson }}`, and lines with
+//! The chart, rendered by a renderer that knows no more of Helm than the chart uses: `{{ value | toJson }}`,
+//! ``{{ printf `…%s…` value | toJson }}``, and lines with
 //! `{{- if value }}` and `{{- end }}`. Whether Helm itself takes it is not tested: there is no `helm` here.
 
 use bookend_lang::{Source, objects};
@@ -17,6 +18,13 @@ fn value<'v>(values: &'v Value, path: &str) -> &'v Value {
     values.pointer(&path.replace('.', "/")).unwrap_or_else(|| panic!("the chart has no value `{path}`"))
 }
 
+/// A value, or a text with a value in the place of its `%s`.
+fn evaluated(action: &str, values: &Value) -> Value {
+    let Some(rest) = action.strip_prefix("printf `") else { return value(values, action).clone() };
+    let (format, path) = rest.rsplit_once("` ").unwrap();
+    json!(format.replace("%s", value(values, path).as_str().unwrap()))
+}
+
 fn render(text: &str, values: &Value) -> String {
     let mut lines = Vec::new();
     let mut shown = true;
@@ -31,7 +39,7 @@ fn render(text: &str, values: &Value) -> String {
                 .split_once("{{ ")
                 .and_then(|(head, rest)| Some((head, rest.strip_suffix(" | toJson }}")?)));
             lines.push(match action {
-                Some((head, path)) => format!("{head}{}", value(values, path)),
+                Some((head, action)) => format!("{head}{}", evaluated(action, values)),
                 None => line.to_owned(),
             });
         }
@@ -66,6 +74,7 @@ fn rendered(installation: &Installation, change: impl FnOnce(&mut Value)) -> Vec
 
 fn expected(installation: &Installation) -> Vec<Value> {
     let mut objects = installation.access();
+    objects.extend(installation.admission());
     objects.extend(installation.workloads());
     for object in &mut objects {
         // Helm's list of secrets is there even if it is empty.
