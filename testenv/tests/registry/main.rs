@@ -10,6 +10,7 @@ mod fake;
 mod refusal;
 mod resumption;
 mod server;
+mod shipped;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
