@@ -1,13 +1,16 @@
 //! The policy language and engine in a browser.
 //!
-//! JSON in, JSON out: [`answer`] takes a [`question::Question`] and gives what `bookend-lang` and `bookend-engine`
-//! say. The same answer natively and, through `browser`, in a page.
+//! JSON in, JSON out: [`Playground::ask`] takes a [`Question`](question::Question) and gives what `bookend-answers` says, which is what
+//! `bookend … -o json` prints. The same natively and, through `browser`, in a page.
 //!
-//! **This crate does not** know what a policy means, and has no opinion about how an answer is shown.
+//! **This crate does not** know what a policy means or what an answer is, and has no opinion about how one is shown.
 #![forbid(unsafe_code)]
 
 #[cfg(target_arch = "wasm32")]
 pub mod browser;
-mod question;
+mod mark;
+mod playground;
+pub mod question;
+mod version;
 
-pub use question::answer;
+pub use playground::Playground;

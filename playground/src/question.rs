@@ -1,39 +1,175 @@
-//! Questions and answers as JSON.
+//! What a page asks, as JSON.
 
-use bookend_engine::{
-    Connection, Endpoint, Exchange, Explanation, Head, Identity, Inventory, Judgement, Location, NoTrace,
-    Protocol, Request, Tokens, decide, rehearse,
-};
-use bookend_lang::{Compiled, Diagnostic, Source, compile};
+use std::net::IpAddr;
+
+use anyhow::anyhow;
+use bookend_answers::explain;
+use bookend_answers::request::{self, HeaderError, Request};
+use bookend_answers::traffic::{self, Ends, Message, Transport};
+use bookend_answers::unaskable::Unaskable;
+use bookend_lang::Source;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-/// What the page asks.
+/// A question. Those about a version ask what [`Open`](Self::Open) was given under that name.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "ask", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum Question {
+    /// Reads documents and keeps them under a name, in the place of those that have it.
+    Open {
+        /// The name.
+        version: String,
+        /// The documents.
+        sources: Vec<Text>,
+        /// Whether what Bookend cannot express is left out.
+        #[serde(default)]
+        best_effort: bool,
+    },
+    /// Forgets documents.
+    Close {
+        /// Their name.
+        version: String,
+    },
+    /// Everything that is wrong or suspicious, as `bookend check`.
+    Check {
+        /// Which documents.
+        version: String,
+    },
+    /// What a diagnostic's code means, as `bookend check --explain`.
+    Meaning {
+        /// Such as `B1105`.
+        code: String,
+    },
+    /// The JSON Schema of documents.
+    Schema {},
+    /// Who and what questions can be about.
+    Names {
+        /// Which documents.
+        version: String,
+    },
+    /// Where rules and isolations are written.
+    Places {
+        /// Which documents.
+        version: String,
+    },
+    /// Who can talk to whom, as `bookend graph -o json`, and where it would be drawn.
+    Graph {
+        /// Which documents.
+        version: String,
+        /// Which namespaces; all, if none is named.
+        #[serde(default)]
+        namespaces: Vec<String>,
+        /// Whether what rules deny is told too.
+        #[serde(default)]
+        denied: bool,
+    },
+    /// The same, drawn.
+    Drawing {
+        /// Which documents.
+        version: String,
+        /// How.
+        form: Form,
+        /// Which namespaces; all, if none is named.
+        #[serde(default)]
+        namespaces: Vec<String>,
+        /// Whether what rules deny is drawn too.
+        #[serde(default)]
+        denied: bool,
+    },
+    /// What becomes of connections, as `bookend explain`.
+    Explain(Box<Asked>),
+    /// What an edit changes, as `bookend diff`.
+    Diff {
+        /// The documents before.
+        old: String,
+        /// The documents after.
+        new: String,
+    },
+    /// What tests say, as `bookend test --packets function`.
+    Test {
+        /// Which documents.
+        version: String,
+        /// Only tests whose `suite/name` contains this.
+        filter: Option<String>,
+    },
+    /// Other systems' policies as Bookend's own, as `bookend import`.
+    Import {
+        /// The documents.
+        sources: Vec<Text>,
+        /// Whether what Bookend cannot express is left out.
+        #[serde(default)]
+        best_effort: bool,
+        /// Whether what says the same together becomes one.
+        #[serde(default = "yes")]
+        merge: bool,
+    },
+    /// A document as `bookend fmt` writes it.
+    Format {
+        /// The document.
+        source: Text,
+    },
+    /// Everything about documents in one text.
+    Report {
+        /// Which documents.
+        version: String,
+    },
+    /// What this is.
+    About {},
+}
+
+/// A text of a file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Text {
+    /// What it is called.
+    pub name: String,
+    /// What it says.
+    pub text: String,
+}
+
+/// How a graph is drawn.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// A drawing in one file.
+    Svg,
+    /// A page in one file.
+    Html,
+    /// For Graphviz.
+    Dot,
+    /// For Markdown that draws.
+    Mermaid,
+}
+
+/// A question about a connection; every field is what `bookend explain` calls so.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Question {
-    /// The texts in the editor.
-    sources: Vec<Text>,
-    /// A connection to judge, if one is asked about.
-    connection: Option<Asked>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Text {
-    name: String,
-    text: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Asked {
-    /// A workload as `namespace/name`, or an address.
+pub struct Asked {
+    /// Which documents.
+    pub version: String,
     from: String,
     to: String,
-    port: u16,
-    /// The request on it; left out, the connection itself is judged.
+    port: Option<String>,
+    #[serde(default)]
+    protocol: Protocol,
+    icmp: Option<String>,
+    #[serde(default)]
+    packet: bool,
+    #[serde(default)]
+    plaintext: bool,
+    principal: Option<String>,
     request: Option<Asking>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Protocol {
+    #[default]
+    Tcp,
+    Udp,
+    Sctp,
+    Icmp,
+    Icmpv6,
 }
 
 /// A request.
@@ -41,141 +177,79 @@ struct Asked {
 #[serde(deny_unknown_fields)]
 struct Asking {
     method: Option<String>,
+    path: String,
     host: Option<String>,
-    path: Option<String>,
     /// Names and values, in order.
     #[serde(default)]
     headers: Vec<(String, String)>,
-    /// The claims of each token that the proxy verified.
-    #[serde(default)]
-    tokens: Vec<Value>,
+    /// The claims of the token that the proxy verified, or a list of those of several.
+    claims: Option<Value>,
+    client: Option<IpAddr>,
+    sni: Option<String>,
 }
 
-/// Answers a question: `{"diagnostics": […], "verdict": …}`, or `{"error": "…"}` when it cannot be read.
-#[must_use]
-pub fn answer(question: &str) -> String {
-    let value = match serde_json::from_str::<Question>(question) {
-        Ok(question) => reply(&question),
-        Err(error) => json!({ "error": format!("the question cannot be read: {error}") }),
-    };
-    value.to_string()
+fn yes() -> bool {
+    true
 }
 
-fn reply(question: &Question) -> Value {
-    let sources: Vec<Source> =
-        question.sources.iter().map(|text| Source::new(&text.name, text.text.as_bytes())).collect();
-    match compile(&sources) {
-        Err(refused) => json!({ "diagnostics": diagnostics(&refused.diagnostics) }),
-        Ok(compiled) => {
-            let mut reply = json!({ "diagnostics": diagnostics(&compiled.warnings) });
-            if let (Some(asked), Some(object)) = (&question.connection, reply.as_object_mut()) {
-                match judge(&compiled, asked) {
-                    Ok(verdict) => object.insert("verdict".to_owned(), verdict),
-                    Err(error) => object.insert("error".to_owned(), error.into()),
-                };
-            }
-            reply
-        }
+impl From<Text> for Source {
+    fn from(text: Text) -> Self {
+        Self::new(text.name, text.text.into_bytes())
     }
 }
 
-fn diagnostics(list: &[Diagnostic]) -> Vec<Value> {
-    list.iter()
-        .map(|d| {
-            json!({
-                "code": d.code.as_str(), "severity": d.severity().name(), "message": d.message, "cure": d.cure,
-                "source": d.span.source, "start": d.span.start, "end": d.span.end,
-                "line": d.span.line, "column": d.span.column,
-            })
-        })
-        .collect()
-}
-
-fn judge<'a>(compiled: &Compiled, asked: &'a Asked) -> Result<Value, String> {
-    let connection = Connection {
-        source: endpoint(&compiled.inventory, &asked.from)?,
-        destination: endpoint(&compiled.inventory, &asked.to)?,
-        protocol: Protocol::Tcp,
-        port: asked.port,
-    };
-    let headers: Vec<(&[u8], &[u8])> =
-        asked.request.iter().flat_map(|request| &request.headers).map(bytes).collect();
-    let request = asked.request.as_ref().map(|request| {
-        let bytes = |text: &'a Option<String>| text.as_deref().map(str::as_bytes);
-        Request::new(Head {
-            method: bytes(&request.method),
-            authority: bytes(&request.host),
-            path: bytes(&request.path),
-            headers: Some(&headers),
-            tokens: Tokens::Verified(request.tokens.clone()),
-            ..Head::default()
-        })
-    });
-    let exchange = request.as_ref().map_or(Exchange::Packet, Exchange::Http);
-    let mut explanation = Explanation::default();
-    let judgement = decide(&compiled.program, &connection, exchange, &mut explanation);
-    let audit = rehearse(&compiled.program, &connection, exchange, &judgement, &mut NoTrace);
-    let mut verdict = verdict(&judgement);
-    if let Some(fields) = verdict.as_object_mut() {
-        fields.insert("steps".to_owned(), explanation.steps.len().into());
-        fields.insert("audit".to_owned(), audit.as_ref().map(self::verdict).unwrap_or_default());
-    }
-    Ok(verdict)
-}
-
-fn bytes((name, value): &(String, String)) -> (&[u8], &[u8]) {
-    (name.as_bytes(), value.as_bytes())
-}
-
-fn verdict(judgement: &Judgement<'_>) -> Value {
-    let (end, decision) = judgement.deciding();
-    json!({ "verdict": judgement.verdict().name(), "by": decision.cause.id(), "at": end.name() })
-}
-
-fn endpoint<'a>(inventory: &'a Inventory, name: &str) -> Result<Endpoint<'a>, String> {
-    if let Ok(address) = name.parse() {
-        return Ok(inventory.endpoint(address));
-    }
-    let (namespace, name) = name.split_once('/').unwrap_or(("default", name));
-    let workload = inventory
-        .workload(namespace, name)
-        .ok_or_else(|| format!("there is no workload `{name}` in namespace `{namespace}`"))?;
-    let address = workload.instances.iter().flat_map(|instance| &instance.addresses).next();
-    let identity = Identity::Workload(&workload.identity);
-    Ok(Endpoint {
-        principal: inventory.principal_of(&identity),
-        identity,
-        location: address.map_or(Location::Elsewhere, |address| Location::of(*address)),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::answer;
-    use serde_json::{Value, json};
-
-    fn ask(connection: Value) -> Value {
-        let read = |name: &str| {
-            let path = format!("{}/../examples/bookinfo/{name}", env!("CARGO_MANIFEST_DIR"));
-            json!({ "name": name, "text": std::fs::read_to_string(path).unwrap() })
+impl Asked {
+    /// The question.
+    ///
+    /// # Errors
+    /// When a part is not written as it must be, and when the parts contradict each other.
+    pub fn question(&self) -> anyhow::Result<explain::Question> {
+        let wrong = |part, cure: &str| Unaskable::Written { part, cure: cure.to_owned() };
+        let principal = self.principal.as_deref().map(traffic::principal).transpose();
+        let message = self.icmp.as_deref().map(str::parse::<Message>).transpose();
+        let ends = Ends {
+            from: self.from.clone(),
+            to: self.to.clone(),
+            port: self.port.clone(),
+            principal: principal.map_err(|cure| wrong("principal", cure))?,
+            plaintext: self.plaintext,
         };
-        let sources = [read("policy.yaml"), read("bookinfo.yaml"), read("inventory.yaml")];
-        serde_json::from_str(&answer(&json!({ "sources": sources, "connection": connection }).to_string()))
-            .unwrap()
+        let message = message.map_err(|cure| wrong("icmp", &cure))?;
+        let request = self.request.as_ref().map(Asking::request).transpose()?;
+        explain::Question::new(ends, self.protocol.into(), message, self.packet, request)
     }
+}
 
-    #[test]
-    fn a_verdict_in_the_page_names_the_rule() {
-        let asked = |method| json!({ "from": "reviews-v2", "to": "ratings-v1", "port": 9080, "request": { "method": method, "path": "/ratings/1" } });
-        assert_eq!(ask(asked("GET"))["verdict"]["by"], "default/bookinfo/reviews-read-ratings");
-        assert_eq!(ask(asked("POST"))["verdict"]["verdict"], "deny");
+impl Asking {
+    fn request(&self) -> anyhow::Result<Request> {
+        let headers = self.headers.iter().map(|(name, value)| {
+            request::header(name, value).map_err(|error| match error {
+                HeaderError::Nameless => anyhow!("a header has no name; write it as `name: value`"),
+                HeaderError::Host => anyhow!("`host` is no header here; write the host for itself"),
+            })
+        });
+        let wrong = |cure: &str| Unaskable::Written { part: "claims", cure: cure.to_owned() };
+        let claims = self.claims.clone().map(request::tokens).transpose().map_err(wrong)?;
+        Ok(Request {
+            method: self.method.clone().unwrap_or_else(|| "GET".to_owned()),
+            path: self.path.clone(),
+            host: self.host.clone(),
+            headers: headers.collect::<anyhow::Result<_>>()?,
+            claims: claims.unwrap_or_default(),
+            client: self.client,
+            sni: self.sni.clone(),
+        })
     }
+}
 
-    #[test]
-    fn whatever_is_wrong_is_part_of_the_answer() {
-        assert!(answer("{").contains("cannot be read"));
-        let typo = json!({ "sources": [{ "name": "x", "text": "kind: Policy\nkind: x" }] }).to_string();
-        assert!(answer(&typo).contains("B1006"));
-        assert!(ask(json!({ "from": "nobody", "to": "ratings-v1", "port": 1 }))["error"].is_string());
+impl From<Protocol> for Transport {
+    fn from(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Tcp => Self::Tcp,
+            Protocol::Udp => Self::Udp,
+            Protocol::Sctp => Self::Sctp,
+            Protocol::Icmp => Self::Icmp,
+            Protocol::Icmpv6 => Self::Icmpv6,
+        }
     }
 }

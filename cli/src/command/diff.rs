@@ -75,7 +75,8 @@ impl Diff {
         let read = |path: &PathBuf| {
             Files::new(vec![path.clone()], self.inventory.clone(), self.best_effort).compile(self.output)
         };
-        let sides = Sides { old: read(&self.old)?, new: read(&self.new)? };
+        let (old, new) = (read(&self.old)?, read(&self.new)?);
+        let sides = Sides { old: &old, new: &new };
         let comparison = sides.compare();
         match self.output {
             Format::Json => output::print_json(&comparison.answer())?,
@@ -86,7 +87,7 @@ impl Diff {
                     true => "No other connection and no request gets another verdict.\n",
                 };
                 let colours = Stream::Out.has_colours();
-                let verdicts = text::render(&comparison.difference, &sides, limit, colours, unchanged);
+                let verdicts = text::render(&comparison.difference, sides, limit, colours, unchanged);
                 output::print(&(comparison.beside_verdicts(limit) + &verdicts))?;
             }
         }

@@ -61,7 +61,7 @@ impl Import {
         self.out.check(self.output)?;
         let sources = self.files.read()?;
         let importing = Importing { reading: self.files.options(), merge: !self.no_merge };
-        let shown = |difference: &Difference<'_>, sides: &Sides| {
+        let shown = |difference: &Difference<'_>, sides: Sides<'_>| {
             let colours = Stream::Error.has_colours();
             diff::text::render(difference, sides, diff::text::MAX_SHOWN, colours, "")
         };

@@ -15,31 +15,31 @@ use crate::documents::Documents;
 use beside::Beside;
 
 /// Both sides.
-#[derive(Debug)]
-pub struct Sides {
+#[derive(Clone, Copy, Debug)]
+pub struct Sides<'d> {
     /// The documents before.
-    pub old: Documents,
+    pub old: &'d Documents,
     /// The documents after.
-    pub new: Documents,
+    pub new: &'d Documents,
 }
 
 /// All that differs between two sides.
 pub struct Comparison<'s> {
-    sides: &'s Sides,
+    sides: Sides<'s>,
     /// The verdicts on connections and requests.
     pub difference: Difference<'s>,
     rerouted: Vec<Rerouted<'s>>,
     beside: Beside<'s>,
 }
 
-impl Sides {
+impl<'d> Sides<'d> {
     /// Compares what they mean.
     #[must_use]
-    pub fn compare(&self) -> Comparison<'_> {
+    pub fn compare(self) -> Comparison<'d> {
         Comparison {
             sides: self,
-            difference: bookend_analysis::diff(side(&self.old), side(&self.new)),
-            rerouted: bookend_analysis::rerouted(side(&self.old), side(&self.new)),
+            difference: bookend_analysis::diff(side(self.old), side(self.new)),
+            rerouted: bookend_analysis::rerouted(side(self.old), side(self.new)),
             beside: Beside::new(self),
         }
     }

@@ -10,8 +10,7 @@ mod svg;
 
 use bookend_analysis::{Side, reach};
 
-pub use json::Answer;
-pub use layout::{Area, Layout};
+pub use json::{Answer, Placed};
 pub use model::Graph;
 
 use crate::documents::Documents;
@@ -57,9 +56,9 @@ impl Graph {
         mermaid::render(self)
     }
 
-    /// Where everything stands, below `top` pixels.
+    /// The graph, and where its drawing has everything.
     #[must_use]
-    pub fn layout(&self, top: f64) -> Layout {
-        layout::layout(self, top)
+    pub fn placed(&self) -> Placed<'_> {
+        Placed::new(self)
     }
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 pub use proof::Proof;
 
 use crate::check::Entry;
+use crate::count;
 use crate::diff::Sides;
 
 /// Documents that were written, and proven.
@@ -46,7 +47,7 @@ pub enum Unwritten {
 pub fn import(
     sources: &[Source],
     importing: Importing,
-    shown: impl Fn(&Difference<'_>, &Sides) -> String,
+    shown: impl Fn(&Difference<'_>, Sides<'_>) -> String,
 ) -> Result<Imported, Unwritten> {
     let import = match bookend_lang::import(sources, importing) {
         Ok(import) => import,
@@ -109,4 +110,11 @@ impl Imported {
             warnings: self.tolerated.iter().map(|warning| Entry::new(warning, sources)).collect(),
         }
     }
+}
+
+/// A difference in a few words.
+#[must_use]
+pub fn briefly(difference: &Difference<'_>, _: Sides<'_>) -> String {
+    let changes = difference.changes.len();
+    format!("{} another verdict", count(changes, "kind of connection gets", "kinds of connections get"))
 }

@@ -58,7 +58,7 @@ pub(super) async fn refuse(
             return Ok(());
         }
     };
-    let sides = Sides { old, new };
+    let sides = Sides { old: &old, new: &new };
     let difference = bookend_analysis::diff(
         Side { program: &sides.old.compiled.program, inventory: &sides.old.compiled.inventory },
         Side { program: &sides.new.compiled.program, inventory: &sides.new.compiled.inventory },
@@ -66,7 +66,7 @@ pub(super) async fn refuse(
     if difference.crossings.is_empty() {
         return Ok(());
     }
-    let text = crossings::text(&difference, &sides, MAX_SHOWN);
+    let text = crossings::text(&difference, sides, MAX_SHOWN);
     if accepted {
         told.say(&text);
         return Ok(());

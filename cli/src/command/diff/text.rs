@@ -25,7 +25,7 @@ fn word(kind: Kind) -> (&'static str, char, u8) {
 /// Renders the changes, as many as `limit`, and a table that counts all of them; what is `unchanged` where there are none.
 pub(in crate::command) fn render(
     difference: &Difference<'_>,
-    sides: &Sides,
+    sides: Sides<'_>,
     limit: usize,
     colours: bool,
     unchanged: &str,
@@ -49,15 +49,15 @@ pub(in crate::command) fn render(
     text
 }
 
-fn one(text: &mut String, change: &Change<'_>, difference: &Difference<'_>, sides: &Sides, colours: bool) {
+fn one(text: &mut String, change: &Change<'_>, difference: &Difference<'_>, sides: Sides<'_>, colours: bool) {
     let (word, mark, colour) = word(change.detail.kind);
     let (on, off) = if colours { (format!("\x1b[1;{colour}m"), "\x1b[0m") } else { (String::new(), "") };
     let crowd = |classes: &ClassSet| difference.ground.crowd(classes).to_string();
     let (from, to) = (crowd(&change.sources), crowd(&change.destinations));
     let _ = writeln!(text, "{on}{mark} {word}{off}  {from} → {to}, {}", change.ports);
     let detail = &change.detail;
-    let _ = writeln!(text, "    before: {}", stand(&detail.before, &sides.old));
-    let _ = writeln!(text, "    after:  {}", stand(&detail.after, &sides.new));
+    let _ = writeln!(text, "    before: {}", stand(&detail.before, sides.old));
+    let _ = writeln!(text, "    after:  {}", stand(&detail.after, sides.new));
     for (what, examples) in [("now allowed", &detail.opens), ("now denied", &detail.closes)] {
         if !examples.is_empty() {
             let _ = writeln!(text, "    {what}, for example: {}", examples.join("; "));

@@ -59,8 +59,8 @@ pub(super) struct Set {
 }
 
 impl<'s> Beside<'s> {
-    pub(super) fn new(sides: &'s Sides) -> Self {
-        let (old, new) = (answers(&sides.old), answers(&sides.new));
+    pub(super) fn new(sides: Sides<'s>) -> Self {
+        let (old, new) = (answers(sides.old), answers(sides.new));
         let ids: BTreeSet<&str> = old.keys().chain(new.keys()).copied().collect();
         let answers = ids.into_iter().filter(|id| old.get(id) != new.get(id)).map(|id| Answered {
             id,
@@ -68,7 +68,7 @@ impl<'s> Beside<'s> {
             before: old.get(id).copied().map(Words::new),
             after: new.get(id).copied().map(Words::new),
         });
-        let (old, new) = (limits(&sides.old), limits(&sides.new));
+        let (old, new) = (limits(sides.old), limits(sides.new));
         let ids: BTreeSet<&str> = old.keys().chain(new.keys()).copied().collect();
         let limits = ids.into_iter().filter(|id| old.get(id) != new.get(id)).map(|id| Limited {
             id,
@@ -76,7 +76,7 @@ impl<'s> Beside<'s> {
             before: old.get(id).copied(),
             after: new.get(id).copied(),
         });
-        let (before, after) = (settings(&sides.old), settings(&sides.new));
+        let (before, after) = (settings(sides.old), settings(sides.new));
         let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
         let value = |of: &BTreeMap<String, Value>, name| of.get(name).cloned().unwrap_or_default();
         let settings = names.into_iter().map(|name| Set {

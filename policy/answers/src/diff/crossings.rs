@@ -38,15 +38,15 @@ impl Denied {
         Self { end, id: id.to_owned(), at: documents.place(id) }
     }
 
-    fn both(crossing: &Crossing<'_>, sides: &Sides) -> (Self, Self) {
+    fn both(crossing: &Crossing<'_>, sides: Sides<'_>) -> (Self, Self) {
         let moved = &crossing.moved;
         let to = if moved.from == End::Source { End::Destination } else { End::Source };
-        (Self::new(moved.from, moved.before, &sides.old), Self::new(to, moved.after, &sides.new))
+        (Self::new(moved.from, moved.before, sides.old), Self::new(to, moved.after, sides.new))
     }
 }
 
 impl OneCrossing {
-    pub(super) fn new(crossing: &Crossing<'_>, difference: &Difference<'_>, sides: &Sides) -> Self {
+    pub(super) fn new(crossing: &Crossing<'_>, difference: &Difference<'_>, sides: Sides<'_>) -> Self {
         let (before, after) = Denied::both(crossing, sides);
         Self {
             from: who(&difference.ground.crowd(&crossing.sources)),
@@ -59,7 +59,7 @@ impl OneCrossing {
 }
 
 /// For people; empty if there are none.
-pub fn text(difference: &Difference<'_>, sides: &Sides, limit: usize) -> String {
+pub fn text(difference: &Difference<'_>, sides: Sides<'_>, limit: usize) -> String {
     let mut text = String::new();
     for crossing in difference.crossings.iter().take(limit) {
         let crowd = |classes| difference.ground.crowd(classes).to_string();

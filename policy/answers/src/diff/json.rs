@@ -87,6 +87,7 @@ struct By {
 impl<'d> Answer<'d> {
     pub(super) fn new(comparison: &'d Comparison<'_>) -> Self {
         let Comparison { sides, difference, rerouted, beside } = comparison;
+        let sides = *sides;
         let (old, new) = known_to_one(difference);
         let one = |change: &Change<'_>| {
             let Detail { kind, before, after, opens, closes } = &change.detail;
@@ -95,8 +96,8 @@ impl<'d> Answer<'d> {
                 from: who(&difference.ground.crowd(&change.sources)),
                 to: who(&difference.ground.crowd(&change.destinations)),
                 ports: ranges(&change.ports),
-                before: standing(before, &sides.old),
-                after: standing(after, &sides.new),
+                before: standing(before, sides.old),
+                after: standing(after, sides.new),
                 opens: opens.clone(),
                 closes: closes.clone(),
             }

@@ -39,15 +39,15 @@ impl Decided {
 }
 
 impl OneService {
-    pub(super) fn new(rerouted: &Rerouted<'_>, sides: &Sides) -> Self {
+    pub(super) fn new(rerouted: &Rerouted<'_>, sides: Sides<'_>) -> Self {
         Self {
             kind: kind(rerouted),
             service: rerouted.service.to_string(),
             protocol: rerouted.protocol.name(),
             port: rerouted.port,
             from: rerouted.sources.iter().map(Name::to_string).collect(),
-            before: Decided::new(&rerouted.before, &sides.old),
-            after: Decided::new(&rerouted.after, &sides.new),
+            before: Decided::new(&rerouted.before, sides.old),
+            after: Decided::new(&rerouted.after, sides.new),
         }
     }
 }
@@ -60,7 +60,7 @@ fn kind(rerouted: &Rerouted<'_>) -> &'static str {
 const MAX_NAMES: usize = 8;
 
 /// For people; empty if there are none.
-pub(super) fn text(rerouted: &[Rerouted<'_>], sides: &Sides, limit: usize) -> String {
+pub(super) fn text(rerouted: &[Rerouted<'_>], sides: Sides<'_>, limit: usize) -> String {
     let mut text = String::new();
     for one in rerouted.iter().take(limit) {
         let mark = if one.opens() { '+' } else { '-' };
@@ -77,7 +77,7 @@ pub(super) fn text(rerouted: &[Rerouted<'_>], sides: &Sides, limit: usize) -> St
             one.port
         );
         for (when, decided, documents) in
-            [("before:", &one.before, &sides.old), ("after: ", &one.after, &sides.new)]
+            [("before:", &one.before, sides.old), ("after: ", &one.after, sides.new)]
         {
             let Decided { verdict, id, at } = Decided::new(decided, documents);
             let at = at.map(|at| format!(" ({at})")).unwrap_or_default();

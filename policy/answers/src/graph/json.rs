@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::layout::{Area, layout};
 use super::model::{Edge, Graph, Node, Shape};
 
 /// The graph.
@@ -80,5 +81,40 @@ impl<'g> Answer<'g> {
             nodes: graph.nodes.iter().enumerate().map(node).collect(),
             edges: graph.edges.iter().map(edge).collect(),
         }
+    }
+}
+
+/// A graph, and where its drawing has everything.
+#[derive(Debug, Serialize)]
+pub struct Placed<'g> {
+    graph: Answer<'g>,
+    layout: Layout<'g>,
+}
+
+/// In pixels, from the upper left corner.
+#[derive(Debug, Serialize)]
+struct Layout<'g> {
+    width: f64,
+    height: f64,
+    /// By node.
+    nodes: Vec<Area>,
+    groups: Vec<Lane<'g>>,
+}
+
+/// A namespace, or what is outside.
+#[derive(Debug, Serialize)]
+struct Lane<'g> {
+    name: &'g str,
+    #[serde(flatten)]
+    area: Area,
+}
+
+impl<'g> Placed<'g> {
+    pub(super) fn new(graph: &'g Graph) -> Self {
+        let found = layout(graph, 0.0);
+        let lanes = graph.groups.iter().zip(found.lanes).map(|(name, area)| Lane { name, area });
+        let layout =
+            Layout { width: found.width, height: found.height, nodes: found.boxes, groups: lanes.collect() };
+        Self { graph: Answer::new(graph), layout }
     }
 }

@@ -24,30 +24,28 @@ const SWEEPS: usize = 8;
 
 /// A rectangle, by its upper left corner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Area {
+pub(super) struct Area {
     /// Left edge, in pixels.
-    pub x: f64,
+    pub(super) x: f64,
     /// Upper edge, in pixels.
-    pub y: f64,
+    pub(super) y: f64,
     /// In pixels.
-    pub width: f64,
+    pub(super) width: f64,
     /// In pixels.
-    pub height: f64,
+    pub(super) height: f64,
 }
 
 /// Where everything is.
-#[derive(Debug, Serialize)]
-pub struct Layout {
+#[derive(Debug)]
+pub(super) struct Layout {
     /// By node.
-    #[serde(rename = "nodes")]
-    pub boxes: Vec<Area>,
+    pub(super) boxes: Vec<Area>,
     /// By group.
-    #[serde(rename = "groups")]
-    pub lanes: Vec<Area>,
+    pub(super) lanes: Vec<Area>,
     /// In pixels.
-    pub width: f64,
+    pub(super) width: f64,
     /// In pixels.
-    pub height: f64,
+    pub(super) height: f64,
 }
 
 /// Lays a graph out below `top`.

@@ -18,32 +18,32 @@ const MAX_NAMES: usize = 3;
 #[derive(Debug)]
 pub struct Graph {
     /// The names of the groups: namespaces, and last what is outside.
-    pub(super) groups: Vec<String>,
-    pub(super) nodes: Vec<Node>,
-    pub(super) edges: Vec<Edge>,
+    pub(crate) groups: Vec<String>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) edges: Vec<Edge>,
     /// Whether edges of this kind were asked for.
-    pub(super) denied: bool,
+    pub(crate) denied: bool,
     /// Workloads that are drawn.
-    pub(super) workloads: usize,
+    pub(crate) workloads: usize,
 }
 
 /// A box.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Node {
+pub(crate) struct Node {
     /// Its group.
-    pub(super) group: usize,
+    pub(crate) group: usize,
     /// What it is called.
-    pub(super) label: String,
+    pub(crate) label: String,
     /// Everybody in it.
-    pub(super) members: Vec<String>,
-    pub(super) kind: Shape,
+    pub(crate) members: Vec<String>,
+    pub(crate) kind: Shape,
     /// Whether a filter stands before it.
-    pub(super) proxied: bool,
+    pub(crate) proxied: bool,
 }
 
 /// What a box stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     /// Workloads, isolated in these directions.
     Workloads {
         /// Whether what they open is denied by default.
@@ -59,7 +59,7 @@ pub(super) enum Shape {
 
 /// How much passes, for those who draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Line {
+pub(crate) enum Line {
     /// Everything on the connection.
     Open,
     /// It depends on the request.
@@ -70,22 +70,22 @@ pub(super) enum Line {
 
 /// Traffic from one box to another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Edge {
-    pub(super) from: usize,
-    pub(super) to: usize,
-    pub(super) line: Line,
-    pub(super) ports: String,
+pub(crate) struct Edge {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) line: Line,
+    pub(crate) ports: String,
     /// Ids of the rules.
-    pub(super) by: Vec<String>,
+    pub(crate) by: Vec<String>,
     /// What the rules ask of requests, in words.
-    pub(super) requests: Vec<String>,
+    pub(crate) requests: Vec<String>,
 }
 
 impl Line {
-    pub(super) const ALL: [Self; 3] = [Self::Open, Self::Requests, Self::Denied];
+    pub(crate) const ALL: [Self; 3] = [Self::Open, Self::Requests, Self::Denied];
 
     /// For programs.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Open => "allowed",
             Self::Requests => "requests",
@@ -94,7 +94,7 @@ impl Line {
     }
 
     /// For people.
-    pub(super) fn meaning(self) -> &'static str {
+    pub(crate) fn meaning(self) -> &'static str {
         match self {
             Self::Open => "allowed: everything on these ports",
             Self::Requests => "depends on the request",
@@ -108,7 +108,7 @@ impl Graph {
     ///
     /// # Errors
     /// When a namespace has no workload, and when there are too many edges to look at.
-    pub(super) fn of(
+    pub(crate) fn of(
         reach: &Reach<'_>,
         documents: &Documents,
         namespaces: &[String],

@@ -35,7 +35,7 @@ pub struct Proof {
 pub(super) fn prove(
     import: &Import,
     sources: &[Source],
-    shown: impl Fn(&Difference<'_>, &Sides) -> String,
+    shown: impl Fn(&Difference<'_>, Sides<'_>) -> String,
 ) -> Result<Proof, Unwritten> {
     let (before, after) = (&import.before, &import.after);
     let (inventory, made_up) = inhabited(&[&before.program, &after.program], &before.inventory);
@@ -46,11 +46,10 @@ pub(super) fn prove(
     if !difference.changes.is_empty() {
         let written = import.documents.iter().map(|document| document.text.as_str()).collect::<Vec<_>>();
         let facts = Source::new("facts", import.facts.as_str());
-        let sides = Sides {
-            old: Documents::new(before.clone(), sources.to_vec()),
-            new: Documents::new(after.clone(), vec![Source::new("import", written.join("---\n")), facts]),
-        };
-        return Err(Unwritten::Differs(shown(&difference, &sides)));
+        let old = Documents::new(before.clone(), sources.to_vec());
+        let new = Documents::new(after.clone(), vec![Source::new("import", written.join("---\n")), facts]);
+        let sides = Sides { old: &old, new: &new };
+        return Err(Unwritten::Differs(shown(&difference, sides)));
     }
     let sizes = |of: fn(&bookend_lang::Compiled) -> usize| [of(before), of(after)];
     Ok(Proof {
