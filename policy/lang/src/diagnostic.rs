@@ -1,6 +1,7 @@
 //! What is wrong, where, why, and what to do.
 
 use core::fmt;
+use std::collections::BTreeSet;
 
 use bookend_text::plain;
 
@@ -77,6 +78,8 @@ pub(crate) struct Report {
     tolerant: bool,
     /// How many were not kept.
     left_out: usize,
+    /// The sources with an error.
+    wrong: BTreeSet<usize>,
 }
 
 impl Report {
@@ -126,8 +129,9 @@ impl Report {
     fn push(&mut self, mut diagnostic: Diagnostic) {
         diagnostic.tolerated |= self.tolerant && diagnostic.code.is_inexact();
         let error = diagnostic.severity() == Severity::Error;
-        // Whatever came before it, the first error is kept: it is why the documents are refused.
-        if !self.is_full() || error && !self.refuses {
+        // Whatever came before it, the first error of each source is kept: it is why that one is refused, however much is wrong with others.
+        let first = error && self.wrong.insert(diagnostic.span.source);
+        if !self.is_full() || first {
             self.diagnostics.push(diagnostic);
         } else {
             self.left_out += 1;
@@ -182,5 +186,21 @@ mod tests {
         assert_eq!(diagnostics.len(), MAX_DIAGNOSTICS + 2);
         assert!(diagnostics.iter().any(|d| d.code == Code::NotYaml));
         assert_eq!(diagnostics.last().map(|d| d.message.as_str()), Some("there are 1001 more problems"));
+    }
+
+    #[test]
+    fn the_first_error_of_each_source_is_kept_behind_any_flood_of_another() {
+        let mut report = Report::default();
+        for _ in 0..2 * MAX_DIAGNOSTICS {
+            report.add(Code::NotYaml, Span::whole(0), "", "");
+        }
+        let mut of_another = Report::default();
+        for source in [1, 2, 1, 2] {
+            of_another.add(Code::NotYaml, Span::whole(source), "", "");
+        }
+        report.append(&of_another, |span| Span { source: span.source + 10, ..span });
+        let kept: Vec<usize> =
+            report.diagnostics.iter().map(|d| d.span.source).skip(MAX_DIAGNOSTICS).collect();
+        assert_eq!(kept, [11, 12]);
     }
 }

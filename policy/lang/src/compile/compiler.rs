@@ -14,6 +14,8 @@ use crate::{
     document::{Document, Probe, Service, Verifier},
     lower::{self, Facts, Moves, Surroundings, World},
 };
+use std::collections::BTreeSet;
+
 use bookend_engine::{FAILSAFE, FAILSAFE_TIER, Inventory, MESH_AGENT, MESH_AGENT_TIER, Plane, Rule};
 
 /// Compiles sources that change now and then. It keeps what it read, and reads and lowers only the documents that are
@@ -30,6 +32,8 @@ pub struct Compiler {
     settled: bool,
     readings: Readings,
     sightings: Sightings,
+    /// Namespaces of which nobody knows the labels.
+    doubted: BTreeSet<String>,
     world: WorldState,
     policies: Policies,
     /// The version of the world that the index is of.
@@ -82,6 +86,16 @@ impl Compiler {
     #[must_use]
     pub fn silent(self) -> Self {
         Self { silent: true, ..self }
+    }
+
+    /// Has the labels of these namespaces be in doubt from now on (S40), their names included, where no document says what they are. Otherwise
+    /// one that is not described has no labels but its name.
+    pub fn doubt(&mut self, namespaces: BTreeSet<String>) {
+        if self.doubted != namespaces {
+            self.doubted = namespaces;
+            self.settled = false;
+            self.world.units = None;
+        }
     }
 
     /// Reads all documents of all sources as one whole, as far as they changed since the last time.
@@ -203,6 +217,7 @@ impl Compiler {
 
     fn lower_world(&mut self, difference: &Difference) {
         let mut facts = Facts::default();
+        facts.doubted = Some(&self.doubted);
         let mut units = Vec::new();
         for unit in self.readings.units() {
             if unit.documents.iter().filter(|document| facts.take(document)).count() > 0 {

@@ -1,7 +1,7 @@
 //! Everything that documents say about the world, brought together.
 
 use core::fmt;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{hosts, mesh, namespace, services, surroundings, workloads};
 use crate::{
@@ -24,6 +24,8 @@ pub(crate) struct Facts<'d> {
     pub(crate) workloads: Vec<&'d WorkloadDocument>,
     pub(super) hosts: Vec<&'d HostDocument>,
     pub(super) namespaces: Vec<&'d NamespaceDocument>,
+    /// Namespaces of which nobody knows the labels, unless they are described.
+    pub(crate) doubted: Option<&'d BTreeSet<String>>,
     pub(super) nodes: Vec<&'d NodeDocument>,
     pub(super) networks: Vec<&'d NetworkDocument>,
     pub(super) tiers: Vec<&'d TierDocument>,
@@ -100,7 +102,7 @@ impl<'d> Facts<'d> {
             ((workload.namespace.as_str(), workload.name.value.as_str()), workload.name.span)
         };
         unique(self.hosts.iter().map(host), "host", report);
-        let namespaces = namespace::namespaces(&self.namespaces, &self.workloads, report);
+        let namespaces = namespace::namespaces(&self.namespaces, &self.workloads, self.doubted, report);
         let injection = namespace::injection(&self.namespaces);
         let (mut workloads, probes) = workloads::workloads(&self.workloads, &injection, report);
         let verifiers = mesh::verifiers(self, &mut workloads);

@@ -1,6 +1,9 @@
 //! What is known of namespaces (S40).
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::facts::unique;
 use crate::{
@@ -11,17 +14,19 @@ use crate::{
 use bookend_engine::{Labels, Namespaces};
 
 /// The labels of every namespace that a manifest describes, and, of those of which only workloads are known, the label
-/// that every namespace has.
+/// that every namespace has, but for those that are `doubted`.
 pub(super) fn namespaces(
     documents: &[&NamespaceDocument],
     workloads: &[&WorkloadDocument],
+    doubted: Option<&BTreeSet<String>>,
     report: &mut Report,
 ) -> Namespaces {
     unique(documents.iter().map(|n| (("", n.name.value.as_str()), n.name.span)), "namespace", report);
     let described = documents.iter().map(|n| (n.name.value.clone(), Arc::new(n.labels.clone())));
     let mut namespaces: Namespaces = described.collect();
     for workload in workloads {
-        if !namespaces.contains_key(&workload.namespace) {
+        let doubted = doubted.is_some_and(|doubted| doubted.contains(&workload.namespace));
+        if !doubted && !namespaces.contains_key(&workload.namespace) {
             let name = workload.namespace.clone();
             let labels = Labels::from([(NAMESPACE_NAME.to_owned(), name.clone())]);
             namespaces.insert(name, Arc::new(labels));
