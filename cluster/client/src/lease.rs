@@ -10,15 +10,13 @@
 
 mod record;
 
-use std::collections::hash_map::RandomState;
 use std::future::Future;
-use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
-use crate::{Access, Applying, Cluster, Trouble, kinds};
+use crate::{Access, Applying, Cluster, Trouble, chance, kinds};
 use record::{Claim, Observed, annotate, created, released, renewed};
 
 /// How long everything takes. The defaults are client-go's.
@@ -268,6 +266,5 @@ async fn within<T>(limit: Duration, attempt: impl Future<Output = Result<T, Trou
 
 /// One to a bit more than two times as long, so that those who wait do not all ask at once.
 fn jittered(wait: Duration) -> Duration {
-    let part = RandomState::new().build_hasher().finish() % 1_200;
-    wait + wait.mul_f64(f64::from(u32::try_from(part).unwrap_or_default()) / 1_000.0)
+    wait + wait.mul_f64(1.2 * chance())
 }

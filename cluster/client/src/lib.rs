@@ -8,6 +8,7 @@
 
 mod access;
 mod applying;
+mod chance;
 mod cluster;
 pub mod delivery;
 mod kind;
@@ -21,10 +22,11 @@ mod watch;
 
 pub use access::Access;
 pub use applying::{Applying, Deleting, Propagation};
+pub use chance::chance;
 pub use cluster::{Cluster, Permission, Stream, Version};
 pub use kind::Kind;
 pub use lease::{Candidacy, Leadership, Standing, Terms};
 pub use moment::moment;
 pub use scope::Scope;
 pub use trouble::{Cause, Clash, Trouble};
-pub use watch::{Event, Key, watch};
+pub use watch::{Event, Key, Unread, watch};

@@ -188,6 +188,17 @@ pub enum Trouble {
         /// Which.
         needed: String,
     },
+    /// It tells more at once than anybody could mean.
+    #[error(
+        "the API server tells more than {} MiB about one of `{what}`; find the object that is so large, and make it smaller or delete it",
+        .most >> 20
+    )]
+    Flood {
+        /// What it was asked about.
+        what: String,
+        /// How many bytes are read at most.
+        most: usize,
+    },
     /// What it answers makes no sense.
     #[error(
         "the API server's answer about {what} makes no sense: {reason}; is something else answering at its address?"

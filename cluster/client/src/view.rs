@@ -7,6 +7,7 @@
 //! An object that is invalid although it was stored does not keep others from being enforced: see [`InForce`].
 
 mod article;
+mod compiling;
 mod crowd;
 mod follower;
 mod notices;
@@ -20,8 +21,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bookend_lang::{Compiled, Compiler, Refused, Severity, Sighting, Source};
-use sha2::{Digest, Sha256};
+use bookend_lang::{Compiled, Compiler, Source};
 
 pub use self::article::{Article, ObjectName};
 pub use self::crowd::Attached;
@@ -32,13 +32,9 @@ pub use self::standing::{Good, InForce, Standing};
 
 use self::article::Text;
 use self::crowd::Crowd;
-use self::pod::NOISE;
 use self::sources::Sources;
 use self::standing::{GoodVersion, Stand};
 use crate::{Event, Key, Kind, kinds};
-
-/// How often what is invalid is replaced by something else before all of it is refused.
-const MAX_ROUNDS: usize = 100;
 
 /// What somebody wants to see of a cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,6 +72,8 @@ pub struct View {
     quarantined: HashMap<Arc<Source>, String>,
     /// The revision of the policies in force.
     policies: String,
+    /// Counts the changes of what is good.
+    goods: u64,
 }
 
 /// A pod of this node.
@@ -115,6 +113,7 @@ impl View {
             sources: Sources::default(),
             quarantined: HashMap::new(),
             policies: String::new(),
+            goods: 0,
         }
     }
 
@@ -123,6 +122,7 @@ impl View {
         match event {
             Event::Listing => self.crowd.listing(),
             Event::Put(key, pod) => self.crowd.put(&key, pod),
+            Event::Unread(key, _) => self.crowd.unread(&key),
             Event::Gone(key) => self.crowd.gone(&key),
             Event::Synced => {
                 self.crowd.listed();
@@ -147,12 +147,10 @@ impl View {
                 false
             }
             Event::Put(key, article) => {
-                let object = name(&key);
-                if let Some(unlisted) = self.unlisted.get_mut(&*kind.kind) {
-                    unlisted.remove(&object);
-                }
-                self.put(object, article.read(kind, &key))
+                let text = article.read(kind, &key);
+                self.put(name(&key), text)
             }
+            Event::Unread(key, unread) => self.put(name(&key), Text::unread(&key, unread)),
             Event::Gone(key) => {
                 let object = name(&key);
                 let same = self.objects.get(&object).is_some_and(|stand| stand.now.uid == key.uid);
@@ -169,17 +167,27 @@ impl View {
         }
     }
 
+    /// The cluster does not serve a kind. Whether anything may differ from before: what was told of it before stays as it was, because a server that
+    /// starts, or whose definitions are just being written, says the same.
+    pub(crate) fn absent(&mut self, kind: &Kind) -> bool {
+        self.listed.insert(kind.kind.to_string())
+    }
+
     fn put(&mut self, object: ObjectName, text: Text) -> bool {
+        if let Some(unlisted) = self.unlisted.get_mut(&object.kind) {
+            unlisted.remove(&object);
+        }
         match self.objects.get_mut(&object) {
             Some(stand) if stand.now == text => return false,
             // Only what is not in force of it: its generation, for example.
-            Some(stand) if stand.now.uid == text.uid && stand.now.text == text.text => {
+            Some(stand) if stand.now.is_like(&text) => {
                 stand.now = text;
                 return false;
             }
             Some(stand) => {
                 // Another object of the same name has no past.
                 let good = stand.good.take().filter(|_| stand.now.uid == text.uid);
+                self.goods += u64::from(good.is_none());
                 *stand = Stand::new(text, good);
             }
             None => {
@@ -195,6 +203,7 @@ impl View {
     fn remove(&mut self, object: &ObjectName) -> bool {
         let known = self.objects.remove(object).is_some();
         self.changed |= known;
+        self.goods += u64::from(known);
         known
     }
 
@@ -225,59 +234,6 @@ impl View {
         self.len() == 0
     }
 
-    /// Compiles all that is known, and `extra` documents. What is invalid is replaced by what was in force before it.
-    ///
-    /// # Errors
-    /// When nothing that was valid is known of a policy for all namespaces, or `extra` is wrong. What is in force should stay so.
-    pub fn compile(&mut self, extra: &[Source]) -> Result<&Compiled, Refusal> {
-        if std::mem::take(&mut self.changed) {
-            for stand in self.objects.values_mut() {
-                stand.in_force = InForce::This;
-                stand.complaints.clear();
-            }
-            self.held = false;
-            self.quarantined.clear();
-            self.sources.forget();
-            let mut mentioned = [false; NOISE.len()];
-            for stand in self.objects.values() {
-                let both = stand.now.mentions.into_iter().zip(&mut mentioned);
-                both.for_each(|(own, all)| *all |= own);
-            }
-            self.crowd.mention(mentioned);
-        }
-        let mut rounds = 0;
-        loop {
-            let sources = self.sources.of(extra, &self.objects, self.held);
-            let sightings = self.crowd.sightings();
-            let accepted: Vec<Sighting>;
-            let sightings = if self.quarantined.is_empty() {
-                sightings
-            } else {
-                let kept = |sighting: &&Sighting| !self.quarantined.contains_key(&sighting.manifest);
-                accepted = sightings.iter().filter(kept).cloned().collect();
-                &accepted
-            };
-            let Err(refused) = self.compiler.compile_observed(sources, sightings) else { break };
-            let seen: Vec<Arc<Source>> =
-                sightings.iter().map(|sighting| Arc::clone(&sighting.manifest)).collect();
-            rounds += 1;
-            if rounds > MAX_ROUNDS || !self.replace(&refused, &seen) {
-                let errors = refused.diagnostics.iter().filter(|d| d.severity() == Severity::Error);
-                let complaints = errors.map(|diagnostic| self.sources.line(diagnostic)).collect();
-                // Whatever comes next, everything is tried again.
-                self.changed = true;
-                return Err(Refusal { complaints });
-            }
-        }
-        if !self.held {
-            self.objects.values_mut().for_each(Stand::proved);
-        }
-        if self.sources.are_new() || self.policies.is_empty() {
-            self.policies = self.revision();
-        }
-        Ok(self.compiler.compiled())
-    }
-
     /// What was compiled last. After a refusal it must not be applied.
     pub fn compiled(&self) -> &Compiled {
         self.compiler.compiled()
@@ -295,61 +251,16 @@ impl View {
         pods.collect()
     }
 
-    /// Has less in force of whatever is wrong; false if nothing can be done.
-    fn replace(&mut self, refused: &Refused, sightings: &[Arc<Source>]) -> bool {
-        let mut culprits: BTreeMap<ObjectName, Vec<String>> = BTreeMap::new();
-        for diagnostic in refused.diagnostics.iter().filter(|d| d.severity() == Severity::Error) {
-            let related = diagnostic.related.as_ref().map(|(span, _)| span.source);
-            let culprit = [Some(diagnostic.span.source), related].into_iter().flatten();
-            let culprit = culprit.filter_map(|source| self.sources.owner(source)).next();
-            let line = self.sources.line(diagnostic);
-            match culprit {
-                Some(object) => culprits.entry(object.clone()).or_default().push(line),
-                None => {
-                    let seen = diagnostic.span.source.checked_sub(self.sources.len());
-                    // What comes from elsewhere is for whoever gave it.
-                    let Some(manifest) = seen.and_then(|position| sightings.get(position)) else {
-                        return false;
-                    };
-                    self.quarantined.insert(Arc::clone(manifest), line);
-                }
-            }
-        }
-        for (object, complaints) in culprits {
-            let is_policy =
-                kinds::ALL.iter().any(|kind| *kind.kind == *object.kind && *kind.group == *kinds::GROUP);
-            let Some(stand) = self.objects.get_mut(&object) else { return false };
-            if stand.in_force == InForce::This {
-                stand.complaints = complaints;
-            }
-            if !stand.demote(&object, is_policy) {
-                if self.held || self.objects.values().all(|stand| stand.good.is_none()) {
-                    return false;
-                }
-                self.held = true;
-            }
-        }
-        self.sources.forget();
-        true
-    }
-
     /// How every object stands that is not simply in force as it is, or is a policy.
     pub fn standings(&self) -> impl Iterator<Item = Standing> {
-        let told = self.objects.iter().filter(|(object, stand)| {
-            !stand.complaints.is_empty()
-                || !matches!(&*object.kind, "Namespace" | "Node" | "Service" | "EndpointSlice")
-        });
-        told.map(|(object, stand)| {
-            let held = self.held && stand.good.as_ref().is_none_or(|(_, text)| *text != stand.now.text);
-            let before =
-                stand.good.as_ref().map_or(InForce::Nothing, |(generation, _)| InForce::Before(*generation));
-            Standing {
-                object: object.clone(),
-                uid: stand.now.uid.clone(),
-                generation: stand.now.generation,
-                in_force: if held { before } else { stand.in_force },
-                complaints: stand.complaints.clone(),
-            }
+        let told =
+            self.objects.iter().filter(|(object, stand)| !stand.complaints.is_empty() || !object.is_world());
+        told.map(|(object, stand)| Standing {
+            object: object.clone(),
+            uid: stand.now.uid.clone(),
+            generation: stand.now.generation,
+            in_force: stand.in_force(object, self.held),
+            complaints: stand.complaints.clone(),
         })
     }
 
@@ -363,13 +274,19 @@ impl View {
         self.quarantined.values().map(String::as_str)
     }
 
+    /// A number that is another one whenever the [good](Self::good) versions may be others.
+    pub fn goods(&self) -> u64 {
+        self.goods
+    }
+
     /// The last good versions of all policies.
     pub fn good(&self) -> Good {
         let versions = self.objects.iter().filter_map(|(object, stand)| {
             let (generation, text) = stand.good.clone()?;
-            let world = matches!(&*object.kind, "Namespace" | "Node" | "Service" | "EndpointSlice");
+            // Of the others only what is not told by whoever tells of them.
+            let wanted = !object.is_world() || text != stand.now.text;
             let (uid, created) = (stand.now.uid.clone(), stand.now.created.clone());
-            (!world).then_some(GoodVersion { object: object.clone(), uid, generation, created, text })
+            wanted.then_some(GoodVersion { object: object.clone(), uid, generation, created, text })
         });
         Good { versions: versions.collect() }
     }
@@ -383,26 +300,6 @@ impl View {
     /// first was compiled.
     pub fn policies(&self) -> &str {
         &self.policies
-    }
-
-    fn revision(&self) -> String {
-        let mut hash = Sha256::new();
-        let mut part = |text: &str| {
-            hash.update((text.len() as u64).to_le_bytes());
-            hash.update(text);
-        };
-        for (object, stand) in &self.objects {
-            if !kinds::ALL.iter().any(|kind| *kind.kind == *object.kind && *kind.group == *kinds::GROUP) {
-                continue;
-            }
-            let Some(text) = sources::in_force(object, stand, self.held) else { continue };
-            part(&object.kind);
-            part(object.namespace.as_deref().unwrap_or_default());
-            part(&object.name);
-            // Labels and annotations say nothing.
-            part(text.split_once("\nspec:").map_or("", |(_, spec)| spec));
-        }
-        hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

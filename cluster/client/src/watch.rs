@@ -1,11 +1,12 @@
 //! Following all objects of a kind: listing them, and then watching, for as long as anybody asks.
 //!
-//! A list comes in pages, and each object of a page is read as the type that is asked for before the next one is looked at: what that type
-//! leaves out is never kept. What is watched continues where it was, through closed connections and outages of hours, for as long as the
+//! A list comes in pages of a bounded size, and each object of a page is read as the type that is asked for before the next one is looked at:
+//! what that type leaves out is never kept, and one that cannot be read is told as such beside all others. What is watched continues where it was, through closed connections and outages of hours, for as long as the
 //! server remembers; when it does not, everything is listed again. Nothing here asks what time it is.
 
 mod answer;
 mod pace;
+mod volume;
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
@@ -17,18 +18,17 @@ use serde::de::DeserializeOwned;
 
 use self::answer::{Line, Page};
 use self::pace::Pace;
+use self::volume::Volume;
 use crate::{Cluster, Kind, Scope, Trouble};
 
-/// How many objects are asked for at once.
-const PAGE: u32 = 500;
 /// How long a page may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// For how long the server is asked to go on telling before it closes; spread, so that not everybody comes back at once.
 const TURN: Duration = Duration::from_secs(240);
 /// How much longer may pass without a word. Servers send a bookmark about every minute, and close in time.
 const SILENCE: Duration = Duration::from_secs(30);
-/// The most bytes of one event: an object has at most 1.5 MiB in etcd, and less than twice that as JSON.
-const LONGEST: usize = 8 << 20;
+/// The most bytes of one object or event. The server takes objects of 3 MiB, and writes one byte of such a text in six (`<` as `\u003c`).
+const LONGEST: usize = 24 << 20;
 
 /// Which object: no two of a kind have the same namespace and name at the same time, and none ever the same UID.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +48,8 @@ pub enum Event<T> {
     Listing,
     /// An object as it is now.
     Put(Key, T),
+    /// An object that is there, and of which nothing can be read but this.
+    Unread(Key, Unread),
     /// An object is gone.
     Gone(Key),
     /// The list that began is complete.
@@ -56,6 +58,17 @@ pub enum Event<T> {
     Alive,
     /// It does not work, and is tried again. What was told stays as true as it was.
     Trouble(Trouble),
+}
+
+/// What is known of an object that cannot be read as what it should be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unread {
+    /// What is wrong with it, in a few words.
+    pub reason: String,
+    /// Its generation; 0 where it has none.
+    pub generation: i64,
+    /// When it was created, as the server wrote it.
+    pub created: String,
 }
 
 /// Follows the objects of a kind that `scope` means, for ever. Must be polled within tokio.
@@ -68,6 +81,8 @@ pub fn watch<T: DeserializeOwned + Send + Sync + 'static>(
         asking: Asking { cluster: cluster.clone(), kind: kind.clone(), scope: scope.clone() },
         state: State::Listing(None),
         told: VecDeque::from([Event::Listing]),
+        page: None,
+        volume: Volume::default(),
         pace: Pace::default(),
         read: PhantomData::<fn() -> T>,
     };
@@ -97,6 +112,9 @@ struct Watch<T> {
     state: State,
     /// What is to be told before anything else is asked.
     told: VecDeque<Event<T>>,
+    /// Whose objects are to be told before that.
+    page: Option<Page>,
+    volume: Volume,
     pace: Pace,
     read: PhantomData<fn() -> T>,
 }
@@ -104,6 +122,10 @@ struct Watch<T> {
 impl<T: DeserializeOwned + Send + Sync> Watch<T> {
     async fn next(&mut self) -> Event<T> {
         loop {
+            if let Some(event) = self.page.as_mut().and_then(Page::next) {
+                return event;
+            }
+            self.page = None;
             if let Some(event) = self.told.pop_front() {
                 return event;
             }
@@ -157,16 +179,24 @@ impl<T: DeserializeOwned + Send + Sync> Watch<T> {
 
     /// Asks for a page of the list.
     async fn page(&mut self, token: Option<&str>) -> Result<(), Trouble> {
-        let (text, what) = self.asking.page(token).await?;
-        let Page { version, token, objects } = Page::read(&text, &what)?;
-        self.told.extend(objects.into_iter().map(|(key, object)| Event::Put(key, object)));
-        self.state = match token {
-            Some(token) => State::Listing(Some(token)),
-            None => {
-                self.told.push_back(Event::Synced);
-                State::Resuming(version)
+        let (bytes, what) = loop {
+            let most = self.volume.bytes();
+            match self.asking.page(token, self.volume.objects(), most).await? {
+                (Some(bytes), what) => break (bytes, what),
+                (None, what) if !self.volume.overflowed() => return Err(Trouble::Flood { what, most }),
+                (None, _) => {}
             }
         };
+        self.volume.fitted(bytes.len());
+        let page = Page::read(bytes, &what)?;
+        self.state = match &page.token {
+            Some(token) => State::Listing(Some(token.clone())),
+            None => {
+                self.told.push_back(Event::Synced);
+                State::Resuming(page.version.clone())
+            }
+        };
+        self.page = Some(page);
         self.pace.worked();
         Ok(())
     }
@@ -180,9 +210,12 @@ impl<T: DeserializeOwned + Send + Sync> Watch<T> {
         let read = tokio::time::timeout(TURN + SILENCE, read_line(&mut lines, &mut line)).await;
         match read {
             Err(_) => return self.interrupted(version, late),
-            Ok(Ok(true)) => {}
+            Ok(Ok(Ended::Whole)) => {}
+            Ok(Ok(Ended::TooLong)) => {
+                return self.interrupted(version, Trouble::Flood { what: object, most: LONGEST });
+            }
             // Closed in time, or broken off in the middle of a line, which is told again.
-            Ok(Ok(false) | Err(_)) => {
+            Ok(Ok(Ended::Closed) | Err(_)) => {
                 if !some {
                     self.pace.idle();
                 }
@@ -190,7 +223,7 @@ impl<T: DeserializeOwned + Send + Sync> Watch<T> {
                 return;
             }
         }
-        match Line::read(&line, &object) {
+        match Line::read(line, &object) {
             Ok(Line { version, event }) => {
                 self.pace.worked();
                 self.told.push_back(event);
@@ -202,16 +235,25 @@ impl<T: DeserializeOwned + Send + Sync> Watch<T> {
 }
 
 impl Asking {
-    /// A page of the list, and what it is a list of.
-    async fn page(&self, token: Option<&str>) -> Result<(String, String), Trouble> {
+    /// A page of so many objects of the list, unless it has more than `most` bytes; and what it is a list of.
+    async fn page(
+        &self,
+        token: Option<&str>,
+        objects: u32,
+        most: usize,
+    ) -> Result<(Option<Vec<u8>>, String), Trouble> {
         let mut query = self.query();
-        query.push(("limit", PAGE.to_string()));
+        query.push(("limit", objects.to_string()));
         query.extend(token.map(|token| ("continue", token.to_owned())));
         let asked = self.cluster.asked("list", &self.kind, self.scope.namespace.as_deref(), "");
         let request = self.request(&query, &asked.object())?;
-        let answer = tokio::time::timeout(PATIENCE, self.cluster.client().request_text(request)).await;
-        let text = answer.map_err(|_| asked.timed_out(PATIENCE))?.map_err(|error| asked.failed(error))?;
-        Ok((text, asked.object()))
+        let answer = async {
+            let body = self.cluster.client().request_stream(request).await?;
+            read_all(Box::pin(body), most).await.map_err(kube::Error::ReadEvents)
+        };
+        let answer = tokio::time::timeout(PATIENCE, answer).await;
+        let bytes = answer.map_err(|_| asked.timed_out(PATIENCE))?.map_err(|error| asked.failed(error))?;
+        Ok((bytes, asked.object()))
     }
 
     /// Asks to be told what happens.
@@ -246,22 +288,49 @@ impl Asking {
     }
 }
 
-/// Reads a line, which may be of any length up to [`LONGEST`]; false at the end.
-async fn read_line(lines: &mut Lines, line: &mut Vec<u8>) -> std::io::Result<bool> {
+/// How reading a line ended.
+enum Ended {
+    /// With the end of the line.
+    Whole,
+    /// With the end of everything.
+    Closed,
+    /// Beyond [`LONGEST`].
+    TooLong,
+}
+
+/// Reads a line.
+async fn read_line(lines: &mut Lines, line: &mut Vec<u8>) -> std::io::Result<Ended> {
     loop {
         let available = lines.fill_buf().await?;
         let (used, whole) = match available.iter().position(|byte| *byte == b'\n') {
             Some(end) => (end + 1, true),
-            None if available.is_empty() => return Ok(false),
+            None if available.is_empty() => return Ok(Ended::Closed),
             None => (available.len(), false),
         };
         line.extend(available.get(..used).unwrap_or_default());
         lines.as_mut().consume(used);
         if line.len() > LONGEST {
-            return Err(std::io::Error::other("an event of more than 8 MiB"));
+            return Ok(Ended::TooLong);
         }
         if whole {
-            return Ok(true);
+            return Ok(Ended::Whole);
         }
+    }
+}
+
+/// Reads everything, unless it is more than `most` bytes.
+async fn read_all(mut body: Lines, most: usize) -> std::io::Result<Option<Vec<u8>>> {
+    let mut read = Vec::new();
+    loop {
+        let available = body.fill_buf().await?;
+        if available.is_empty() {
+            return Ok(Some(read));
+        }
+        let used = available.len();
+        if read.len() + used > most {
+            return Ok(None);
+        }
+        read.extend(available);
+        body.as_mut().consume(used);
     }
 }

@@ -45,6 +45,8 @@ impl Fleet {
                 self.uids.insert(name.clone(), uid);
                 self.members.insert(name, member.status.clone()) != Some(member.status)
             }
+            // Whoever cannot be understood has not said that it enforces anything.
+            Event::Unread(key, _) => self.take(Event::Put(key, Member::default())),
             Event::Gone(Key { name, .. }) => {
                 self.uids.remove(&name);
                 self.members.remove(&name).is_some()

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bookend_api::RefusedObject;
-use bookend_cluster::{Cluster, Trouble};
+use bookend_cluster::{Cluster, Trouble, chance};
 use clap::Args;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -162,10 +162,7 @@ fn told(trouble: &Trouble) -> String {
 
 /// A little longer, by chance, so that nodes that began together do not stay together.
 fn jittered(pause: Duration) -> Duration {
-    use std::hash::{BuildHasher, RandomState};
-    // A new state is a new number; nothing here needs a better one.
-    let chance = RandomState::new().hash_one(0_u8) % 512;
-    pause + pause.mul_f64(f64::from(u16::try_from(chance).unwrap_or_default()) / 512.0)
+    pause + pause.mul_f64(chance())
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::pod::NOISE;
+use super::pod::{self, NOISE};
 use super::text;
-use crate::{Key, Kind};
+use crate::{Key, Kind, Unread};
 
 /// An object as the API server tells it, without what only the server writes.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -50,8 +50,21 @@ pub(super) struct Text {
     pub(super) created: String,
     /// The document.
     pub(super) text: String,
-    /// The noise that it mentions.
-    pub(super) mentions: [bool; NOISE.len()],
+    /// What is wrong with it before anybody looks at what it says: it has no text then.
+    pub(super) unread: Option<String>,
+    /// What was left out of the text because it makes no sense.
+    pub(super) flaw: Option<String>,
+}
+
+/// What becomes of an object that is invalid and never was anything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fallback {
+    /// Its namespace is isolated: nobody knows what it closes.
+    Isolate,
+    /// Every policy stays as it was: it is about all of them.
+    Hold,
+    /// It is left out: it says who somebody is, and that is not known then.
+    LeaveOut,
 }
 
 impl std::fmt::Display for ObjectName {
@@ -64,6 +77,45 @@ impl std::fmt::Display for ObjectName {
     }
 }
 
+impl ObjectName {
+    /// What becomes of it if it is invalid and never was anything else.
+    pub(super) fn fallback(&self) -> Fallback {
+        match self.kind.as_str() {
+            "Policy" if self.namespace.is_some() => Fallback::Isolate,
+            // People of one namespace write some of these. They must not stop everybody else.
+            "Namespace" | "Node" | "Service" | "EndpointSlice" | "Host" | "RequestAuthentication" => {
+                Fallback::LeaveOut
+            }
+            _ => Fallback::Hold,
+        }
+    }
+
+    /// Whether it is no policy, and nothing that people write to say something about policies.
+    pub(super) fn is_world(&self) -> bool {
+        matches!(self.kind.as_str(), "Namespace" | "Node" | "Service" | "EndpointSlice")
+    }
+}
+
+impl Text {
+    /// Whether another version of it says the same.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        (&self.uid, &self.text, &self.unread, &self.flaw)
+            == (&other.uid, &other.text, &other.unread, &other.flaw)
+    }
+
+    /// Of an object that cannot be read.
+    pub(super) fn unread(key: &Key, unread: Unread) -> Self {
+        let Unread { reason, generation, created } = unread;
+        let (unread, text) = (Some(reason), String::new());
+        Self { uid: key.uid.clone(), generation, created, text, unread, flaw: None }
+    }
+}
+
+/// The noise that is mentioned in a text.
+pub(super) fn mentions(text: &str) -> [bool; NOISE.len()] {
+    NOISE.map(|key| text.contains(key))
+}
+
 impl Article {
     /// What matters of it.
     pub(super) fn read(self, kind: &Kind, key: &Key) -> Text {
@@ -74,7 +126,8 @@ impl Article {
             key.namespace.iter().map(|namespace| ("namespace".to_owned(), namespace.as_str().into())),
         );
         // What other kinds' labels say is of no account, but for those by which they are selected or refer to each other.
-        let labelled = own || matches!(&*kind.kind, "Namespace" | "EndpointSlice");
+        // Those of a Host say nothing about the machine (`spec.labels` does): who deploys it, for example.
+        let labelled = own && kind.kind != "Host" || matches!(&*kind.kind, "Namespace" | "EndpointSlice");
         if let Some(labels) = metadata.labels.filter(|labels| labelled && !labels.is_empty()) {
             described.insert("labels".to_owned(), labels.into());
         }
@@ -88,14 +141,13 @@ impl Article {
             ("kind".to_owned(), kind.kind.as_ref().into()),
             ("metadata".to_owned(), described.into()),
         ]);
+        let mut flaw = None;
         match &*kind.kind {
             "Namespace" => {}
             "Node" => {
-                let addresses = status.as_ref().and_then(|status| status.get("addresses")).cloned();
-                object.insert(
-                    "status".to_owned(),
-                    json!({ "addresses": addresses.unwrap_or_else(|| json!([])) }),
-                );
+                let (addresses, odd) = addresses(status.as_ref());
+                flaw = odd;
+                object.insert("status".to_owned(), json!({ "addresses": addresses }));
             }
             "Service" => {
                 object.insert("spec".to_owned(), service(&spec));
@@ -110,15 +162,37 @@ impl Article {
             }
         }
         let text = text::yaml(&object.into());
-        let mentions = NOISE.map(|key| text.contains(key));
+        let unread = text.is_none().then(|| format!("it has more than {} MiB", text::LONGEST >> 20));
         Text {
             uid: key.uid.clone(),
             generation: metadata.generation,
             created: metadata.creation_timestamp.unwrap_or_default(),
-            text,
-            mentions,
+            text: text.unwrap_or_default(),
+            unread,
+            flaw,
         }
     }
+}
+
+/// The addresses of a node: what its kubelet says, as far as it makes sense, and what of it does not.
+fn addresses(status: Option<&Value>) -> (Vec<Value>, Option<String>) {
+    let said = status.and_then(|status| status.get("addresses")).and_then(Value::as_array);
+    let (mut sound, mut odd) = (Vec::new(), None);
+    for entry in said.into_iter().flatten() {
+        let text = |name: &str| entry.get(name).and_then(Value::as_str);
+        // The others are names.
+        let Some(kind) = text("type").filter(|kind| matches!(*kind, "InternalIP" | "ExternalIP")) else {
+            continue;
+        };
+        match text("address").and_then(pod::address) {
+            Some(address) => sound.push(json!({ "type": kind, "address": address.to_string() })),
+            None => {
+                let said = text("address").unwrap_or_default();
+                odd.get_or_insert_with(|| format!("{said:?} is not the address of a node, and left out"));
+            }
+        }
+    }
+    (sound, odd)
 }
 
 /// What of a Service says who is dialled by which address.

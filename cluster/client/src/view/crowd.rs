@@ -2,6 +2,7 @@
 
 mod attached;
 mod claims;
+mod known;
 mod naming;
 mod sighted;
 

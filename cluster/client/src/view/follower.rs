@@ -133,10 +133,10 @@ impl Follower {
                 self.health.note(&kinds::CONFIG_MAP, &event, &mut self.news);
                 self.view.take_notice(event)
             }
-            // A cluster without the kind has none of it.
+            // A cluster without the kind has none of it, or will say what it has.
             Told::Article(kind, true, Event::Trouble(trouble)) if trouble.is_absent() => {
                 self.health.absent(kind);
-                self.view.take(kind, Event::Synced)
+                self.view.absent(kind)
             }
             Told::Article(kind, _, event) => {
                 self.health.note(kind, &event, &mut self.news);

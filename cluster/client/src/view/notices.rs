@@ -25,7 +25,8 @@ impl View {
                 before != said
                     && self.heed([before, said].into_iter().flatten().map(|(namespace, _)| namespace))
             }
-            Event::Gone(key) => {
+            // What cannot be read says nothing.
+            Event::Gone(key) | Event::Unread(key, _) => {
                 let before = self.notices.remove(&key.name);
                 self.heed(before.into_iter().map(|(namespace, _)| namespace))
             }

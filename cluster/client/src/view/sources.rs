@@ -1,10 +1,11 @@
 //! Objects as sources, in an order that does not depend on when they were told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bookend_lang::{Diagnostic, Source};
 
-use super::article::ObjectName;
+use super::article::{ObjectName, mentions};
+use super::pod::NOISE;
 use super::standing::Stand;
 
 /// The sources of all objects.
@@ -17,18 +18,12 @@ pub(super) struct Sources {
     extra: usize,
     stale: bool,
     new: bool,
-}
-
-/// What is in force of an object, as text.
-pub(super) fn in_force(object: &ObjectName, stand: &Stand, held: bool) -> Option<String> {
-    match held && !is_world(object) {
-        true => stand.good.as_ref().map(|(_, text)| text.clone()),
-        false => stand.text(object),
-    }
-}
-
-fn is_world(object: &ObjectName) -> bool {
-    matches!(&*object.kind, "Namespace" | "Node" | "Service" | "EndpointSlice")
+    /// The noise that those from elsewhere mention, and that all do.
+    elsewhere: [bool; NOISE.len()],
+    mentioned: [bool; NOISE.len()],
+    /// The namespaces whose labels are told, and those that are invalid.
+    described: BTreeSet<String>,
+    undescribed: BTreeSet<String>,
 }
 
 impl Sources {
@@ -42,45 +37,61 @@ impl Sources {
         std::mem::take(&mut self.new)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.all.len()
+    /// All of them.
+    pub(super) fn all(&self) -> &[Source] {
+        &self.all
     }
 
-    /// The sources of these objects, and `extra` ones before them.
-    pub(super) fn of(
-        &mut self,
-        extra: &[Source],
-        objects: &BTreeMap<ObjectName, Stand>,
-        held: bool,
-    ) -> &[Source] {
-        if !self.stale && self.all.get(..self.extra) == Some(extra) {
-            return &self.all;
+    /// The noise that they mention, whatever becomes of those that are invalid.
+    pub(super) fn mentioned(&self) -> [bool; NOISE.len()] {
+        self.mentioned
+    }
+
+    /// The namespaces whose labels are told.
+    pub(super) fn described(&self) -> &BTreeSet<String> {
+        &self.described
+    }
+
+    /// The namespaces of which it is not known what labels they have, although they were told.
+    pub(super) fn undescribed(&self) -> &BTreeSet<String> {
+        &self.undescribed
+    }
+
+    /// Makes them of these objects, and of `extra` ones before them.
+    pub(super) fn gather(&mut self, extra: &[Source], objects: &BTreeMap<ObjectName, Stand>, held: bool) {
+        let others = self.all.get(..self.extra) != Some(extra);
+        if others {
+            self.elsewhere = mentioned(extra);
+        }
+        if !self.stale && !others {
+            return;
         }
         (self.stale, self.new, self.extra) = (false, true, extra.len());
         self.all = extra.to_vec();
         self.owners = vec![None; extra.len()];
-        for (kind, name) in [("Namespace", "namespaces"), ("Node", "nodes")] {
-            let of_kind = objects.iter().filter(|(object, _)| object.kind == kind);
-            let texts: Vec<&str> = of_kind.map(|(_, stand)| stand.now.text.as_str()).collect();
-            if !texts.is_empty() {
-                self.all.push(Source::new(name, texts.join("---\n")));
-                self.owners.push(None);
-            }
-        }
-        let mut others: Vec<(&ObjectName, &Stand)> =
-            objects.iter().filter(|(object, _)| !matches!(&*object.kind, "Namespace" | "Node")).collect();
+        self.mentioned = self.elsewhere;
+        self.described.clear();
+        self.undescribed.clear();
+        let mut others: Vec<(&ObjectName, &Stand)> = objects.iter().collect();
         // Of two that contradict each other the one is blamed that came last.
-        let age = |(object, stand): &(&ObjectName, &Stand)| {
-            (!is_world(object), if is_world(object) { String::new() } else { stand.now.created.clone() })
+        let age = |(object, stand): &(&ObjectName, &Stand)| match object.is_world() {
+            true => (false, String::new()),
+            false => (true, stand.now.created.clone()),
         };
         others.sort_by_cached_key(age);
         for (object, stand) in others {
-            if let Some(text) = in_force(object, stand, held) {
-                self.all.push(Source::new(object.to_string(), text));
+            let own = stand.mentions(stand.in_force(object, held));
+            self.mentioned.iter_mut().zip(own).for_each(|(any, own)| *any |= own);
+            if let Some(text) = stand.text(object, held) {
+                self.all.push(Source::new(object.to_string(), text.as_bytes()));
                 self.owners.push(Some(object.clone()));
+                if object.kind == "Namespace" {
+                    self.described.insert(object.name.clone());
+                }
+            } else if object.kind == "Namespace" {
+                self.undescribed.insert(object.name.clone());
             }
         }
-        &self.all
     }
 
     /// The object that a source is.
@@ -93,6 +104,17 @@ impl Sources {
         let source = self.all.get(diagnostic.span.source);
         line(diagnostic, source.map_or("a pod", |source| &source.name))
     }
+}
+
+/// The noise that these mention, however it is written; all of it, where that cannot be told.
+fn mentioned(sources: &[Source]) -> [bool; NOISE.len()] {
+    let Ok(objects) = bookend_lang::objects(sources) else { return [true; NOISE.len()] };
+    let mut all = [false; NOISE.len()];
+    for object in objects {
+        let own = mentions(&object.value.to_string());
+        all.iter_mut().zip(own).for_each(|(any, own)| *any |= own);
+    }
+    all
 }
 
 /// A diagnostic as one line, given what its source is called.

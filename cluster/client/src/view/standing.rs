@@ -1,10 +1,12 @@
 //! Which version of each policy is in force, where the newest may be invalid.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::article::{ObjectName, Text};
+use super::article::{Fallback, ObjectName, Text, mentions};
+use super::pod::NOISE;
 
 /// How an object stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +32,7 @@ pub enum InForce {
     Before(i64),
     /// No version of it was ever valid: everything in its namespace is isolated, and nothing is allowed by it.
     Isolated,
-    /// It is left out. Only what is no policy can be.
+    /// It is left out. Only what is no policy can be. Of a namespace it is not known then what labels it has.
     Nothing,
 }
 
@@ -66,47 +68,86 @@ pub(super) struct Stand {
     pub(super) good: Option<(i64, String)>,
     pub(super) in_force: InForce,
     pub(super) complaints: Vec<String>,
+    /// The noise that it mentions now.
+    mentions: [bool; NOISE.len()],
+    /// The noise that its last good version mentions.
+    mentioned: [bool; NOISE.len()],
 }
 
 impl Stand {
     pub(super) fn new(now: Text, good: Option<(i64, String)>) -> Self {
-        Self { now, good, in_force: InForce::This, complaints: Vec::new() }
+        let mentions_now = mentions(&now.text);
+        let mentioned = good.as_ref().map_or([false; NOISE.len()], |(_, text)| mentions(text));
+        Self { now, good, in_force: InForce::This, complaints: Vec::new(), mentions: mentions_now, mentioned }
+    }
+
+    /// It is to be tried as it is.
+    pub(super) fn begin(&mut self, object: &ObjectName) {
+        self.in_force = InForce::This;
+        self.complaints.clear();
+        if let Some(reason) = &self.now.unread {
+            let cure = "correct it, or delete it";
+            self.complaints.push(format!("{object}: error: it cannot be read: {reason}; {cure}"));
+        }
+        self.complaints.extend(self.now.flaw.as_ref().map(|flaw| format!("{object}: error: {flaw}")));
+    }
+
+    /// The noise that it mentions, as it is now and in what is in force of it.
+    pub(super) fn mentions(&self, in_force: InForce) -> [bool; NOISE.len()] {
+        let mut all = self.mentions;
+        if matches!(in_force, InForce::Before(_)) {
+            all.iter_mut().zip(self.mentioned).for_each(|(now, before)| *now |= before);
+        }
+        all
+    }
+
+    /// What is in force, where every policy is at its last good version if `held`.
+    pub(super) fn in_force(&self, object: &ObjectName, held: bool) -> InForce {
+        match (held, object.fallback(), &self.good) {
+            (false, ..) | (true, Fallback::LeaveOut, _) => self.in_force,
+            (true, ..) if self.in_force == InForce::Isolated => InForce::Isolated,
+            (true, _, Some((_, text))) if *text == self.now.text => InForce::This,
+            (true, _, Some((generation, _))) => InForce::Before(*generation),
+            (true, Fallback::Isolate, None) => InForce::Isolated,
+            (true, Fallback::Hold, None) => InForce::Nothing,
+        }
     }
 
     /// The text in force, if any.
-    pub(super) fn text(&self, object: &ObjectName) -> Option<String> {
-        match self.in_force {
-            InForce::This => Some(self.now.text.clone()),
-            InForce::Before(_) => self.good.as_ref().map(|(_, text)| text.clone()),
-            InForce::Isolated => Some(isolation(object)),
+    pub(super) fn text(&self, object: &ObjectName, held: bool) -> Option<Cow<'_, str>> {
+        match self.in_force(object, held) {
+            InForce::This => Some(self.now.text.as_str().into()),
+            InForce::Before(_) => self.good.as_ref().map(|(_, text)| text.as_str().into()),
+            InForce::Isolated => Some(isolation(object).into()),
             InForce::Nothing => None,
         }
     }
 
     /// Puts less in force than now; false if there is nothing that could be. A policy is never simply left out: that could
     /// open what it closes.
-    pub(super) fn demote(&mut self, object: &ObjectName, is_policy: bool) -> bool {
-        self.in_force = match (self.in_force, &self.good) {
-            (InForce::This, Some((generation, text))) if *text != self.now.text => {
+    pub(super) fn demote(&mut self, object: &ObjectName, held: bool) -> bool {
+        self.in_force = match (self.in_force, &self.good, object.fallback()) {
+            (InForce::This | InForce::Before(_), _, Fallback::Isolate) if held => InForce::Isolated,
+            (_, _, Fallback::Hold) if held => return false,
+            (InForce::This, Some((generation, text)), _) if *text != self.now.text => {
                 InForce::Before(*generation)
             }
-            (InForce::This | InForce::Before(_), _) if !is_policy => InForce::Nothing,
-            (InForce::This | InForce::Before(_), _)
-                if object.kind == "Policy" && object.namespace.is_some() =>
-            {
-                InForce::Isolated
-            }
+            (InForce::This | InForce::Before(_), _, Fallback::LeaveOut) => InForce::Nothing,
+            (InForce::This | InForce::Before(_), _, Fallback::Isolate) => InForce::Isolated,
             _ => return false,
         };
         true
     }
 
-    /// What is in force was found valid.
-    pub(super) fn proved(&mut self) {
-        if self.in_force == InForce::This && self.good.as_ref().is_none_or(|(_, text)| *text != self.now.text)
-        {
+    /// What is in force was found valid. Whether that is news.
+    pub(super) fn proved(&mut self) -> bool {
+        let news = self.in_force == InForce::This
+            && self.good.as_ref().is_none_or(|(_, text)| *text != self.now.text);
+        if news {
             self.good = Some((self.now.generation, self.now.text.clone()));
+            self.mentioned = self.mentions;
         }
+        news
     }
 }
 

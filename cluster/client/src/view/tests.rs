@@ -1,6 +1,7 @@
 //! What a view is of a cluster, whatever was told in which order.
 
 mod history;
+mod hostile;
 mod objects;
 mod pods;
 

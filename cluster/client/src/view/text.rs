@@ -2,8 +2,12 @@
 
 use serde_json::Value;
 
-/// What an object says, as YAML: mappings and lists on lines of their own, and every string as JSON writes it.
-pub(super) fn yaml(value: &Value) -> String {
+/// The most bytes of a text. What is nested deeply has many times as many as in JSON, all of them blanks.
+pub(super) const LONGEST: usize = 8 << 20;
+
+/// What an object says, as YAML: mappings and lists on lines of their own, and every string as JSON writes it. Nothing if that is longer than
+/// [`LONGEST`].
+pub(super) fn yaml(value: &Value) -> Option<String> {
     let mut text = String::new();
     match value {
         Value::Object(fields) if !fields.is_empty() => block(value, 0, &mut text),
@@ -13,10 +17,14 @@ pub(super) fn yaml(value: &Value) -> String {
             text.push('\n');
         }
     }
-    text
+    text.shrink_to_fit();
+    (text.len() <= LONGEST).then_some(text)
 }
 
 fn block(value: &Value, depth: usize, text: &mut String) {
+    if text.len() > LONGEST {
+        return;
+    }
     match value {
         Value::Object(fields) => {
             let mut names: Vec<&String> = fields.keys().collect();
@@ -87,7 +95,14 @@ mod tests {
             "kind": "Policy", "n": 1, "empty": {}, "none": null, "list": [1, [2, {"a": "b: c"}], {}], "no": "on",
             "a b": "\u{1}\"'#\n é", "deep": { "er": [{ "x": true, "y": [] }] }
         });
-        insta_like(&yaml(&object));
+        insta_like(&yaml(&object).unwrap());
+    }
+
+    #[test]
+    fn a_text_does_not_grow_without_end() {
+        let deep = |leaves: Vec<Value>| (0..120).fold(Value::from(leaves), |value, _| json!([value]));
+        assert!(yaml(&deep(vec![json!(1); 10])).is_some());
+        assert_eq!(yaml(&deep(vec![json!(1); 100_000])), None);
     }
 
     fn insta_like(text: &str) {

@@ -1,9 +1,8 @@
 //! How often something is tried again: later and later, and never by all at the same time.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
-use crate::Trouble;
+use crate::{Trouble, chance};
 
 const FIRST: Duration = Duration::from_millis(500);
 const LAST: Duration = Duration::from_secs(30);
@@ -54,10 +53,7 @@ impl Pace {
 
 /// A time between half of this one and all of it.
 pub(super) fn spread(time: Duration) -> Duration {
-    // Every `RandomState` has other keys, and that is all that is asked of chance here.
-    let chance = RandomState::new().build_hasher().finish();
-    let part = (chance >> 48) as u32;
-    time / 2 + (time / 2).mul_f64(f64::from(part) / 65_536.0)
+    time / 2 + (time / 2).mul_f64(chance())
 }
 
 #[cfg(test)]

@@ -124,11 +124,18 @@ impl Kubernetes {
     fn tell(&mut self) {
         let view = self.follower.view();
         let mut all: BTreeSet<String> = BTreeSet::new();
-        for standing in view.standings().filter(|standing| !standing.is_accepted()) {
+        let odd =
+            view.standings().filter(|standing| !standing.is_accepted() || !standing.complaints.is_empty());
+        for standing in odd {
             let stands = match standing.in_force {
+                InForce::This => "the rest of it is in force".to_owned(),
+                InForce::Before(0) => "what it was before stays in force".to_owned(),
                 InForce::Before(generation) => format!("generation {generation} of it stays in force"),
                 InForce::Isolated => "its namespace is isolated until it is mended".to_owned(),
-                InForce::This | InForce::Nothing => "it is not in force".to_owned(),
+                InForce::Nothing if standing.object.kind == "Namespace" => {
+                    "nobody knows its labels".to_owned()
+                }
+                InForce::Nothing => "it is not in force".to_owned(),
             };
             let object = standing.object;
             all.insert(format!("{object} is invalid, and {stands}: {}", standing.complaints.join("; ")));

@@ -64,7 +64,9 @@ impl Health {
                 let known = self.heard.contains_key(&*kind.kind);
                 self.relists += u64::from(known);
             }
-            Event::Put(..) | Event::Gone(_) | Event::Synced | Event::Alive => self.works(kind, news),
+            Event::Put(..) | Event::Unread(..) | Event::Gone(_) | Event::Synced | Event::Alive => {
+                self.works(kind, news);
+            }
         }
     }
 

@@ -93,12 +93,12 @@ fn an_invalid_policy_for_all_namespaces_holds_all_policies_as_they_were_and_no_p
     put(&mut view, generation(policy("p", json!({})), 2, isolating()));
     put(&mut view, policy("q", isolating()));
     put(&mut view, pod("web-5d4f-a", "web", "10.0.0.1"));
-    assert_eq!(rules(&mut view), ["shop/p/in", "shop/p/isolate[0]"]);
+    assert_eq!(rules(&mut view), ["shop/p/in", "shop/p/isolate[0]", "shop/q/isolate[0]"]);
     assert_eq!(at(&mut view, "10.0.0.1").as_deref(), Some("web"));
     let standing = |view: &View, name: &str| of(view, name).in_force;
     assert_eq!(
         (standing(&view, "p"), standing(&view, "q"), standing(&view, "c")),
-        (InForce::Before(1), InForce::Nothing, InForce::Nothing)
+        (InForce::Before(1), InForce::Isolated, InForce::Nothing)
     );
     bad["spec"] = json!({ "deny": [{ "name": "in" }] });
     put(&mut view, bad);

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 /// A file with the last good versions of policies.
 pub(super) struct Memory {
     path: PathBuf,
-    /// The revision of the policies that are kept.
-    kept: Option<String>,
+    /// Which good versions are kept ([`View::goods`]).
+    kept: Option<u64>,
 }
 
 impl Memory {
@@ -31,12 +31,12 @@ impl Memory {
         })
     }
 
-    /// Keeps what is good by now, if anything else is in force than what was kept.
+    /// Keeps what is good by now, if that may be anything else than what was kept.
     ///
     /// # Errors
     /// If the file cannot be written.
     pub(super) fn keep(&mut self, view: &View) -> std::io::Result<()> {
-        if self.kept.as_deref() == Some(view.policies()) {
+        if self.kept == Some(view.goods()) {
             return Ok(());
         }
         if let Some(directory) = self.path.parent() {
@@ -46,7 +46,7 @@ impl Memory {
         let draft = self.path.with_extension("new");
         std::fs::write(&draft, text)?;
         std::fs::rename(draft, &self.path)?;
-        self.kept = Some(view.policies().to_owned());
+        self.kept = Some(view.goods());
         Ok(())
     }
 }

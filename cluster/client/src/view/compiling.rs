@@ -1,0 +1,165 @@
+//! Compiling what is known, and what is in force in the place of what is invalid.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bookend_lang::{Compiled, Refused, Severity, Sighting, Source};
+use sha2::{Digest, Sha256};
+
+use super::article::ObjectName;
+use super::{InForce, Refusal, View};
+use crate::kinds;
+
+/// How often what is invalid is replaced by something else before every policy stays as it was, and then before all of it is refused.
+const MAX_ROUNDS: usize = 100;
+
+impl View {
+    /// Compiles all that is known, and `extra` documents. What is invalid is replaced by what was in force before it.
+    ///
+    /// # Errors
+    /// When nothing that was valid is known of a policy for all namespaces, or `extra` is wrong. What is in force should stay so.
+    pub fn compile(&mut self, extra: &[Source]) -> Result<&Compiled, Refusal> {
+        if std::mem::take(&mut self.changed)
+            && let Err(refusal) = self.begin()
+        {
+            self.changed = true;
+            return Err(refusal);
+        }
+        let mut rounds = 0;
+        loop {
+            self.sources.gather(extra, &self.objects, self.held);
+            self.crowd.mention(self.sources.mentioned());
+            self.compiler.doubt(self.doubted());
+            let sightings = self.crowd.sightings();
+            let accepted: Vec<Sighting>;
+            let sightings = if self.quarantined.is_empty() {
+                sightings
+            } else {
+                let kept = |sighting: &&Sighting| !self.quarantined.contains_key(&sighting.manifest);
+                accepted = sightings.iter().filter(kept).cloned().collect();
+                &accepted
+            };
+            let Err(refused) = self.compiler.compile_observed(self.sources.all(), sightings) else { break };
+            let seen: Vec<Arc<Source>> =
+                sightings.iter().map(|sighting| Arc::clone(&sighting.manifest)).collect();
+            rounds += 1;
+            let replaced = match rounds > MAX_ROUNDS {
+                false => self.replace(&refused, &seen),
+                true => {
+                    rounds = 0;
+                    self.sources.forget();
+                    self.hold()
+                }
+            };
+            if !replaced {
+                let errors = refused.diagnostics.iter().filter(|d| d.severity() == Severity::Error);
+                let complaints = errors.map(|diagnostic| self.sources.line(diagnostic)).collect();
+                // Whatever comes next, everything is tried again.
+                self.changed = true;
+                return Err(Refusal { complaints });
+            }
+        }
+        if !self.held {
+            let proved = self.objects.values_mut().filter_map(|stand| stand.proved().then_some(1));
+            self.goods += proved.sum::<u64>();
+        }
+        if self.sources.are_new() || self.policies.is_empty() {
+            self.policies = self.revision();
+        }
+        Ok(self.compiler.compiled())
+    }
+
+    /// Tries everything as it is now.
+    fn begin(&mut self) -> Result<(), Refusal> {
+        self.held = false;
+        self.quarantined.clear();
+        self.sources.forget();
+        let mut unread = Vec::new();
+        for (object, stand) in &mut self.objects {
+            stand.begin(object);
+            if stand.now.unread.is_some() {
+                unread.push(object.clone());
+            }
+        }
+        for object in unread {
+            if !self.demote(&object) {
+                let complaints = self.objects.get(&object).map(|stand| stand.complaints.clone());
+                return Err(Refusal { complaints: complaints.unwrap_or_default() });
+            }
+        }
+        Ok(())
+    }
+
+    /// The namespaces of which nobody knows the labels: they were not told yet, or they are invalid.
+    fn doubted(&self) -> BTreeSet<String> {
+        let described = self.sources.described();
+        let of_pods = self.crowd.namespaces().filter(|name| !described.contains(*name)).map(str::to_owned);
+        of_pods.chain(self.sources.undescribed().iter().cloned()).collect()
+    }
+
+    /// Has less in force of whatever is wrong; false if nothing can be done.
+    fn replace(&mut self, refused: &Refused, sightings: &[Arc<Source>]) -> bool {
+        let mut culprits: BTreeMap<ObjectName, Vec<String>> = BTreeMap::new();
+        for diagnostic in refused.diagnostics.iter().filter(|d| d.severity() == Severity::Error) {
+            let related = diagnostic.related.as_ref().map(|(span, _)| span.source);
+            let culprit = [Some(diagnostic.span.source), related].into_iter().flatten();
+            let culprit = culprit.filter_map(|source| self.sources.owner(source)).next();
+            let line = self.sources.line(diagnostic);
+            match culprit {
+                Some(object) => culprits.entry(object.clone()).or_default().push(line),
+                None => {
+                    let seen = diagnostic.span.source.checked_sub(self.sources.all().len());
+                    // What comes from elsewhere is for whoever gave it.
+                    let Some(manifest) = seen.and_then(|position| sightings.get(position)) else {
+                        return false;
+                    };
+                    self.quarantined.insert(Arc::clone(manifest), line);
+                }
+            }
+        }
+        for (object, complaints) in culprits {
+            let Some(stand) = self.objects.get_mut(&object) else { return false };
+            if stand.in_force == InForce::This {
+                stand.complaints = complaints;
+            }
+            if !self.demote(&object) {
+                return false;
+            }
+        }
+        self.sources.forget();
+        true
+    }
+
+    /// Has less in force of an object, or of everything; false if nothing can be done.
+    fn demote(&mut self, object: &ObjectName) -> bool {
+        let held = self.held;
+        self.objects.get_mut(object).is_some_and(|stand| stand.demote(object, held)) || self.hold()
+    }
+
+    /// Has every policy be what it was when it was last good; false if that is so already, or none ever was.
+    fn hold(&mut self) -> bool {
+        if self.held || self.objects.values().all(|stand| stand.good.is_none()) {
+            return false;
+        }
+        self.held = true;
+        true
+    }
+
+    fn revision(&self) -> String {
+        let mut hash = Sha256::new();
+        let mut part = |text: &str| {
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text);
+        };
+        let is_own = |kind: &str| kinds::DOCUMENTS.iter().any(|known| *known.kind == *kind);
+        for (object, stand) in self.objects.iter().filter(|(object, _)| is_own(&object.kind)) {
+            let Some(text) = stand.text(object, self.held) else { continue };
+            part(&object.kind);
+            part(object.namespace.as_deref().unwrap_or_default());
+            part(&object.name);
+            // Labels and annotations say nothing.
+            part(text.split_once("\nspec:").map_or("", |(_, spec)| spec));
+        }
+        hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
