@@ -334,3 +334,6 @@ async fn read_all(mut body: Lines, most: usize) -> std::io::Result<Option<Vec<u8
         body.as_mut().consume(used);
     }
 }
+
+#[cfg(test)]
+mod tests;
