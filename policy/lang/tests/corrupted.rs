@@ -7,10 +7,13 @@
 )]
 
 mod checker;
+#[path = "shared/pointers.rs"]
+mod pointers;
 
 use std::fmt::Write as _;
 
 use bookend_lang::{Compiler, Refused, Source, compile};
+use pointers::pointers;
 use serde_json::{Value, json};
 
 const MAXIMAL: &str = include_str!("data/maximal.yaml");
@@ -85,31 +88,11 @@ fn corruptions(value: &Value) -> Vec<Corruption> {
     all
 }
 
-/// The JSON pointers of all values in a document.
-fn pointers(value: &Value, here: &str, found: &mut Vec<String>) {
-    found.push(here.to_owned());
-    match value {
-        Value::Object(entries) => {
-            for (key, inner) in entries {
-                pointers(inner, &format!("{here}/{}", key.replace('~', "~0").replace('/', "~1")), found);
-            }
-        }
-        Value::Array(items) => {
-            for (index, inner) in items.iter().enumerate() {
-                pointers(inner, &format!("{here}/{index}"), found);
-            }
-        }
-        _ => {}
-    }
-}
-
 /// Runs `each` on every corruption: which document, where, what, and all documents with it.
 fn corrupt(mut each: impl FnMut(usize, &str, &str, &[Value])) {
     let sound = maximal();
     for index in 0..sound.len() {
-        let mut found = Vec::new();
-        pointers(&sound[index], "", &mut found);
-        for pointer in found {
+        for pointer in pointers(&sound[index]) {
             let value = sound[index].pointer(&pointer).unwrap().clone();
             for corruption in corruptions(&value) {
                 let mut documents = sound.clone();

@@ -1,9 +1,13 @@
 //! Whatever is wrong with one field of a policy of Istio refuses it.
 #![expect(clippy::unwrap_used, reason = "functions shared by tests fail as tests do")]
 
+#[path = "shared/pointers.rs"]
+mod pointers;
+
 use std::fmt::Write as _;
 
 use bookend_lang::{Source, compile};
+use pointers::pointers;
 use serde_json::{Value, json};
 
 /// Policies that hold every field.
@@ -83,23 +87,6 @@ fn corruptions(value: &Value, pointer: &str) -> Vec<(&'static str, Value)> {
     all
 }
 
-fn pointers(value: &Value, here: &str, found: &mut Vec<String>) {
-    found.push(here.to_owned());
-    match value {
-        Value::Object(entries) => {
-            for (key, inner) in entries {
-                pointers(inner, &format!("{here}/{}", key.replace('~', "~0").replace('/', "~1")), found);
-            }
-        }
-        Value::Array(items) => {
-            for (index, inner) in items.iter().enumerate() {
-                pointers(inner, &format!("{here}/{index}"), found);
-            }
-        }
-        _ => {}
-    }
-}
-
 #[test]
 fn whatever_is_wrong_with_one_field_refuses_the_policy() {
     let sound: Vec<Value> =
@@ -107,9 +94,7 @@ fn whatever_is_wrong_with_one_field_refuses_the_policy() {
     assert!(!refuses(&sound), "{:#?}", compile(&[Source::new("x", MAXIMAL)]).err());
     let (mut read, mut tried) = (String::new(), 0);
     for (index, document) in sound.iter().enumerate() {
-        let mut found = Vec::new();
-        pointers(document, "", &mut found);
-        for pointer in found {
+        for pointer in pointers(document) {
             let value = document.pointer(&pointer).unwrap().clone();
             for (what, corrupted) in corruptions(&value, &pointer) {
                 let mut documents = sound.clone();

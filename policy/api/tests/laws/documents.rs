@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::pointers::pointers;
+
 const MAXIMAL: &str = include_str!("../../../lang/tests/data/maximal.yaml");
 
 /// Documents that are one whole.
@@ -89,9 +91,7 @@ fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
 pub(crate) fn corruptions(sound: &[Value]) -> Vec<(usize, String, Value)> {
     let mut all = Vec::new();
     for (index, document) in sound.iter().enumerate() {
-        let mut found = Vec::new();
-        pointers(document, "", &mut found);
-        for pointer in found.into_iter().filter(|pointer| !pointer.is_empty()) {
+        for pointer in pointers(document).into_iter().filter(|pointer| !pointer.is_empty()) {
             let value = document.pointer(&pointer).unwrap();
             for changed in changes(value) {
                 let mut corrupted = document.clone();
@@ -141,21 +141,4 @@ fn changes(value: &Value) -> Vec<Value> {
     }
     all.retain(|changed| changed != value);
     all
-}
-
-fn pointers(value: &Value, here: &str, found: &mut Vec<String>) {
-    found.push(here.to_owned());
-    match value {
-        Value::Object(entries) => {
-            for (key, inner) in entries {
-                pointers(inner, &format!("{here}/{}", key.replace('~', "~0").replace('/', "~1")), found);
-            }
-        }
-        Value::Array(items) => {
-            for (index, inner) in items.iter().enumerate() {
-                pointers(inner, &format!("{here}/{index}"), found);
-            }
-        }
-        _ => {}
-    }
 }

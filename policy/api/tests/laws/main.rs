@@ -7,6 +7,8 @@
 )]
 
 mod documents;
+#[path = "../../../lang/tests/shared/pointers.rs"]
+mod pointers;
 mod server;
 
 use bookend_api::{ClusterPolicy, Host, Inventory, Network, Policy, PolicyTest, Reporting, Tier};

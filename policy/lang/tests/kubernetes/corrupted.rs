@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use bookend_lang::{Source, compile};
 use serde_json::{Value, json};
 
+use crate::pointers::pointers;
+
 /// Policies that hold every field, and what they refer to.
 const MAXIMAL: &str = r#"
 { "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
@@ -102,22 +104,6 @@ fn corruptions(value: &Value, pointer: &str) -> Vec<(&'static str, Value)> {
     all
 }
 
-fn pointers(value: &Value, here: &str, found: &mut Vec<String>) {
-    found.push(here.to_owned());
-    match value {
-        Value::Object(entries) => {
-            entries.iter().for_each(|(key, inner)| pointers(inner, &format!("{here}/{key}"), found));
-        }
-        Value::Array(items) => {
-            items
-                .iter()
-                .enumerate()
-                .for_each(|(index, inner)| pointers(inner, &format!("{here}/{index}"), found));
-        }
-        _ => {}
-    }
-}
-
 #[test]
 fn one_corrupted_field_refuses_everything() {
     let sound: Vec<Value> =
@@ -125,8 +111,7 @@ fn one_corrupted_field_refuses_everything() {
     assert!(!refuses(&sound));
     let (mut accepted, mut refused) = (String::new(), 0);
     for index in 0..sound.len() - 1 {
-        let mut found = Vec::new();
-        pointers(&sound[index], "", &mut found);
+        let found = pointers(&sound[index]);
         // Of a kind that nobody knows there is a warning, whatever the group is.
         for pointer in found.into_iter().filter(|pointer| pointer != "/kind") {
             let value = sound[index].pointer(&pointer).unwrap().clone();

@@ -4,6 +4,8 @@
 mod administrators;
 mod corrupted;
 mod network_policy;
+#[path = "../shared/pointers.rs"]
+mod pointers;
 
 use bookend_lang::{Code, Source, compile};
 
