@@ -16,9 +16,10 @@
 //! 410; create, update, merge patch and server-side apply with field ownership, conflicts, `force` and `dryRun`; strict field
 //! validation; structural schemas of CRDs applied to it (defaults, pruning, everything but CEL and `format`); the status
 //! subresource, generations, uids, optimistic concurrency, finalizers, owner references, deletion of namespaces; Leases; RBAC
-//! by the roles applied to it; `pods/portforward`, `pods/log`; and rollouts on declared nodes.
+//! by the roles applied to it; ValidatingAdmissionPolicies with the expressions that Bookend renders; `pods/portforward`, `pods/log`;
+//! and rollouts on declared nodes.
 //!
-//! What it does not: CEL (`x-kubernetes-validations`), admission webhooks, defaults of Kubernetes' own kinds (what is not written stays
+//! What it does not: CEL (`x-kubernetes-validations`, other expressions of admission policies), admission webhooks, defaults of Kubernetes' own kinds (what is not written stays
 //! absent), most validation of their values beyond types and names, conversion between versions of a CRD (they differ in name only),
 //! JSON patches and strategic merge patches (415), protobuf, tables, snapshots under `continue` (later pages
 //! are as of now, under the first page's revision, so that a watch from there tells the difference).
@@ -26,6 +27,7 @@
 //! Everything that follows from a request is done before its answer, unless a script says otherwise.
 
 mod access;
+mod admission;
 mod body;
 mod clock;
 mod crowd;

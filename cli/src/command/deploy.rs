@@ -175,7 +175,7 @@ impl Deploy {
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
         let plan = self.plan()?;
         let told = Told::new("checking");
-        run(&told, self.deploy(&plan, &told))
+        run(&told, self.deploy(plan, &told))
     }
 
     fn plan(&self) -> anyhow::Result<Plan> {
@@ -206,11 +206,15 @@ impl Deploy {
         Ok(Plan { installation, stages, sources })
     }
 
-    async fn deploy(&self, plan: &Plan, told: &Told) -> anyhow::Result<Exit> {
+    async fn deploy(&self, mut plan: Plan, told: &Told) -> anyhow::Result<Exit> {
         let cluster = self.reach.connect().await?;
+        requirement::leave_out_unserved(&cluster, &mut plan.stages, told).await?;
         requirement::check(&cluster, plan.installation.as_ref(), &plan.stages, self.prune, told).await?;
-        let delivery = self.delivery(cluster, plan);
-        self.check(&delivery, plan, told).await?;
+        let delivery = self.delivery(cluster, &plan);
+        if let Some(installation) = &plan.installation {
+            requirement::neighbours(&delivery, installation, told).await?;
+        }
+        self.check(&delivery, &plan, told).await?;
         told.now("asking the server what would change");
         let mut changes = delivery.preview(&plan.stages).await?;
         let wanted: Vec<Key> = changes.iter().map(|change| change.key.clone()).collect();
@@ -237,7 +241,7 @@ impl Deploy {
                 ];
                 let parts = parts.into_iter().filter(|(number, _)| *number > 0);
                 let parts: Vec<_> = parts.map(|(number, what)| format!("{number} {what}")).collect();
-                output::print(&format!("deployed: {}\n{}", parts.join(", "), self.enforced(plan)))?;
+                output::print(&format!("deployed: {}\n{}", parts.join(", "), self.enforced(&plan)))?;
                 Ok(Exit::Fine)
             }
             Err(Failed { trouble, stage, restored }) => {

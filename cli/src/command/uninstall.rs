@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bookend_cluster::delivery::{Delivery, Key, Removal};
 use bookend_cluster::{Applying, kinds};
-use bookend_objects::install::{CONTROLLER, Cni, ENFORCER, INSTALL, Installation, NAMESPACE};
+use bookend_objects::install::{CONTROLLER, Cni, ENFORCER, INSTALL, Installation, NAMESPACE, Part};
 use serde_json::Value;
 
 use super::deploy::told::Told;
@@ -21,6 +21,8 @@ Take an installation away from a cluster, so that nothing of it is left on its n
 Policies go first, while everybody still enforces them, so that all ends open at the same time; then the controller and the filters. Then \
 every node's enforcer is replaced by `bookend-enforcer leave`, which removes programs, tables, the guard and the CNI plugin, and says when \
 that is done. Then everything that bears the installation's label is deleted, and the definitions with all objects of Bookend's kinds.
+
+Other installations of the same cluster keep all that is theirs, and the definitions, which are everybody's.
 
 A node that cannot be reached cannot be cleaned: it is named, and nothing that cleans nodes is deleted until it can be. Running the command \
 again goes on where it ended.",
@@ -81,7 +83,8 @@ impl Uninstall {
         let removal = Removal {
             controller: key(&kinds::DEPLOYMENT, CONTROLLER),
             leaving,
-            filters: "app.kubernetes.io/managed-by=bookend,app.kubernetes.io/component=filter".to_owned(),
+            filters: component(Part::Filter),
+            definitions: component(Part::Definition),
             keep_definitions: self.keep_crds,
             all_policies: self.all_policies,
             forget_nodes: self.forget_nodes,
@@ -117,6 +120,11 @@ impl Uninstall {
         output::print(&format!("uninstalled: {} objects deleted\n", remains.deleted))?;
         Ok(Exit::Fine)
     }
+}
+
+/// The labels of a part of any installation.
+fn component(part: Part) -> String {
+    format!("app.kubernetes.io/name=bookend,app.kubernetes.io/component={}", part.name())
 }
 
 /// The installation as it is: the enforcers that are there say with which image, on which nodes, and where CNI plugins are.

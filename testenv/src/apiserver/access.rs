@@ -16,12 +16,14 @@ pub struct User {
     /// `system:serviceaccount:<namespace>:<name>`, or a name.
     pub name: String,
     groups: Vec<String>,
+    /// The node of the pod that the token was given to (`authentication.kubernetes.io/node-name`), if it says one.
+    pub(crate) node: Option<String>,
 }
 
 impl User {
     /// Somebody who may do everything.
     pub(crate) fn admin() -> Self {
-        Self { name: "admin".to_owned(), groups: vec!["system:masters".to_owned()] }
+        Self { name: "admin".to_owned(), groups: vec!["system:masters".to_owned()], node: None }
     }
 
     /// A service account.
@@ -29,12 +31,21 @@ impl User {
         Self {
             name: format!("system:serviceaccount:{namespace}:{name}"),
             groups: vec!["system:serviceaccounts".to_owned(), format!("system:serviceaccounts:{namespace}")],
+            node: None,
         }
+    }
+
+    /// The same, by the token of a pod on this node.
+    #[must_use]
+    pub fn on(mut self, node: &str) -> Self {
+        self.node = Some(node.to_owned());
+        self
     }
 
     /// A person, in groups.
     pub fn person(name: &str, groups: &[&str]) -> Self {
-        Self { name: name.to_owned(), groups: groups.iter().map(|&group| group.to_owned()).collect() }
+        let groups = groups.iter().map(|&group| group.to_owned()).collect();
+        Self { name: name.to_owned(), groups, node: None }
     }
 
     fn is(&self, subject: &Value) -> bool {

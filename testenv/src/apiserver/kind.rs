@@ -91,10 +91,21 @@ const BUILT_IN: &[Row] = &[
     ("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", "", false, false),
     ("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", "", false, false),
     ("apiextensions.k8s.io", "v1", "CustomResourceDefinition", CRDS, "crd", false, true),
+    (ADMISSION, "v1", "ValidatingAdmissionPolicy", "validatingadmissionpolicies", "", false, true),
+    (
+        ADMISSION,
+        "v1",
+        "ValidatingAdmissionPolicyBinding",
+        "validatingadmissionpolicybindings",
+        "",
+        false,
+        false,
+    ),
     ("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", "", false, false),
 ];
 
 const CRDS: &str = "customresourcedefinitions";
+const ADMISSION: &str = "admissionregistration.k8s.io";
 /// The id of the kind that defines kinds.
 pub(crate) const CRD: &str = "customresourcedefinitions.apiextensions.k8s.io";
 

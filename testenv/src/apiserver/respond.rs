@@ -297,8 +297,7 @@ fn change(
 ) -> Outcome<Response<Answer>> {
     let text = |key: &str| question.query.get(key).map_or("", String::as_str);
     let dry_run = match text("dryRun") {
-        "" => false,
-        "All" => true,
+        known @ ("" | "All") => !known.is_empty(),
         other => return Err(Refusal::bad_request(format!("invalid dryRun: `{other}`: it may be All"))),
     };
     let unknown = match text("fieldValidation") {
@@ -322,6 +321,7 @@ fn change(
         dry_run,
         force: text("force") == "true",
         unknown,
+        who: &question.user,
     };
     if matches!(deed.verb.as_str(), "delete" | "deletecollection") {
         return erased(shared, order, deed, body);
@@ -349,8 +349,8 @@ fn change(
         other => Err(Refusal::method(other)),
     })?;
     let form = Form::asked(header(&question.headers, &ACCEPT));
-    let code = if done.created { 201 } else { 200 };
-    let mut response = json(code, &form.give(kind, &version.name, &done.object));
+    let mut response =
+        json(if done.created { 201 } else { 200 }, &form.give(kind, &version.name, &done.object));
     for warning in done.warnings {
         if let Ok(value) = format!("299 - \"{}\"", warning.replace('"', "\\\"")).parse() {
             response.headers_mut().append("warning", value);

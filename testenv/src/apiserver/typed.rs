@@ -1,7 +1,8 @@
 //! Kubernetes' own kinds as the typed API has them: which fields they know, and of which types those are.
 
 use k8s_openapi::api::{
-    apps, authorization, batch, coordination, core, discovery, networking, policy, rbac, scheduling,
+    admissionregistration as admission, apps, authorization, batch, coordination, core, discovery,
+    networking, policy, rbac, scheduling,
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions;
 use serde::Serialize;
@@ -41,6 +42,12 @@ pub(crate) fn unknown(kind: &str, object: &Value) -> Result<Vec<String>, String>
         "clusterrolebindings.rbac.authorization.k8s.io" => back::<rbac::v1::ClusterRoleBinding>,
         "customresourcedefinitions.apiextensions.k8s.io" => {
             back::<apiextensions::v1::CustomResourceDefinition>
+        }
+        "validatingadmissionpolicies.admissionregistration.k8s.io" => {
+            back::<admission::v1::ValidatingAdmissionPolicy>
+        }
+        "validatingadmissionpolicybindings.admissionregistration.k8s.io" => {
+            back::<admission::v1::ValidatingAdmissionPolicyBinding>
         }
         "selfsubjectaccessreviews.authorization.k8s.io" => back::<authorization::v1::SelfSubjectAccessReview>,
         _ => return Ok(Vec::new()),

@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::access::User;
+use super::admission;
 use super::clock;
 use super::fields::Shape;
 use super::kind::{Kind, Version};
@@ -38,6 +40,7 @@ pub(crate) struct Order<'a> {
     pub(crate) dry_run: bool,
     pub(crate) force: bool,
     pub(crate) unknown: Unknown,
+    pub(crate) who: &'a User,
 }
 
 /// What became of it.
@@ -114,6 +117,7 @@ fn born(store: &mut Store, order: Order<'_>, mut body: Value, warnings: Vec<Stri
     }
     check::begin(order.kind, &mut body);
     check::valid(order, None, &body)?;
+    admission::admit(store, order, None, &body)?;
     if order.dry_run {
         return Ok(Done { created: true, object: Arc::new(body), warnings });
     }
@@ -168,6 +172,7 @@ fn keep(
         }
     }
     check::valid(order, Some(live), &new)?;
+    admission::admit(store, order, Some(live), &new)?;
     let done = |object| Ok(Done { created: false, object, warnings });
     if order.dry_run || new == *live {
         return done(Arc::new(new));

@@ -1,5 +1,6 @@
 //! `bookend deploy` and `bookend uninstall`, as a user runs them, and as the API server sees them.
 
+mod neighbours;
 mod stage;
 
 use bookend_testenv::apiserver::{Fate, Fault, Pods, User, When};

@@ -4,6 +4,9 @@ use std::fmt::Debug;
 
 use bookend_lang::{Source, objects};
 use bookend_objects::install::{DEFINITIONS, Installation, Istio, base, pages};
+use k8s_openapi::api::admissionregistration::v1::{
+    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -75,6 +78,8 @@ fn check(object: &Value) {
         "DaemonSet" => survives::<DaemonSet>(object),
         "Deployment" => survives::<Deployment>(object),
         "PodDisruptionBudget" => survives::<PodDisruptionBudget>(object),
+        "ValidatingAdmissionPolicy" => survives::<ValidatingAdmissionPolicy>(object),
+        "ValidatingAdmissionPolicyBinding" => survives::<ValidatingAdmissionPolicyBinding>(object),
         "CustomResourceDefinition" => survives::<CustomResourceDefinition>(object),
         kind => panic!("nobody checks a {kind}"),
     }

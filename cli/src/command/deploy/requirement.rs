@@ -1,8 +1,8 @@
 //! What a cluster has to be like, checked before anything is touched.
 
 use anyhow::anyhow;
-use bookend_cluster::delivery::{Key, Stage};
-use bookend_cluster::{Cluster, Permission, Scope, Trouble, kinds};
+use bookend_cluster::delivery::{Delivery, Key, Stage};
+use bookend_cluster::{Cluster, Kind, Permission, Scope, Trouble, kinds};
 use bookend_objects::install::{Installation, Istio, KUBERNETES};
 use serde_json::Value;
 
@@ -41,6 +41,63 @@ pub(super) async fn check(
         }
     }
     Ok(())
+}
+
+/// What a cluster may go without: it keeps the enforcers of nodes apart, where RBAC cannot.
+static OPTIONAL: [&Kind; 2] =
+    [&kinds::VALIDATING_ADMISSION_POLICY, &kinds::VALIDATING_ADMISSION_POLICY_BINDING];
+
+/// Leaves out what the cluster does not serve and can go without, and says what that means.
+///
+/// # Errors
+/// When the cluster cannot be asked.
+pub(super) async fn leave_out_unserved(
+    cluster: &Cluster,
+    stages: &mut [Stage],
+    told: &Told,
+) -> anyhow::Result<()> {
+    let optional = |object: &Value| Kind::of(object).is_some_and(|kind| OPTIONAL.contains(&kind));
+    if !stages.iter().flat_map(|stage| &stage.objects).any(optional) {
+        return Ok(());
+    }
+    for kind in OPTIONAL {
+        if !cluster.serves(kind).await? {
+            told.say(&format!(
+                "note: the cluster does not serve {}, so that whoever takes over a node can write what the enforcers of other nodes say of \
+                 themselves; enable `admissionregistration.k8s.io/v1`",
+                kind.resource()
+            ));
+            stages.iter_mut().for_each(|stage| stage.objects.retain(|object| !optional(object)));
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// No other installation is meant, and none is disturbed.
+///
+/// # Errors
+/// Names the other one, and what to do.
+pub(super) async fn neighbours(
+    delivery: &Delivery,
+    installation: &Installation,
+    told: &Told,
+) -> anyhow::Result<()> {
+    let neighbours = match delivery.neighbours().await {
+        Err(Trouble::Forbidden { .. }) => {
+            told.say("note: you may not list workloads of all namespaces, so it is not known whether there is another installation");
+            return Ok(());
+        }
+        neighbours => neighbours?,
+    };
+    delivery.tell_apart(&neighbours)?;
+    match neighbours.iter().find(|other| other.filters && installation.istio != Istio::None) {
+        Some(other) => Err(anyhow!(
+            "the installation {other} gives the mesh's proxies their filters, and a proxy takes only one's; deploy without `--filter-image`, or \
+             the other one"
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Whoever deploys may do what has to be done.

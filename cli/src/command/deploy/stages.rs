@@ -35,7 +35,8 @@ pub(super) fn stages(
         if wanted(Only::Access) {
             // Deleting a namespace deletes what others have put there meanwhile.
             stages.push(stage("namespace", vec![installation.namespace()], Goal::Nothing, true));
-            stages.push(stage("access", installation.access(), Goal::Nothing, false));
+            let access = [installation.access(), installation.admission()].concat();
+            stages.push(stage("access", access, Goal::Nothing, false));
         }
         if wanted(Only::Programs) {
             stages.push(stage("programs", installation.workloads(), Goal::RolledOut, false));

@@ -51,6 +51,9 @@ impl Delivery {
             Err(Trouble::NoSuchKind { .. }) if brings(stages, &key.kind) => None,
             found => found?,
         };
+        if let Some(before) = &before {
+            self.refuse_neighbours(&key, before)?;
+        }
         let after = match self.cluster.apply(object, &self.applying.clone().dry(true)).await {
             Ok(after) => after,
             // A definition and a namespace that come with the same delivery are not there when it is only tried.
@@ -64,6 +67,23 @@ impl Delivery {
         };
         let outcome = outcome(before.as_ref(), &after);
         Ok(Change { key, outcome, before, after: Some(after) })
+    }
+
+    /// What another installation applied is not taken over without being told to. Definitions are shared.
+    fn refuse_neighbours(&self, key: &Key, live: &Value) -> Result<(), Trouble> {
+        let label = live.pointer("/metadata/labels").and_then(|labels| labels.get(self.label)?.as_str());
+        match label.filter(|label| *label != self.install) {
+            Some(other) if !self.applying.force && key.kind != kinds::CUSTOM_RESOURCE_DEFINITION => {
+                Err(Trouble::Unusable {
+                    what: key.to_string(),
+                    reason: format!(
+                        "it belongs to the installation `{other}`; deploy it as that one with `--name`, give it another name, or take it over \
+                         with `--force`"
+                    ),
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The object as the server has it.

@@ -93,7 +93,7 @@ fn order(key: &Key) -> u8 {
         "extensions.istio.io" | "networking.istio.io" => 1,
         "apps" => 2,
         "policy" => 3,
-        "rbac.authorization.k8s.io" => 4,
+        "rbac.authorization.k8s.io" | "admissionregistration.k8s.io" => 4,
         _ => 5,
     }
 }

@@ -19,8 +19,10 @@ pub struct Removal {
     pub controller: Key,
     /// What takes the place of the enforcers: it cleans its node, and is ready when that is done.
     pub leaving: Value,
-    /// The label of filters, as `name=value`.
+    /// The labels of filters, of whichever installation, as `name=value`.
     pub filters: String,
+    /// The labels of definitions, of whichever installation.
+    pub definitions: String,
     /// Whether the definitions, and with them all policies, stay.
     pub keep_definitions: bool,
     /// Whether policies that were not delivered go with their definitions.
@@ -44,10 +46,12 @@ pub struct Remains {
 const FILTERS: [&Kind; 3] = [&kinds::WASM_PLUGIN, &kinds::TRAFFIC_EXTENSION, &kinds::ENVOY_FILTER];
 
 /// What else an installation may consist of, in the order in which it is deleted.
-const PROGRAMS: [&Kind; 10] = [
+const PROGRAMS: [&Kind; 12] = [
     &kinds::DEPLOYMENT,
     &kinds::DAEMON_SET,
     &kinds::POD_DISRUPTION_BUDGET,
+    &kinds::VALIDATING_ADMISSION_POLICY_BINDING,
+    &kinds::VALIDATING_ADMISSION_POLICY,
     &kinds::CLUSTER_ROLE_BINDING,
     &kinds::CLUSTER_ROLE,
     &kinds::ROLE_BINDING,
@@ -68,19 +72,30 @@ impl Delivery {
     /// Removes an installation.
     ///
     /// # Errors
-    /// When policies that were not delivered would go with their definitions and nobody said so; when a node is not clean in time;
-    /// see [`Trouble`]. What was done stays done: running it again goes on.
+    /// When policies that were not delivered would go with their definitions and nobody said so; when a node is not clean in time; when
+    /// another installation cannot be told apart; see [`Trouble`]. What was done stays done: running it again goes on.
     pub async fn remove(&self, removal: &Removal, tell: Tell<'_>) -> Result<Remains, Trouble> {
         let until = Instant::now() + self.timeout;
         let mut remains = Remains::default();
-        self.refuse_strangers(removal).await?;
+        let neighbours = self.neighbours().await?;
+        self.tell_apart(&neighbours)?;
+        // What several installations share stays with those that are left.
+        let keep_definitions = removal.keep_definitions || !neighbours.is_empty();
+        if let Some(neighbour) = neighbours.first() {
+            tell(Step::Note(format!(
+                "the definitions stay, because the installation {neighbour} needs them"
+            )));
+        }
+        if !keep_definitions && !removal.all_policies {
+            self.refuse_strangers().await?;
+        }
         if self.ledger().await?.is_some() {
             // Nobody deploys meanwhile.
             self.take(&[], &mut *tell).await?;
         }
         tell(Step::Stage("policies"));
         for kind in kinds::DOCUMENTS {
-            let scope = if removal.keep_definitions { self.own() } else { Scope::all() };
+            let scope = if keep_definitions { self.own() } else { Scope::all() };
             remains.deleted += self.delete_all(kind, &scope, &mut *tell).await?;
         }
         tell(Step::Stage("the controller"));
@@ -90,10 +105,12 @@ impl Delivery {
         }
         tell(Step::Stage("filters"));
         for kind in FILTERS {
-            let scope = Scope::all().with_labels(removal.filters.clone());
+            let scope =
+                Scope::all().with_labels(format!("{},{}={}", removal.filters, self.label, self.install));
             remains.deleted += self.delete_all(kind, &scope, &mut *tell).await?;
         }
         tell(Step::Stage("nodes"));
+        let nodes = self.nodes(&Key::of(&removal.leaving)?).await?;
         remains.nodes = self.clean_nodes(removal, until, &mut *tell).await?;
         if !remains.nodes.is_empty() && !removal.forget_nodes {
             return Err(Trouble::Unusable {
@@ -109,10 +126,17 @@ impl Delivery {
         for kind in PROGRAMS {
             remains.deleted += self.delete_all(kind, &self.own(), &mut *tell).await?;
         }
-        remains.deleted += self.delete_all(&kinds::ENFORCER, &Scope::all(), &mut *tell).await?;
-        if !removal.keep_definitions {
-            let definitions = &kinds::CUSTOM_RESOURCE_DEFINITION;
-            remains.deleted += self.delete_all(definitions, &self.own(), &mut *tell).await?;
+        for (key, _) in self.keys(&kinds::ENFORCER, &Scope::all()).await? {
+            // What another installation's nodes say of themselves is theirs.
+            if neighbours.is_empty() || nodes.contains(&key.name) {
+                remains.deleted += usize::from(self.delete(&key, &mut *tell).await?);
+            }
+        }
+        if !keep_definitions {
+            // Whichever installation brought them, there is none left.
+            let scope = Scope::all().with_labels(removal.definitions.clone());
+            remains.deleted +=
+                self.delete_all(&kinds::CUSTOM_RESOURCE_DEFINITION, &scope, &mut *tell).await?;
         }
         remains.strangers = self.strangers().await?;
         if remains.strangers.is_empty() {
@@ -127,10 +151,7 @@ impl Delivery {
     }
 
     /// Policies that somebody else applied are not taken away with their definitions unless that is wanted.
-    async fn refuse_strangers(&self, removal: &Removal) -> Result<(), Trouble> {
-        if removal.keep_definitions || removal.all_policies {
-            return Ok(());
-        }
+    async fn refuse_strangers(&self) -> Result<(), Trouble> {
         let mut strangers = Vec::new();
         for kind in kinds::DOCUMENTS {
             let scope = Scope::all().with_labels(format!("{}!={}", self.label, self.install));
@@ -199,6 +220,12 @@ impl Delivery {
             tokio::time::sleep(self.pace).await;
         }
         Ok(())
+    }
+
+    /// The nodes on which pods of a workload are.
+    async fn nodes(&self, key: &Key) -> Result<BTreeSet<String>, Trouble> {
+        let Some(object) = self.live(key).await? else { return Ok(BTreeSet::new()) };
+        Ok(self.pods(key, &object).await?.iter().map(|pod| super::waiting::node(pod).to_owned()).collect())
     }
 
     /// Lets every node clean itself. Returns those that are not clean.

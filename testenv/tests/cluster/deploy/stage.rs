@@ -139,6 +139,8 @@ impl Stage {
             "clusterrolebindings.rbac.authorization.k8s.io",
             "roles.rbac.authorization.k8s.io",
             "rolebindings.rbac.authorization.k8s.io",
+            "validatingadmissionpolicies.admissionregistration.k8s.io",
+            "validatingadmissionpolicybindings.admissionregistration.k8s.io",
             "daemonsets.apps",
             "deployments.apps",
             "poddisruptionbudgets.policy",

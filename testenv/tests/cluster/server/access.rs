@@ -88,3 +88,48 @@ fn a_token_that_is_not_known_or_worth_nothing_any_more_is_refused() {
     let (code, refused) = as_user(&server, &token, "GET", "/api/v1/pods", &Value::Null);
     assert_eq!((code, text(&refused, "/reason")), (401, "Unauthorized"));
 }
+
+#[test]
+fn a_token_of_one_nodes_pod_writes_no_other_nodes_enforcer() {
+    use bookend_objects::install::{Installation, OWN_NODE};
+    let server = ApiServer::start().unwrap();
+    server.install_crds(include_str!("../../../../cluster/crds/enforcers.yaml")).unwrap();
+    let installation = Installation::new(Vec::new(), "registry.example/enforcer@sha256:1", None);
+    for object in [vec![installation.namespace()], installation.access(), installation.admission()].concat() {
+        server.apply("bookend-deploy", object).unwrap();
+    }
+    let account = || User::account("bookend-system", "bookend-enforcer");
+    let write = |user: &User, node: &str, part: &str| {
+        let object = json!({
+            "apiVersion": "bookend.dev/v1alpha1", "kind": "Enforcer", "metadata": { "name": node },
+            "status": { "version": "1", "ready": true },
+        });
+        let address = server.http().trim_start_matches("http://").parse().unwrap();
+        let path = format!("/apis/bookend.dev/v1alpha1/enforcers/{node}{part}?fieldManager=e&force=true");
+        let mut request = Request { method: "PATCH".to_owned(), ..Request::get("localhost", &path) };
+        request = request.header("authorization", &format!("Bearer {}", server.token_for(user)));
+        request = request.header("content-type", "application/apply-patch+yaml");
+        request.body = object.to_string().into_bytes();
+        let response = exchange(address, &request, LIMIT).unwrap();
+        (response.status, response.text())
+    };
+    let one = account().on("node-1");
+    assert_eq!(write(&one, "node-1", "").0, 201);
+    assert_eq!(write(&one, "node-1", "/status").0, 200);
+    let (code, refused) = write(&one, "node-2", "");
+    assert!(
+        code == 403 && refused.contains("an enforcer writes the Enforcer of its own node"),
+        "{code} {refused}"
+    );
+    assert_eq!(write(&account().on("node-2"), "node-2", "").0, 201);
+    // What is there already is nobody else's either.
+    assert_eq!(write(&one, "node-2", "/status").0, 403);
+    // A token that names no node is judged by RBAC alone, and whoever is no enforcer is not asked.
+    assert_eq!(write(&account(), "node-2", "/status").0, 200);
+    assert_eq!(write(&User::person("admin", &["system:masters"]), "node-1", "/status").0, 200);
+    // Nothing but what is known is taken for true.
+    let mut policy = installation.admission().swap_remove(0);
+    policy["spec"]["validations"][0]["expression"] = json!(format!("!({OWN_NODE})"));
+    server.apply("bookend-deploy", policy).unwrap();
+    assert_eq!(write(&one, "node-1", "/status").0, 403);
+}
