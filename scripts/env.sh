@@ -20,8 +20,12 @@ RUST_CROSS=1.95.0
 LLVM=22
 BPF_LINKER=0.13.0
 BINARYEN_MIN=108
+NODE_MIN=18
 ENVOY=1.40.0
 KERNEL_MIN=6.6
+
+# The page that the command has inside, where it was built (cli/build.rs).
+export BOOKEND_PLAYGROUND=${BOOKEND_PLAYGROUND:-$DIST/playground}
 
 # The crates that contain wasmtime, tokio or aya, and those that make a binary: built and tested in the `release`
 # profile, all others in `dev`. scripts/build says why.
