@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use bookend_testenv::Attempt;
 use bookend_testenv::world::topology::{APP_PORT, WORKLOADS, external};
 use serde_json::json;
 
@@ -247,13 +248,18 @@ impl Drop for Inhabitant {
 }
 
 #[test]
-fn nothing_is_allowed_because_of_requests_that_nobody_judges() {
-    let stage = Stage::begin();
-    let reads = || stage.reaches("reviews-v2", "ratings");
-    assert!(reads(), "{}", stage.said());
-    // The filters are gone, or the controller does not know.
+fn a_filter_and_the_kernel_before_it_decide_together_and_the_kernel_alone_where_there_is_no_filter() {
+    let stage = Stage::begin_with_filters();
+    let request = |from, method| Attempt::http(from, method, "ratings", "/ratings/1");
+    assert!(stage.gets_through(&request("reviews-v2", "GET")), "{}", stage.said());
+    // Only the filter can tell these apart, and only the kernel sees who comes past all proxies.
+    assert!(!stage.gets_through(&request("reviews-v2", "DELETE")));
+    assert!(stage.reaches("reviews-v2", "ratings") && !stage.reaches("reviews-v1", "ratings"));
+    // The filters are gone, or the controller does not know: nobody could judge requests.
     stage.tell_of_filters(false);
-    until("ratings are closed to what only a filter could judge", || !reads());
+    until("ratings are closed to what only a filter could judge", || !stage.reaches("reviews-v2", "ratings"));
+    assert!(!stage.gets_through(&request("reviews-v2", "GET")));
     stage.tell_of_filters(true);
-    until("ratings are open to who has a filter before them", reads);
+    until("ratings are open to who has a filter before them", || stage.reaches("reviews-v2", "ratings"));
+    until("stars are shown again", || stage.gets_through(&request("reviews-v2", "GET")));
 }

@@ -11,7 +11,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bookend_cluster::view::Filtered;
+use bookend_testenv::Attempt;
 use bookend_testenv::apiserver::ApiServer;
+use bookend_testenv::demo::documents::{Documents, filter};
 use bookend_testenv::namespace::Namespace;
 use bookend_testenv::process::Process;
 use bookend_testenv::requirement;
@@ -75,7 +77,19 @@ impl Stage {
     /// A world whose node enforces Bookinfo's policy for all pods of it, as the API server tells.
     pub(super) fn begin() -> Self {
         let world = World::builder(env!("CARGO_BIN_EXE_bookend-demo")).build();
-        let world = world.unwrap_or_else(|error| panic!("{error}"));
+        Self::of(world.unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    /// The same, with the filter of the same policy in all proxies.
+    pub(super) fn begin_with_filters() -> Self {
+        let compiled = Documents::bookinfo(&root()).compiled().unwrap();
+        let module = requirement::artifact("bookend_filter.wasm").unwrap();
+        let filter = filter(&module, &compiled).unwrap();
+        let world = World::builder(env!("CARGO_BIN_EXE_bookend-demo")).filter(filter).build();
+        Self::of(world.unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    fn of(world: World) -> Self {
         let server = ApiServer::builder().namespace(world.node()).start().unwrap();
         for entry in std::fs::read_dir(root().join("cluster/crds")).unwrap() {
             server.install_crds(&std::fs::read_to_string(entry.unwrap().path()).unwrap()).unwrap();
@@ -256,6 +270,11 @@ impl Stage {
     /// The network namespace of a pod of the world.
     pub(super) fn inside(&self, key: &str) -> &Namespace {
         self.world.pod(key).unwrap().namespace()
+    }
+
+    /// Whether a request reaches a workload's application, as the application of a pod makes it.
+    pub(super) fn gets_through(&self, attempt: &Attempt) -> bool {
+        self.world.attempt(attempt).unwrap_or_else(|error| panic!("{error}")).reached(attempt)
     }
 
     /// Whether a pod of the world reaches another's application port past its own proxy.
