@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bookend_cluster::view::Filtered;
 use bookend_cluster::{Applying, Clash, Cluster, Deleting, Event, Kind, Leadership, Trouble};
+use bookend_objects::install::INSTALL;
 use bookend_objects::mesh::{Mesh, Pull};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -283,6 +284,9 @@ impl Writer {
             let Some(id) = Id::of(&object) else { continue };
             if !self.stock.is(&id, &object) {
                 leads(leadership)?;
+                if !self.stock.knows(&id) {
+                    self.is_free(&id).await?;
+                }
                 // Whoever applies `null` may have applied nothing, and a configuration says much by it.
                 match has_null(&object) {
                     true => self.put(&id, &object, &applying).await?,
@@ -305,6 +309,17 @@ impl Writer {
             place.telling = next;
         }
         Ok(told)
+    }
+
+    /// Nobody else's object of this name is there: another installation writes by the same name, so that nobody would ask it.
+    async fn is_free(&self, id: &Id) -> Result<(), Trouble> {
+        let found = self.cluster.get::<Value>(id.kind, Some(&id.namespace), &id.name).await?;
+        let label =
+            found.as_ref().and_then(|object| object.get("metadata")?.get("labels")?.get(INSTALL)?.as_str());
+        let Some(other) = label.filter(|label| *label != self.install) else { return Ok(()) };
+        let clashes =
+            vec![Clash { manager: format!("the installation `{other}`"), field: ".spec".to_owned() }];
+        Err(Trouble::Conflict { object: format!("{}/{}", id.namespace, id.name), clashes })
     }
 
     /// Creates an object, or replaces it as it was written here; what somebody else changed is left to them.

@@ -233,3 +233,22 @@ fn what_somebody_else_deletes_is_written_again_and_nodes_do_not_rely_on_it_meanw
         stage.server.get("envoyfilters.networking.istio.io", "bank", "bookend-streams")
     });
 }
+
+#[test]
+fn the_filters_of_another_installation_are_left_to_it_and_that_is_told() {
+    let stage = Stage::begin();
+    stage.bookinfo();
+    let theirs = json!({
+        "apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin",
+        "metadata": {
+            "name": "bookend", "namespace": "shop",
+            "labels": { "bookend.dev/install": "other", "app.kubernetes.io/component": "filter" },
+        },
+        "spec": { "url": "oci://registry.example/theirs" },
+    });
+    stage.server.apply("bookend-controller", theirs).unwrap();
+    let _controller = stage.controller("a");
+    let told = stage.status("policies.bookend.dev", "shop", "web", "Enforced", "False");
+    assert!(told.contains("installation `other`"), "{told}");
+    assert_eq!(stage.plugin("shop").pointer("/spec/url").unwrap(), "oci://registry.example/theirs");
+}
