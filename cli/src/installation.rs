@@ -71,9 +71,9 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DIR", default_value = "/etc/cni/net.d")]
     cni_conf_dir: String,
 
-    /// Do not ask the nodes' proxies which policies they have: enforcers then need neither CAP_SYS_ADMIN nor CAP_SYS_PTRACE
-    #[arg(long)]
-    no_proxies: bool,
+    /// Let enforcers ask their nodes' proxies which policies they have, for which they get CAP_SYS_ADMIN and CAP_SYS_PTRACE
+    #[arg(long, requires = "filter_image")]
+    ask_proxies: bool,
 
     /// The API server's address for enforcers, where nothing makes it reachable before they run: without kube-proxy
     #[arg(long, value_name = "HOST:PORT")]
@@ -136,7 +136,7 @@ impl Options {
         let enforcer = &mut installation.enforcer;
         enforcer.node_selector.extend(labels(&self.node_selector)?);
         enforcer.sample = self.sample;
-        enforcer.ask_proxies = !self.no_proxies && self.filter_image.is_some();
+        enforcer.ask_proxies = self.ask_proxies;
         enforcer.max_unavailable = self
             .max_unavailable
             .parse::<u32>()

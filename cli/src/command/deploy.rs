@@ -14,7 +14,7 @@ use anyhow::{Context, anyhow};
 use bookend_cluster::delivery::{Delivery, Failed, Key, Outcome, Stage};
 use bookend_cluster::{Access, Applying, Cluster, Kind, kinds};
 use bookend_lang::Source;
-use bookend_objects::install::{INSTALL, Installation};
+use bookend_objects::install::{INSTALL, Installation, Istio};
 
 use self::documents::Policies;
 use self::stages::{Only, stages};
@@ -256,12 +256,18 @@ impl Deploy {
 
     /// What is enforced now, in one sentence.
     fn enforced(&self, plan: &Plan) -> &'static str {
-        match (plan.installation.is_some(), self.options.audit) {
-            (_, true) => "nothing is enforced: enforcers and filters tell what they would drop and refuse\n",
-            (true, false) => {
+        match &plan.installation {
+            _ if self.options.audit => {
+                "nothing is enforced: enforcers and filters tell what they would drop and refuse\n"
+            }
+            Some(installation) if installation.istio != Istio::None && !installation.enforcer.ask_proxies => {
+                "policies are enforced on every node that has an enforcer; what every proxy is to have is written, and no proxy is asked whether \
+                 it has it (`--ask-proxies`)\n"
+            }
+            Some(_) => {
                 "policies are enforced on every node that has an enforcer, and in every proxy that has a filter\n"
             }
-            (false, false) => "",
+            None => "",
         }
     }
 

@@ -39,6 +39,17 @@ impl Istio {
     }
 }
 
+/// Where the controller answers over HTTP.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Listen {
+    /// Answer there over HTTP: /healthz, /readyz, /metrics and /status. Whoever reaches it can read which namespaces have policies.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9467")]
+    pub listen: SocketAddr,
+    /// Answer there what everybody may know: /healthz and /readyz without a reason, and the numbers of /metrics.
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub probes: Option<SocketAddr>,
+}
+
 /// Options of `controller`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ControllerOptions {
@@ -63,9 +74,9 @@ pub struct ControllerOptions {
     /// The root namespace of the mesh, whose objects are for all of it.
     #[arg(long, value_name = "NAMESPACE", default_value = "istio-system")]
     pub root_namespace: String,
-    /// Answer there over HTTP: /healthz, /readyz, /metrics and /status.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9467")]
-    pub listen: SocketAddr,
+    /// Where it answers over HTTP.
+    #[command(flatten)]
+    pub listen: Listen,
     /// How long a change is waited for others.
     #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = time)]
     pub settle: Duration,
@@ -98,6 +109,18 @@ fn image(text: &str) -> Result<Image, &'static str> {
     })
 }
 
+/// Reads an address and a port. An IPv6 address may stand without brackets, as Kubernetes says a pod's.
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    let place = || {
+        let (address, port) = text.rsplit_once(':')?;
+        Some(SocketAddr::new(address.parse().ok()?, port.parse().ok()?))
+    };
+    text.parse()
+        .ok()
+        .or_else(place)
+        .ok_or("write an address and a port: `192.0.2.1:9468`, `[2001:db8::1]:9468`")
+}
+
 /// Reads `500ms` or `2s`.
 fn time(text: &str) -> Result<Duration, &'static str> {
     let (number, unit) = match text.strip_suffix("ms") {
@@ -120,6 +143,17 @@ mod tests {
         assert!(image(&format!("registry.example/filter:1.0@sha256:{digest}")).is_ok());
         for wrong in ["registry.example/filter:1.0", "registry.example/filter@sha256:12", ""] {
             assert!(image(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_what_kubernetes_makes_of_a_pods() {
+        for text in ["[2001:db8::1]:9468", "2001:db8::1:9468"] {
+            assert_eq!(address(text), Ok(SocketAddr::new([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1].into(), 9468)));
+        }
+        assert_eq!(address("192.0.2.1:9468"), Ok(SocketAddr::new([192, 0, 2, 1].into(), 9468)));
+        for wrong in ["", ":9468", "192.0.2.1", "localhost:9468"] {
+            assert!(address(wrong).is_err(), "{wrong}");
         }
     }
 

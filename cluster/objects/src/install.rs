@@ -155,7 +155,7 @@ impl Default for Enforcer {
             max_unavailable: Value::from("10%"),
             priority_class: "system-node-critical".to_owned(),
             sample: 0,
-            ask_proxies: true,
+            ask_proxies: false,
             cni: Some(Cni::default()),
         }
     }

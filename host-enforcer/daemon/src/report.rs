@@ -39,12 +39,12 @@ const RETRY: (Duration, Duration) = (PAUSE, Duration::from_secs(120));
 /// How this node reports.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ReportOptions {
-    /// Do not ask the proxies of this node's pods which policies they have.
+    /// Ask the proxies of this node's pods which policies they have.
     ///
-    /// They are asked inside of their pods' network namespaces, which takes CAP_SYS_ADMIN and CAP_SYS_PTRACE; without, the cluster
-    /// is told everything but that.
+    /// They are asked inside of their pods' network namespaces, which takes CAP_SYS_ADMIN and CAP_SYS_PTRACE: with these, whoever takes over the
+    /// enforcer can do anything on the node. Without, the cluster is told how many proxies did not say.
     #[arg(long)]
-    pub no_proxies: bool,
+    pub ask_proxies: bool,
 }
 
 /// What only the source of policies knows.
@@ -142,7 +142,8 @@ impl Report {
 
     /// Asks the proxies of this node's pods, each in its own network namespace.
     async fn ask(&mut self, known: &Known) -> Survey {
-        let Some(attachments) = &mut self.attachments else { return Survey::default() };
+        // Whoever is not asked does not say.
+        let Some(attachments) = &mut self.attachments else { return Survey::unasked(known.proxied.len()) };
         let mut pods: Vec<(String, Option<u32>)> = Vec::new();
         for attachment in attachments.current().iter().filter(|one| known.proxied.contains(&one.uid)) {
             match pods.last_mut().filter(|(uid, _)| *uid == attachment.uid) {

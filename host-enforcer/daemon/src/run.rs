@@ -63,7 +63,7 @@ async fn enforce(options: RunOptions, pins: &Path) -> Result<(), Failure> {
         Some(attachments) => {
             let (cluster, node) = (connect(&options.cluster).await?, options.cluster.node()?);
             let outlook = options.cluster.outlook()?;
-            let asked = (!options.report.no_proxies).then(|| attachments.clone());
+            let asked = options.report.ask_proxies.then(|| attachments.clone());
             let (sender, report) = Report::new(cluster.clone(), node.clone(), health.clone(), asked);
             reporter = Some(sender);
             tokio::spawn(report.run());

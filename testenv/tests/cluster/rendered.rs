@@ -33,7 +33,7 @@ fn installations() -> Vec<Installation> {
     other.pull_secret = Some("registry".to_owned());
     other.api_server = Some("[2001:db8::1]:6443".to_owned());
     other.enforcer.cni = None;
-    other.enforcer.ask_proxies = false;
+    other.enforcer.ask_proxies = true;
     other.enforcer.max_unavailable = json!(3);
     other.enforcer.tolerations =
         json!([{ "key": "a", "operator": "Equal", "value": "b", "effect": "NoSchedule" }]);

@@ -43,10 +43,11 @@ pub(super) fn stages(
         }
     }
     if wanted(Only::Policies) && !policies.is_empty() {
-        let goal = if installation.is_some() || only.contains(&Only::Policies) {
-            Goal::Enforced
-        } else {
-            Goal::Nothing
+        let goal = match installation {
+            Some(installation) if installation.enforcer.ask_proxies => Goal::Enforced,
+            None if !only.contains(&Only::Policies) => Goal::Nothing,
+            // Whether anybody asks proxies is not known here.
+            Some(_) | None => Goal::Given,
         };
         stages.push(stage("policies", policies, goal, false));
     }
@@ -57,6 +58,6 @@ pub(super) fn stages(
 pub(super) fn unwaited(goal: Goal) -> Goal {
     match goal {
         Goal::Established => Goal::Established,
-        Goal::Nothing | Goal::RolledOut | Goal::Enforced => Goal::Nothing,
+        Goal::Nothing | Goal::RolledOut | Goal::Enforced | Goal::Given => Goal::Nothing,
     }
 }

@@ -151,6 +151,11 @@ impl Fleet {
         (at, all + silent, silent)
     }
 
+    /// Whether any proxy says what it has: where enforcers do not ask, none does, and that is nobody's fault.
+    pub(super) fn asks(&self) -> bool {
+        self.nodes.iter().filter_map(|node| node.status.as_ref()).any(|status| !status.proxies.is_empty())
+    }
+
     /// What is wrong with a node; nothing if all is well.
     pub(super) fn trouble(&self, node: &Node) -> Vec<String> {
         let Some(status) = &node.status else { return vec!["it has said nothing yet".to_owned()] };
@@ -178,7 +183,7 @@ impl Fleet {
             let proxies = count(usize::try_from(behind).unwrap_or(usize::MAX), "proxy has", "proxies have");
             found.push(format!("{proxies} other policies"));
         }
-        if status.unreadable_proxies > 0 {
+        if status.unreadable_proxies > 0 && self.asks() {
             let number = usize::try_from(status.unreadable_proxies).unwrap_or(usize::MAX);
             found.push(format!(
                 "{} not say which policies they have",

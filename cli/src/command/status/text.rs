@@ -17,7 +17,7 @@ const WELL: usize = 20;
 pub(super) fn text(fleet: &Fleet, drops: Option<&Drops>, all: bool) -> String {
     let mut text = String::new();
     let (at, nodes) = fleet.nodes_at();
-    let (proxies_at, proxies, _) = fleet.proxies_at();
+    let (proxies_at, proxies, silent) = fleet.proxies_at();
     let of_nodes = fleet.desired.max(nodes as u64);
     // Writing to a string cannot fail.
     let _ = match &fleet.revision {
@@ -72,6 +72,14 @@ pub(super) fn text(fleet: &Fleet, drops: Option<&Drops>, all: bool) -> String {
         dropped(&mut text, drops);
     }
     let problems = fleet.problems();
+    if silent > 0 && !fleet.asks() {
+        let number = usize::try_from(silent).unwrap_or(usize::MAX);
+        let proxies = count(number, "proxy has", "proxies have");
+        let _ = writeln!(
+            text,
+            "\nwhich policies {proxies} is not known: enforcers ask them with `bookend deploy --ask-proxies`"
+        );
+    }
     let _ = writeln!(text, "\n{}", count(fleet.policies.len(), "document", "documents"));
     if problems.is_empty() {
         let _ = writeln!(text, "everything is as it should be");
@@ -148,5 +156,38 @@ shop/web/never  7
   node node-2: it has the policies ba9876543210, and 0123456789ab are those of the controller
 ";
         assert_eq!(text(&fleet, Some(&drops), false), expected);
+    }
+
+    #[test]
+    fn proxies_that_nobody_asks_are_no_problem_and_are_told_of() {
+        let unasked = json!({ "version": "0.1.0", "policies": "b", "ready": true, "unreadableProxies": 3 });
+        let count = || Count { desired: 1, ready: 1 };
+        let policies = || vec![policy("web", accepted("b"))];
+        let fleet = Fleet::new(vec![node("n1", unasked.clone())], policies(), count(), Some("b".to_owned()));
+        assert_eq!(fleet.problems(), Vec::<String>::new());
+        let told = text(&fleet, None, false);
+        assert!(
+            told.contains("which policies 3 proxies have is not known: enforcers ask them with"),
+            "{told}"
+        );
+        let mut asked = unasked;
+        asked["proxies"] = json!([{ "revision": "b", "count": 1 }]);
+        let fleet = Fleet::new(vec![node("n1", asked)], policies(), count(), Some("b".to_owned()));
+        assert_eq!(fleet.problems(), ["node n1: 3 proxies do not say which policies they have"]);
+    }
+
+    #[test]
+    fn a_status_is_no_order_to_a_terminal() {
+        let hostile = json!({ "version": "\u{1b}[2J", "policies": "b", "ready": false, "obstacles": ["\u{1b}]0;x\u{7}\u{202e}", "y".repeat(5_000)] });
+        let name = "n\u{9b}1";
+        let fleet = Fleet::new(
+            vec![node(name, hostile)],
+            Vec::new(),
+            Count { desired: 1, ready: 1 },
+            Some("b\u{1b}".to_owned()),
+        );
+        let told = text(&fleet, None, false);
+        assert!(!told.contains(|c: char| c != '\n' && c.is_control() || c == '\u{202e}'), "{told}");
+        assert!(told.lines().all(|line| line.chars().count() <= LONGEST + 2), "{told}");
     }
 }

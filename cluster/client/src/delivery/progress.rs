@@ -13,6 +13,8 @@ pub enum Goal {
     RolledOut,
     /// Policies are accepted, and every node and proxy that there is enforces them.
     Enforced,
+    /// The same, as far as anybody says: proxies that nobody asks are taken at the word of who gave them their configuration.
+    Given,
 }
 
 /// How far an object has come.
@@ -52,7 +54,8 @@ impl Progress {
                 Some("Deployment") => deployment(object),
                 _ => Self::of(1, 1),
             },
-            Goal::Enforced => enforced(object),
+            Goal::Enforced => enforced(object, &["Enforced"]),
+            Goal::Given => enforced(object, &["Enforced", "ProxiesSilent"]),
         }
     }
 }
@@ -66,19 +69,26 @@ fn observed(object: &Value) -> bool {
     number(object, "/status/observedGeneration") >= number(object, "/metadata/generation")
 }
 
-/// The condition of this type: its status, and what it says.
-fn condition<'o>(object: &'o Value, name: &str) -> Option<(&'o str, &'o str)> {
+/// A condition.
+struct Condition<'o> {
+    status: &'o str,
+    reason: &'o str,
+    message: &'o str,
+}
+
+/// The condition of this type.
+fn condition<'o>(object: &'o Value, name: &str) -> Option<Condition<'o>> {
     let conditions = object.pointer("/status/conditions")?.as_array()?;
     let condition = conditions.iter().find(|condition| condition.get("type").is_some_and(|of| of == name))?;
     let text = |field: &str| condition.get(field).and_then(Value::as_str).unwrap_or_default();
-    Some((text("status"), text("message")))
+    Some(Condition { status: text("status"), reason: text("reason"), message: text("message") })
 }
 
 fn established(object: &Value) -> Progress {
-    if let Some(("False", message)) = condition(object, "NamesAccepted") {
+    if let Some(Condition { status: "False", message, .. }) = condition(object, "NamesAccepted") {
         return Progress::failed(format!("another definition has its names: {message}"));
     }
-    let established = condition(object, "Established").is_some_and(|(status, _)| status == "True");
+    let established = condition(object, "Established").is_some_and(|condition| condition.status == "True");
     Progress::of(u64::from(established), 1)
 }
 
@@ -96,7 +106,7 @@ fn deployment(object: &Value) -> Progress {
     if !observed(object) {
         return Progress::unknown();
     }
-    if let Some(("False", message)) = condition(object, "Progressing") {
+    if let Some(Condition { status: "False", message, .. }) = condition(object, "Progressing") {
         return Progress::failed(message.to_owned());
     }
     let total = object.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1);
@@ -107,21 +117,24 @@ fn deployment(object: &Value) -> Progress {
     Progress { complete: progress.complete && old == 0, ..progress }
 }
 
-fn enforced(object: &Value) -> Progress {
+/// `reasons` of the condition for which it is complete.
+fn enforced(object: &Value, reasons: &[&str]) -> Progress {
     if !observed(object) {
         return Progress::unknown();
     }
     match condition(object, "Accepted") {
-        Some(("False", message)) => return Progress::failed(format!("it is not accepted: {message}")),
-        Some(("True", _)) => {}
+        Some(Condition { status: "False", message, .. }) => {
+            return Progress::failed(format!("it is not accepted: {message}"));
+        }
+        Some(Condition { status: "True", .. }) => {}
         _ => return Progress::unknown(),
     }
     let count = |what: &str| {
         number(object, &format!("/status/nodes/{what}")) + number(object, &format!("/status/proxies/{what}"))
     };
     let progress = Progress::of(count("enforced"), count("total"));
-    let complete = condition(object, "Enforced").is_some_and(|(status, _)| status == "True");
-    Progress { complete, ..progress }
+    let reason = condition(object, "Enforced").map(|condition| condition.reason);
+    Progress { complete: reason.is_some_and(|reason| reasons.contains(&reason)), ..progress }
 }
 
 #[cfg(test)]
@@ -165,25 +178,28 @@ mod tests {
 
     #[test]
     fn a_policy_is_enforced_when_its_condition_says_so() {
-        let of = |accepted: &str, enforced: &str| {
+        let toward = |goal: Goal, accepted: &str, enforced: &str| {
             Progress::toward(
-                Goal::Enforced,
+                goal,
                 &json!({
                     "metadata": { "generation": 1 },
                     "status": {
                         "observedGeneration": 1, "nodes": { "enforced": 2, "total": 3 }, "proxies": { "enforced": 4, "total": 4 },
                         "conditions": [
                             { "type": "Accepted", "status": accepted, "message": "B1105" },
-                            { "type": "Enforced", "status": enforced },
+                            { "type": "Enforced", "status": "", "reason": enforced },
                         ],
                     },
                 }),
             )
         };
-        let under_way = of("True", "False");
+        let of = |accepted: &str, enforced: &str| toward(Goal::Enforced, accepted, enforced);
+        let under_way = of("True", "NodesBehind");
         assert_eq!((under_way.done, under_way.total, under_way.complete), (6, 7, false));
-        assert!(of("True", "True").complete);
-        assert_eq!(of("False", "False").failed.as_deref(), Some("it is not accepted: B1105"));
+        assert!(of("True", "Enforced").complete && !of("True", "ProxiesSilent").complete);
+        assert!(toward(Goal::Given, "True", "ProxiesSilent").complete);
+        assert!(!toward(Goal::Given, "True", "ProxiesBehind").complete);
+        assert_eq!(of("False", "NotAccepted").failed.as_deref(), Some("it is not accepted: B1105"));
     }
 
     #[test]

@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 use super::labels::within;
 use super::{CONTROLLER, Installation, Part, labels, selector};
 
-/// Where the controller answers over HTTP.
-pub(super) const PORT: u16 = 9467;
+/// Where the controller tells everything: for whoever may forward ports of its pod, which reaches loopback.
+pub(super) const ADDRESS: (&str, u16) = ("127.0.0.1", 9467);
+/// Where it tells kubelet and whoever collects numbers that it lives, at the pod's address.
+pub(super) const PROBES: u16 = 9468;
 
 /// The user that it runs as: nobody in particular.
 const USER: u32 = 65532;
@@ -24,7 +26,9 @@ fn arguments(installation: &Installation) -> Vec<Value> {
         json!("--install"),
         json!(installation.name),
         json!("--listen"),
-        json!(format!("0.0.0.0:{PORT}")),
+        json!(format!("{}:{}", ADDRESS.0, ADDRESS.1)),
+        json!("--probes"),
+        json!(format!("$(POD_IP):{PROBES}")),
         json!("--identity"),
         json!("$(POD_NAME)"),
         json!("--istio"),
@@ -43,7 +47,7 @@ fn deployment(installation: &Installation) -> Value {
     let controller = &installation.controller;
     let probe = |path: &str, period: u32, failures: u32| {
         json!({
-            "httpGet": { "port": "http", "path": path },
+            "httpGet": { "port": "probes", "path": path },
             "periodSeconds": period,
             "failureThreshold": failures,
             "timeoutSeconds": 5,
@@ -73,8 +77,11 @@ fn deployment(installation: &Installation) -> Value {
             "image": installation.enforcer_image,
             "imagePullPolicy": "IfNotPresent",
             "args": arguments(installation),
-            "env": [{ "name": "POD_NAME", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } }],
-            "ports": [{ "name": "http", "containerPort": PORT }],
+            "env": [
+                { "name": "POD_NAME", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } },
+                { "name": "POD_IP", "valueFrom": { "fieldRef": { "fieldPath": "status.podIP" } } },
+            ],
+            "ports": [{ "name": "probes", "containerPort": PROBES }],
             "resources": controller.resources,
             "terminationMessagePolicy": "FallbackToLogsOnError",
             "securityContext": {

@@ -105,8 +105,8 @@ fn arguments(installation: &Installation) -> Vec<Value> {
     if installation.audit {
         arguments.push(json!("--dry-run"));
     }
-    if !installation.enforcer.ask_proxies {
-        arguments.push(json!("--no-proxies"));
+    if installation.enforcer.ask_proxies {
+        arguments.push(json!("--ask-proxies"));
     }
     arguments
 }
@@ -130,6 +130,7 @@ fn of(installation: &Installation, arguments: Vec<Value>, update: &Value) -> Val
         Some(all) => all.clone(),
         None => enforcer.max_unavailable.clone(),
     };
+    let asks = arguments.iter().any(|argument| argument == "--ask-proxies");
     let mut pod = json!({
         "serviceAccountName": ENFORCER,
         "automountServiceAccountToken": true,
@@ -152,7 +153,7 @@ fn of(installation: &Installation, arguments: Vec<Value>, update: &Value) -> Val
             // The same for SELinux, where there is any.
             "seLinuxOptions": { "type": "spc_t" },
         },
-        "containers": [container(installation, arguments)],
+        "containers": [container(installation, arguments, asks)],
         "volumes": mounts(installation).iter().map(Mount::volume).collect::<Vec<_>>(),
     });
     if let (Some(fields), Some(secret)) = (pod.as_object_mut(), &installation.pull_secret) {
@@ -176,7 +177,7 @@ fn of(installation: &Installation, arguments: Vec<Value>, update: &Value) -> Val
     })
 }
 
-fn container(installation: &Installation, arguments: Vec<Value>) -> Value {
+fn container(installation: &Installation, arguments: Vec<Value>, asks: bool) -> Value {
     let (address, port) = ADDRESS;
     let probe = |path: &str, period: u32, failures: u32| {
         json!({
@@ -186,7 +187,7 @@ fn container(installation: &Installation, arguments: Vec<Value>) -> Value {
             "timeoutSeconds": 5,
         })
     };
-    let capabilities = capability::needed(installation.enforcer.ask_proxies);
+    let capabilities = capability::needed(asks);
     let capabilities: Vec<_> = capabilities.iter().map(|capability| capability.name).collect();
     let mut environment =
         vec![json!({ "name": "NODE_NAME", "valueFrom": { "fieldRef": { "fieldPath": "spec.nodeName" } } })];

@@ -71,7 +71,7 @@ fn nothing_is_privileged_and_no_capability_is_without_a_reason() {
         .iter()
         .map(|name| name.as_str().unwrap())
         .collect();
-    let reasons = capability::needed(true);
+    let reasons = capability::needed(false);
     assert_eq!(added, reasons.iter().map(|capability| capability.name).collect());
     assert!(reasons.iter().all(|capability| !capability.purpose.is_empty()));
     let controller = find(&objects, "Deployment", CONTROLLER);
@@ -83,12 +83,21 @@ fn nothing_is_privileged_and_no_capability_is_without_a_reason() {
 }
 
 #[test]
-fn enforcers_that_ask_no_proxies_have_what_enforcing_takes() {
+fn only_enforcers_that_ask_proxies_have_more_than_enforcing_takes() {
+    let added = |installation: &Installation| {
+        let enforcer = enforcer::daemon_set(installation);
+        pod(&enforcer)["containers"][0]["securityContext"]["capabilities"]["add"].clone()
+    };
     let mut installation = usual();
-    installation.enforcer.ask_proxies = false;
-    let enforcer = enforcer::daemon_set(&installation);
-    let container = &pod(&enforcer)["containers"][0];
-    assert_eq!(container["securityContext"]["capabilities"]["add"], json!(["BPF", "PERFMON", "NET_ADMIN"]));
+    assert_eq!(added(&installation), json!(["BPF", "PERFMON", "NET_ADMIN"]));
+    installation.enforcer.ask_proxies = true;
+    assert_eq!(added(&installation), json!(["BPF", "PERFMON", "NET_ADMIN", "SYS_ADMIN", "SYS_PTRACE"]));
+    let reasons = capability::needed(true);
+    assert!(reasons.iter().all(|capability| !capability.purpose.is_empty()));
+    // Who leaves a node asks nobody.
+    let leaving = installation.leaving();
+    let added = &pod(&leaving)["containers"][0]["securityContext"]["capabilities"]["add"];
+    assert_eq!(*added, json!(["BPF", "PERFMON", "NET_ADMIN"]));
 }
 
 #[test]
@@ -180,4 +189,29 @@ fn what_keeps_enforcers_apart_asks_only_them() {
     assert!(granted.clone().all(|grant| !grant.verbs.contains(&"delete")));
     let binding = find(&objects, "ValidatingAdmissionPolicyBinding", "bookend-enforcer.bookend-system");
     assert_eq!(binding["spec"]["policyName"], policy["metadata"]["name"]);
+}
+
+#[test]
+fn what_names_anybody_is_told_on_loopback_only() {
+    for object in usual().workloads().iter().filter(|object| object["kind"] != "PodDisruptionBudget") {
+        let container = &pod(object)["containers"][0];
+        let arguments: Vec<_> =
+            container["args"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+        let listen = arguments.windows(2).find(|pair| pair[0] == "--listen").unwrap()[1];
+        assert!(listen.starts_with("127.0.0.1:"), "{listen}");
+        let own: u16 = listen.rsplit_once(':').unwrap().1.parse().unwrap();
+        for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+            let get = &container[probe]["httpGet"];
+            // Kubelet is on the node: it reaches loopback of pods of the node's network only.
+            let reached = match pod(object).get("hostNetwork") {
+                Some(_) => get["host"] == "127.0.0.1" && get["port"] == own,
+                None => {
+                    get.get("host").is_none()
+                        && get["port"] == "probes"
+                        && container["ports"][0]["containerPort"] != own
+                }
+            };
+            assert!(reached, "{get}");
+        }
+    }
 }

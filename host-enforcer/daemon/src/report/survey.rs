@@ -19,9 +19,14 @@ pub(super) struct Survey {
 
 /// What to do about proxies that may not be asked.
 pub(super) const FORBIDDEN: &str = "proxies cannot be asked which policies they have: entering the network namespaces of pods \
-     takes CAP_SYS_ADMIN and CAP_SYS_PTRACE; add them to the container, or say --no-proxies";
+     takes CAP_SYS_ADMIN and CAP_SYS_PTRACE; add them to the container, or leave out --ask-proxies";
 
 impl Survey {
+    /// Of so many pods, none of which is asked.
+    pub(super) fn unasked(pods: usize) -> Self {
+        Self { unreadable: u32::try_from(pods).unwrap_or(u32::MAX), ..Self::default() }
+    }
+
     fn take(&mut self, answer: &Result<String>) {
         match answer {
             Ok(revision) => *self.revisions.entry(revision.clone()).or_default() += 1,
@@ -116,6 +121,7 @@ mod tests {
         assert_eq!(survey.unreadable, 2);
         assert_eq!(survey.revisions, BTreeMap::from([("a".to_owned(), 2), (String::new(), 1)]));
         assert!(survey.forbidden);
+        assert_eq!(Survey::unasked(3), Survey { unreadable: 3, ..Survey::default() });
     }
 
     #[tokio::test]
