@@ -12,6 +12,7 @@ mod import;
 mod man;
 mod observe;
 mod package;
+mod playground;
 mod render;
 mod schema;
 mod simulate;
@@ -46,6 +47,7 @@ enum Command {
     Simulate(simulate::Simulate),
     Diff(diff::Diff),
     Graph(graph::GraphCommand),
+    Playground(playground::Playground),
     Import(import::Import),
     Export(export::ExportCommand),
     Render(render::Render),
@@ -69,6 +71,7 @@ pub(crate) fn run() -> Exit {
         Command::Simulate(simulate) => simulate.run(),
         Command::Diff(diff) => diff.run(),
         Command::Graph(graph) => graph.run(),
+        Command::Playground(playground) => playground.run(),
         Command::Import(import) => import.run(),
         Command::Export(export) => export.run(),
         Command::Render(render) => render.run(),

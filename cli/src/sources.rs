@@ -53,22 +53,35 @@ impl Files {
         Options { best_effort: self.best_effort }
     }
 
+    /// Every file once, however often it is named.
+    ///
+    /// # Errors
+    /// When a directory cannot be read, and when it holds no documents.
+    pub(crate) fn paths(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let mut seen = BTreeSet::new();
+        let mut paths = Vec::new();
+        for given in self.files.iter().chain(&self.inventory) {
+            for path in directory::expand(given)? {
+                // Standard input has no canonical path, and neither has a pipe that a shell made.
+                if seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
+                    paths.push(path);
+                }
+            }
+        }
+        Ok(paths)
+    }
+
     /// Reads every file once, however often it is named.
     ///
     /// # Errors
     /// When a file is missing or cannot be read, and when a directory holds no documents.
     pub(crate) fn read(&self) -> anyhow::Result<Vec<Source>> {
-        let mut seen = BTreeSet::new();
-        let mut sources = Vec::new();
-        for given in self.files.iter().chain(&self.inventory) {
-            for path in directory::expand(given)? {
-                // Standard input has no canonical path, and neither has a pipe that a shell made.
-                if seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
-                    sources.push(read(&path)?);
-                }
-            }
-        }
-        Ok(sources)
+        self.paths()?.iter().map(|path| read(path)).collect()
+    }
+
+    /// Whether standard input is among them, which is read once and never written.
+    pub(crate) fn names_standard_input(&self) -> bool {
+        self.files.iter().chain(&self.inventory).any(|path| path == Path::new("-"))
     }
 
     /// Reads every file and compiles them as one whole.

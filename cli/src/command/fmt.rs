@@ -113,7 +113,10 @@ fn difference(source: &Source, text: &str) -> String {
 }
 
 /// Replaces a file by one beside it, so that nobody ever sees half of it.
-fn replace(file: &Path, text: &str) -> anyhow::Result<()> {
+///
+/// # Errors
+/// When it is not there, and when it cannot be written.
+pub(super) fn replace(file: &Path, text: &str) -> anyhow::Result<()> {
     // What a link leads to is replaced, not the link.
     let file = file.canonicalize().with_context(|| format!("cannot find `{}`", file.display()))?;
     let shown = file.display();
