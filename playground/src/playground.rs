@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::question::{Form, Question};
-use crate::version::Version;
+use crate::version::{Known, Version};
 
 /// Documents that were opened, by the names that the page gave them.
 #[derive(Debug, Default)]
@@ -68,7 +68,8 @@ impl Playground {
         match question {
             Question::Open { version, sources, best_effort } => {
                 let sources = sources.into_iter().map(Source::from).collect();
-                let opened = Version::open(sources, Options { best_effort });
+                let before = self.versions.remove(&version);
+                let opened = Version::open(before, sources, Options { best_effort });
                 let answer = said(&opened.compiling())?;
                 self.versions.insert(version, opened);
                 Ok(answer)
@@ -123,9 +124,9 @@ impl Playground {
 
     /// The documents of a version, if they are sound.
     fn documents(&self, name: &str) -> Result<&Documents, Trouble> {
-        match self.version(name)? {
-            Version::Accepted(documents) => Ok(documents),
-            Version::Refused { sources, diagnostics } => Err(Trouble::refused(diagnostics, sources)),
+        match self.version(name)?.known() {
+            Known::Accepted(documents) => Ok(documents),
+            Known::Refused { sources, diagnostics } => Err(Trouble::refused(diagnostics, sources)),
         }
     }
 

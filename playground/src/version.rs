@@ -4,14 +4,23 @@ use std::collections::BTreeMap;
 
 use bookend_answers::Documents;
 use bookend_answers::check::{self, Answer};
-use bookend_lang::{Compiled, Diagnostic, Options, Refused, Source, compile_with};
+use bookend_lang::{Compiled, Compiler, Diagnostic, Options, Refused, Source};
 use serde::Serialize;
 
 use crate::mark::{Mark, Part, Ruler};
 
 /// Documents, and what is known of them.
 #[derive(Debug)]
-pub(crate) enum Version {
+pub(crate) struct Version {
+    options: Options,
+    /// It keeps what it read, so that an edit costs what it changes.
+    compiler: Compiler,
+    known: Known,
+}
+
+/// What is known of documents.
+#[derive(Debug)]
+pub(crate) enum Known {
     /// They are sound.
     Accepted(Box<Documents>),
     /// They are not.
@@ -24,33 +33,41 @@ pub(crate) enum Version {
 }
 
 impl Version {
-    /// Reads and compiles documents.
-    pub(crate) fn open(sources: Vec<Source>, options: Options) -> Self {
-        match compile_with(&sources, options) {
-            Ok(compiled) => Self::Accepted(Box::new(Documents::new(compiled, sources))),
-            Err(Refused { diagnostics }) => Self::Refused { sources, diagnostics },
-        }
+    /// Reads and compiles documents, in the place of those that had the name `before`.
+    pub(crate) fn open(before: Option<Self>, sources: Vec<Source>, options: Options) -> Self {
+        let kept = before.filter(|version| version.options == options);
+        let mut compiler = kept.map_or_else(|| Compiler::new(options), |version| version.compiler);
+        let known = match compiler.compile(&sources) {
+            Ok(compiled) => Known::Accepted(Box::new(Documents::new(compiled.clone(), sources))),
+            Err(Refused { diagnostics }) => Known::Refused { sources, diagnostics },
+        };
+        Self { options, compiler, known }
+    }
+
+    /// What is known.
+    pub(crate) fn known(&self) -> &Known {
+        &self.known
     }
 
     /// What compiling found.
     pub(crate) fn compiling(&self) -> Checked<'_> {
-        match self {
-            Self::Accepted(documents) => {
+        match &self.known {
+            Known::Accepted(documents) => {
                 let Documents { compiled, sources, .. } = documents.as_ref();
                 Checked::new(Some(compiled), &compiled.warnings, sources)
             }
-            Self::Refused { sources, diagnostics } => Checked::new(None, diagnostics, sources),
+            Known::Refused { sources, diagnostics } => Checked::new(None, diagnostics, sources),
         }
     }
 
     /// What is found of the whole, too, `told` to somebody.
     pub(crate) fn checking<T>(&self, told: impl FnOnce(Checked<'_>) -> T) -> T {
-        match self {
-            Self::Accepted(documents) => {
+        match &self.known {
+            Known::Accepted(documents) => {
                 let Documents { compiled, sources, .. } = documents.as_ref();
                 told(Checked::new(Some(compiled), &check::findings(compiled), sources))
             }
-            Self::Refused { .. } => told(self.compiling()),
+            Known::Refused { .. } => told(self.compiling()),
         }
     }
 

@@ -116,6 +116,22 @@ fn tests_and_tests_that_ask_about_nobody_are_the_commands() {
 }
 
 #[test]
+fn an_edit_is_judged_as_if_it_had_been_there_from_the_start() {
+    let [whole, broken] = [bookinfo(), {
+        let mut broken = bookinfo();
+        broken[2]["text"] = broken[2]["text"].as_str().unwrap().replacen("allow:", "alow:", 1).into();
+        broken
+    }];
+    let mut edited = opened("now", whole.clone());
+    for sources in [&broken, &whole, &broken, &whole] {
+        let told = open(&mut edited, "now", sources.clone());
+        assert_eq!(told, open(&mut Playground::default(), "now", sources.clone()));
+        let question = json!({ "ask": "graph", "version": "now" });
+        assert_eq!(ask(&mut edited, question.clone()), ask(&mut opened("now", sources.clone()), question));
+    }
+}
+
+#[test]
 fn the_rule_that_decides_is_found_in_the_text() {
     let mut playground = opened("now", bookinfo());
     let places = ask(&mut playground, json!({ "ask": "places", "version": "now" }));
