@@ -50,9 +50,9 @@ pub struct Outlook {
 pub struct View {
     compiler: Compiler,
     crowd: Crowd,
-    objects: BTreeMap<ObjectName, Stand>,
+    objects: BTreeMap<Arc<ObjectName>, Stand>,
     /// What a list that is being read has not told yet, by kind.
-    unlisted: BTreeMap<String, BTreeSet<ObjectName>>,
+    unlisted: BTreeMap<String, BTreeSet<Arc<ObjectName>>>,
     /// The kinds of which a whole list was read.
     listed: BTreeSet<String>,
     /// Somebody says which proxies have filters.
@@ -192,8 +192,8 @@ impl View {
             }
             None => {
                 let restored = self.restored.remove(&object).filter(|version| version.uid == text.uid);
-                let good = restored.map(|version| (version.generation, version.text));
-                self.objects.insert(object, Stand::new(text, good));
+                let good = restored.map(|version| (version.generation, version.text.into()));
+                self.objects.insert(Arc::new(object), Stand::new(text, good));
             }
         }
         self.changed = true;
@@ -256,7 +256,7 @@ impl View {
         let told =
             self.objects.iter().filter(|(object, stand)| !stand.complaints.is_empty() || !object.is_world());
         told.map(|(object, stand)| Standing {
-            object: object.clone(),
+            object: (**object).clone(),
             uid: stand.now.uid.clone(),
             generation: stand.now.generation,
             in_force: stand.in_force(object, self.held),
@@ -286,7 +286,8 @@ impl View {
             // Of the others only what is not told by whoever tells of them.
             let wanted = !object.is_world() || text != stand.now.text;
             let (uid, created) = (stand.now.uid.clone(), stand.now.created.clone());
-            wanted.then_some(GoodVersion { object: object.clone(), uid, generation, created, text })
+            let (object, text) = ((**object).clone(), text.to_string());
+            wanted.then_some(GoodVersion { object, uid, generation, created, text })
         });
         Good { versions: versions.collect() }
     }

@@ -1,5 +1,7 @@
 //! Objects other than pods, as they arrive, and the text that is kept of each.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -49,7 +51,7 @@ pub(super) struct Text {
     /// When it was created, as the server wrote it: the same to everybody who looks.
     pub(super) created: String,
     /// The document.
-    pub(super) text: String,
+    pub(super) text: Arc<str>,
     /// What is wrong with it before anybody looks at what it says: it has no text then.
     pub(super) unread: Option<String>,
     /// What was left out of the text because it makes no sense.
@@ -106,7 +108,7 @@ impl Text {
     /// Of an object that cannot be read.
     pub(super) fn unread(key: &Key, unread: Unread) -> Self {
         let Unread { reason, generation, created } = unread;
-        let (unread, text) = (Some(reason), String::new());
+        let (unread, text) = (Some(reason), "".into());
         Self { uid: key.uid.clone(), generation, created, text, unread, flaw: None }
     }
 }
@@ -167,7 +169,7 @@ impl Article {
             uid: key.uid.clone(),
             generation: metadata.generation,
             created: metadata.creation_timestamp.unwrap_or_default(),
-            text: text.unwrap_or_default(),
+            text: text.unwrap_or_default().into(),
             unread,
             flaw,
         }

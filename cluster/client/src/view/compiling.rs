@@ -39,7 +39,11 @@ impl View {
                 accepted = sightings.iter().filter(kept).cloned().collect();
                 &accepted
             };
-            let Err(refused) = self.compiler.compile_observed(self.sources.all(), sightings) else { break };
+            let compiled = match self.sources.take() {
+                Some(sources) => self.compiler.compile_observed(&sources, sightings),
+                None => self.compiler.compile_again(sightings),
+            };
+            let Err(refused) = compiled else { break };
             let seen: Vec<Arc<Source>> =
                 sightings.iter().map(|sighting| Arc::clone(&sighting.manifest)).collect();
             rounds += 1;
@@ -78,7 +82,7 @@ impl View {
         for (object, stand) in &mut self.objects {
             stand.begin(object);
             if stand.now.unread.is_some() {
-                unread.push(object.clone());
+                unread.push(Arc::clone(object));
             }
         }
         for object in unread {
@@ -108,7 +112,7 @@ impl View {
             match culprit {
                 Some(object) => culprits.entry(object.clone()).or_default().push(line),
                 None => {
-                    let seen = diagnostic.span.source.checked_sub(self.sources.all().len());
+                    let seen = diagnostic.span.source.checked_sub(self.sources.len());
                     // What comes from elsewhere is for whoever gave it.
                     let Some(manifest) = seen.and_then(|position| sightings.get(position)) else {
                         return false;

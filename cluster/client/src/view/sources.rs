@@ -1,6 +1,7 @@
 //! Objects as sources, in an order that does not depend on when they were told.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bookend_lang::{Diagnostic, Source};
 
@@ -11,11 +12,12 @@ use super::standing::Stand;
 /// The sources of all objects.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
-    all: Vec<Source>,
-    /// The object of each, if it has one of its own.
-    owners: Vec<Option<ObjectName>>,
-    /// How many come from elsewhere; they are the first.
-    extra: usize,
+    /// All of them, until they were compiled once.
+    fresh: Option<Vec<Source>>,
+    /// Those that come from elsewhere; they are the first.
+    extra: Vec<Source>,
+    /// The objects that the others are.
+    owners: Vec<Arc<ObjectName>>,
     stale: bool,
     new: bool,
     /// The noise that those from elsewhere mention, and that all do.
@@ -37,9 +39,13 @@ impl Sources {
         std::mem::take(&mut self.new)
     }
 
-    /// All of them.
-    pub(super) fn all(&self) -> &[Source] {
-        &self.all
+    /// All of them, unless they are those that were taken before.
+    pub(super) fn take(&mut self) -> Option<Vec<Source>> {
+        self.fresh.take()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.extra.len() + self.owners.len()
     }
 
     /// The noise that they mention, whatever becomes of those that are invalid.
@@ -58,23 +64,31 @@ impl Sources {
     }
 
     /// Makes them of these objects, and of `extra` ones before them.
-    pub(super) fn gather(&mut self, extra: &[Source], objects: &BTreeMap<ObjectName, Stand>, held: bool) {
-        let others = self.all.get(..self.extra) != Some(extra);
+    pub(super) fn gather(
+        &mut self,
+        extra: &[Source],
+        objects: &BTreeMap<Arc<ObjectName>, Stand>,
+        held: bool,
+    ) {
+        let others = self.extra != extra;
         if others {
             self.elsewhere = mentioned(extra);
         }
         if !self.stale && !others {
             return;
         }
-        (self.stale, self.new, self.extra) = (false, true, extra.len());
-        self.all = extra.to_vec();
-        self.owners = vec![None; extra.len()];
+        (self.stale, self.new) = (false, true);
+        if others {
+            self.extra = extra.to_vec();
+        }
+        let mut all = self.extra.clone();
+        self.owners.clear();
         self.mentioned = self.elsewhere;
         self.described.clear();
         self.undescribed.clear();
-        let mut others: Vec<(&ObjectName, &Stand)> = objects.iter().collect();
+        let mut others: Vec<(&Arc<ObjectName>, &Stand)> = objects.iter().collect();
         // Of two that contradict each other the one is blamed that came last.
-        let age = |(object, stand): &(&ObjectName, &Stand)| match object.is_world() {
+        let age = |(object, stand): &(&Arc<ObjectName>, &Stand)| match object.is_world() {
             true => (false, String::new()),
             false => (true, stand.now.created.clone()),
         };
@@ -83,8 +97,8 @@ impl Sources {
             let own = stand.mentions(stand.in_force(object, held));
             self.mentioned.iter_mut().zip(own).for_each(|(any, own)| *any |= own);
             if let Some(text) = stand.text(object, held) {
-                self.all.push(Source::new(object.to_string(), text.as_bytes()));
-                self.owners.push(Some(object.clone()));
+                all.push(Source::new(object.to_string(), text.as_bytes()));
+                self.owners.push(Arc::clone(object));
                 if object.kind == "Namespace" {
                     self.described.insert(object.name.clone());
                 }
@@ -92,17 +106,22 @@ impl Sources {
                 self.undescribed.insert(object.name.clone());
             }
         }
+        self.fresh = Some(all);
     }
 
     /// The object that a source is.
     pub(super) fn owner(&self, source: usize) -> Option<&ObjectName> {
-        self.owners.get(source)?.as_ref()
+        self.owners.get(source.checked_sub(self.extra.len())?).map(AsRef::as_ref)
     }
 
     /// A diagnostic as one line.
     pub(super) fn line(&self, diagnostic: &Diagnostic) -> String {
-        let source = self.all.get(diagnostic.span.source);
-        line(diagnostic, source.map_or("a pod", |source| &source.name))
+        let source = diagnostic.span.source;
+        match (self.extra.get(source), self.owner(source)) {
+            (Some(extra), _) => line(diagnostic, &extra.name),
+            (None, Some(object)) => line(diagnostic, &object.to_string()),
+            (None, None) => line(diagnostic, "a pod"),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +66,7 @@ pub(super) struct GoodVersion {
 #[derive(Debug)]
 pub(super) struct Stand {
     pub(super) now: Text,
-    pub(super) good: Option<(i64, String)>,
+    pub(super) good: Option<(i64, Arc<str>)>,
     pub(super) in_force: InForce,
     pub(super) complaints: Vec<String>,
     /// The noise that it mentions now.
@@ -75,7 +76,7 @@ pub(super) struct Stand {
 }
 
 impl Stand {
-    pub(super) fn new(now: Text, good: Option<(i64, String)>) -> Self {
+    pub(super) fn new(now: Text, good: Option<(i64, Arc<str>)>) -> Self {
         let mentions_now = mentions(&now.text);
         let mentioned = good.as_ref().map_or([false; NOISE.len()], |(_, text)| mentions(text));
         Self { now, good, in_force: InForce::This, complaints: Vec::new(), mentions: mentions_now, mentioned }
@@ -116,8 +117,8 @@ impl Stand {
     /// The text in force, if any.
     pub(super) fn text(&self, object: &ObjectName, held: bool) -> Option<Cow<'_, str>> {
         match self.in_force(object, held) {
-            InForce::This => Some(self.now.text.as_str().into()),
-            InForce::Before(_) => self.good.as_ref().map(|(_, text)| text.as_str().into()),
+            InForce::This => Some(Cow::Borrowed(&*self.now.text)),
+            InForce::Before(_) => self.good.as_ref().map(|(_, text)| Cow::Borrowed(&**text)),
             InForce::Isolated => Some(isolation(object).into()),
             InForce::Nothing => None,
         }
@@ -144,7 +145,7 @@ impl Stand {
         let news = self.in_force == InForce::This
             && self.good.as_ref().is_none_or(|(_, text)| *text != self.now.text);
         if news {
-            self.good = Some((self.now.generation, self.now.text.clone()));
+            self.good = Some((self.now.generation, Arc::clone(&self.now.text)));
             self.mentioned = self.mentions;
         }
         news

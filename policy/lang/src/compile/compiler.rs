@@ -7,11 +7,11 @@ use super::{
     source::Readings,
 };
 use crate::{
-    Code, Sighting, Source,
+    Code, Sighting, Source, Span,
     check::{self, Index},
     diagnostic::Report,
     dialect,
-    document::{Document, Probe, Service, Verifier},
+    document::{Document, Probe, Verifier},
     lower::{self, Facts, Moves, Surroundings, World},
 };
 use std::collections::BTreeSet;
@@ -54,8 +54,8 @@ struct WorldState {
     /// Counts the changes.
     version: usize,
     surroundings: Surroundings,
-    /// Their places name units.
-    services: Vec<Service>,
+    /// Where each of the services is described; these places name units, and those of the services themselves sources.
+    services: Vec<Span>,
     /// Their places name units.
     verifiers: Vec<Verifier>,
     /// Their places name units.
@@ -117,6 +117,18 @@ impl Compiler {
         sightings: &[Sighting],
     ) -> Result<&Compiled, Refused> {
         let read = self.readings.read(sources);
+        self.compile_read(read, sightings)
+    }
+
+    /// As [`compile_observed`](Self::compile_observed), with the sources of the last time: whoever knows that they are the same need not keep them.
+    ///
+    /// # Errors
+    /// As [`compile`](Self::compile).
+    pub fn compile_again(&mut self, sightings: &[Sighting]) -> Result<&Compiled, Refused> {
+        self.compile_read(false, sightings)
+    }
+
+    fn compile_read(&mut self, read: bool, sightings: &[Sighting]) -> Result<&Compiled, Refused> {
         let difference = self.sightings.read(sightings, &mut self.readings.next);
         if let (false, true, Difference::Where(moved)) = (read, self.settled, &difference)
             && (moved.is_empty() || self.follow(moved))
@@ -133,7 +145,7 @@ impl Compiler {
         let complete = !report.refuses();
         // What follows speaks of units.
         let mut later = Report::default();
-        self.policies.lower(&self.readings, &self.world.surroundings, &mut later);
+        self.policies.lower(&self.readings, &self.world.surroundings, self.silent, &mut later);
         if !complete {
             later.forget(&FROM_ELSEWHERE);
         }
@@ -172,9 +184,9 @@ impl Compiler {
         let probes = self.world.probes.iter();
         self.compiled.probes =
             probes.map(|probe| Probe { place: places.of(probe.place), ..probe.clone() }).collect();
-        let services = self.world.services.iter();
-        self.compiled.services =
-            services.map(|service| Service { place: places.of(service.place), ..service.clone() }).collect();
+        for (service, place) in self.compiled.services.iter_mut().zip(&self.world.services) {
+            service.place = places.of(*place);
+        }
         let verifiers = self.world.verifiers.iter();
         self.compiled.verifiers = verifiers
             .map(|verifier| Verifier { place: places.of(verifier.place), ..verifier.clone() })
@@ -231,6 +243,8 @@ impl Compiler {
         }
         // Not both at once: each is large.
         self.compiled.inventory = Inventory::default();
+        self.compiled.services = Vec::new();
+        self.world.moves = None;
         let seen = self.sightings.documents();
         facts.workloads.extend(seen.iter().flatten());
         let mut report = Report::default();
@@ -242,13 +256,14 @@ impl Compiler {
             units: Some(units),
             version,
             surroundings,
-            services,
+            services: services.iter().map(|service| service.place).collect(),
             verifiers,
             probes,
             failsafe,
             moves,
             report,
         };
+        self.compiled.services = services;
         self.compiled.inventory = inventory;
         let tiers = self.world.surroundings.tiers.iter();
         let tiers = tiers.map(|(name, tier)| ((tier.plane, tier.order), name.clone()));

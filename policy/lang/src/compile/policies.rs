@@ -48,7 +48,13 @@ pub(super) struct Policies {
 
 impl Policies {
     /// Lowers the policies, as far as they changed.
-    pub(super) fn lower(&mut self, readings: &Readings, surroundings: &Surroundings, report: &mut Report) {
+    pub(super) fn lower(
+        &mut self,
+        readings: &Readings,
+        surroundings: &Surroundings,
+        silent: bool,
+        report: &mut Report,
+    ) {
         let mut before = core::mem::take(&mut self.lowered);
         if self.surroundings != *surroundings {
             self.surroundings = surroundings.clone();
@@ -70,9 +76,13 @@ impl Policies {
                 let lowered = before.remove(&key).unwrap_or_else(|| {
                     let mut report = Report::default();
                     let policy = lower::settled(document, surroundings, &mut report).map(Cow::into_owned);
-                    let (program, places) = policy
+                    let (program, mut places) = policy
                         .map(|policy| lower::policy(policy, surroundings, &mut report))
                         .unwrap_or_default();
+                    if silent {
+                        // Only warnings look at them again.
+                        places.values_mut().for_each(|place: &mut RulePlace| place.selectors = Vec::new());
+                    }
                     Lowered { program, places, report, checked: None }
                 });
                 report.append(&lowered.report, |span| span);

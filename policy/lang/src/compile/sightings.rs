@@ -9,7 +9,6 @@ use crate::{
     document::{Document, Kind, Spanned, WorkloadDocument},
     yaml,
 };
-use bookend_engine::Instance;
 
 /// Sightings as they were when they were last read.
 #[derive(Debug, Default)]
@@ -78,12 +77,11 @@ impl Seen {
         let [Document::Workload(document)] = self.unit.documents.as_slice() else { return None };
         let span = document.name.span;
         // What uses its node's network has no address of its own, whatever somebody saw.
-        let instances: &[Instance] =
-            if document.host_network.is_none() { &self.sighting.instances } else { &[] };
-        let instances = instances.iter().map(|instance| Spanned { value: instance.clone(), span });
+        let somewhere = document.host_network.is_none();
         Some(WorkloadDocument {
             name: Spanned { value: self.sighting.name.to_string(), span },
-            instances: instances.collect(),
+            instances: Vec::new(),
+            seen: somewhere.then(|| Arc::clone(&self.sighting.instances)),
             ..document.clone()
         })
     }

@@ -70,6 +70,7 @@ pub(super) fn host(mut fields: Fields<'_>, report: &mut Report) -> Option<HostDo
         probes: Vec::new(),
         rewriting: Rewriting::default(),
         instances,
+        seen: None,
     };
     Some(HostDocument { workload, failsafe: failsafe? })
 }

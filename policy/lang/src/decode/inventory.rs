@@ -108,6 +108,7 @@ fn workload(node: &Node, report: &mut Report) -> Option<WorkloadDocument> {
         probes: Vec::new(),
         rewriting: Rewriting::default(),
         instances: instances?,
+        seen: None,
     })
 }
 

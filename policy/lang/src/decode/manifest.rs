@@ -137,6 +137,7 @@ fn workload(
         rewriting,
         // The address in the status of a pod that uses its node's network is the node's, and every such pod has it.
         instances: if host_network.is_some() { Vec::new() } else { instances },
+        seen: None,
     })
 }
 

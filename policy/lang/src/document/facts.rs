@@ -1,6 +1,8 @@
 //! What documents say about the world: workloads, namespaces, nodes, networks, tiers, names; and how
 //! filters work in it.
 
+use std::sync::Arc;
+
 use bookend_engine::{Block, Instance, Labels, NamedPort, Plane, Settings};
 
 use super::{ProbeDocument, Rewriting, ServiceDocument, Spanned};
@@ -42,6 +44,24 @@ pub(crate) struct WorkloadDocument {
     /// Where its probes go once a proxy was injected.
     pub(crate) rewriting: Rewriting,
     pub(crate) instances: Vec<Spanned<Instance>>,
+    /// Instances that no document says, and somebody sees; at the place of the name.
+    pub(crate) seen: Option<Arc<[Instance]>>,
+}
+
+impl WorkloadDocument {
+    /// All its instances, and where each is said.
+    pub(crate) fn everywhere(&self) -> impl Iterator<Item = (&Instance, Span)> {
+        let seen = self.seen.iter().flat_map(|seen| seen.iter()).map(|instance| (instance, self.name.span));
+        self.instances.iter().map(|instance| (&instance.value, instance.span)).chain(seen)
+    }
+
+    /// Makes what is seen what is said.
+    pub(crate) fn write_down(&mut self) {
+        let span = self.name.span;
+        let seen = self.seen.take();
+        let seen = seen.iter().flat_map(|seen| seen.iter());
+        self.instances.extend(seen.map(|instance| Spanned { value: instance.clone(), span }));
+    }
 }
 
 /// A kind of Kubernetes object that runs pods, or is one.

@@ -81,6 +81,7 @@ fn join<'d>(
     report: &mut Report,
 ) -> Option<WorkloadDocument> {
     let mut joined = documents.next()?.clone();
+    joined.write_down();
     for document in documents {
         let jwt = |of: &WorkloadDocument| of.jwt.as_ref().map(|jwt| jwt.value);
         let contradiction = [
@@ -100,7 +101,8 @@ fn join<'d>(
             report.add_related(Code::DuplicateWorkload, document.name.span, message, cure, related);
             continue;
         }
-        let more = document.clone();
+        let mut more = document.clone();
+        more.write_down();
         joined.kind = joined.kind.or(more.kind);
         joined.labels = joined.labels.take().or(more.labels);
         joined.service_account = joined.service_account.take().or(more.service_account);
@@ -165,17 +167,17 @@ fn refuse_shared_places(workloads: &[Merged<'_>], report: &mut Report) {
     let shared = shared_addresses(workloads);
     let mut seen: HashMap<Place<'_>, (&Merged<'_>, Span)> = HashMap::new();
     for workload in workloads {
-        for instance in &workload.document.instances {
-            let addresses = instance.value.addresses.iter().filter(|address| shared.contains(*address));
+        for (instance, span_of) in workload.document.everywhere() {
+            let addresses = instance.addresses.iter().filter(|address| shared.contains(*address));
             let addresses = addresses.map(|address| Place::Address(*address));
             let interface =
-                instance.value.interface.iter().map(|interface| match instance.value.role.is_own() {
+                instance.interface.iter().map(|interface| match instance.role.is_own() {
                     true => Place::OfHost(&workload.document.namespace, &workload.shown, interface),
                     false => Place::Interface(interface),
                 });
             for place in addresses.chain(interface) {
                 let Some((other, span)) = seen.get(&place) else {
-                    seen.insert(place, (workload, instance.span));
+                    seen.insert(place, (workload, span_of));
                     continue;
                 };
                 // A host is reached at all of its addresses by all of its interfaces (RFC 1122, 3.3.4.2).
@@ -200,7 +202,7 @@ fn refuse_shared_places(workloads: &[Merged<'_>], report: &mut Report) {
                     false => (Code::DuplicateAddress, "give each instance its own"),
                 };
                 let related = (*span, "the other instance");
-                report.add_related(code, instance.span, message, cure, related);
+                report.add_related(code, span_of, message, cure, related);
             }
         }
     }
@@ -208,8 +210,8 @@ fn refuse_shared_places(workloads: &[Merged<'_>], report: &mut Report) {
 
 /// The addresses that are said more than once.
 fn shared_addresses(workloads: &[Merged<'_>]) -> HashSet<IpAddr> {
-    let instances = workloads.iter().flat_map(|workload| &workload.document.instances);
-    let mut all: Vec<IpAddr> = instances.flat_map(|instance| &instance.value.addresses).copied().collect();
+    let instances = workloads.iter().flat_map(|workload| workload.document.everywhere());
+    let mut all: Vec<IpAddr> = instances.flat_map(|(instance, _)| &instance.addresses).copied().collect();
     all.sort_unstable();
     all.chunk_by(|a, b| a == b).filter(|same| same.len() > 1).flatten().copied().collect()
 }
@@ -269,6 +271,7 @@ fn lower(
         probes: written,
         rewriting,
         instances,
+        seen,
     } = &*document;
     let asked = injection.get(namespace.as_str()).copied();
     let proxied = proxied.unwrap_or(match injected {
@@ -318,7 +321,11 @@ fn lower(
             namespace_labels: None,
             namespace: namespace.clone(),
         },
-        instances: instances.iter().map(|instance| instance.value.clone()).collect(),
+        instances: match seen {
+            // What is collected from a known number is no larger than that.
+            Some(seen) if instances.is_empty() => seen.to_vec(),
+            _ => document.everywhere().map(|(instance, _)| instance.clone()).collect(),
+        },
     }
 }
 

@@ -71,6 +71,7 @@ pub(super) fn endpoint(mut fields: Fields<'_>, report: &mut Report, documents: &
             probes: Vec::new(),
             rewriting: Rewriting::default(),
             instances: vec![read.instance],
+            seen: None,
         },
         failsafe: failsafe(),
     }));
