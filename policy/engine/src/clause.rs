@@ -37,7 +37,9 @@ impl<T> Clause<T> {
     ///
     /// # Errors
     /// When `alternatives` is empty.
-    pub fn one_of(alternatives: Vec<T>) -> Result<Self, EmptyClause> {
+    pub fn one_of(mut alternatives: Vec<T>) -> Result<Self, EmptyClause> {
+        // Nearly all have one, there may be very many, and none ever grows.
+        alternatives.shrink_to_fit();
         if alternatives.is_empty() { Err(EmptyClause) } else { Ok(Self::OneOf(Alternatives(alternatives))) }
     }
 

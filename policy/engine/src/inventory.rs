@@ -72,6 +72,7 @@ impl Index {
         }
         by_address.sort_unstable();
         by_address.dedup_by_key(|(address, _)| *address);
+        by_address.shrink_to_fit();
         let identity = |position: &usize| workloads.get(*position).map(|workload| &workload.identity);
         let mut by_account: Vec<usize> = (0..workloads.len()).collect();
         by_account.sort_unstable_by_key(|position| (identity(position).map(account), *position));

@@ -17,7 +17,9 @@ pub struct Source {
 impl Source {
     /// A source of this name and content.
     pub fn new(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
-        Self { name: name.into(), bytes: bytes.into() }
+        let mut bytes = bytes.into();
+        bytes.shrink_to_fit();
+        Self { name: name.into(), bytes }
     }
 }
 

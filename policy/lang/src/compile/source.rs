@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use sha2::{Digest as _, Sha256};
+
 use super::sightings::Sightings;
 use crate::{
     Source, Span, decode,
@@ -51,57 +53,87 @@ impl Unit {
 #[derive(Debug)]
 pub(super) struct Reading {
     name: String,
-    bytes: Vec<u8>,
-    /// First byte, lines before it, end.
-    parts: Vec<(usize, usize, usize)>,
+    /// Of all its bytes.
+    digest: Digest,
+    parts: Vec<Part>,
     /// One for each part.
     pub(super) units: Vec<Arc<Unit>>,
     /// What is wrong with it as a whole; its places name the source 0.
     report: Report,
 }
 
+/// Where a part begins.
+#[derive(Debug)]
+struct Part {
+    /// Its first byte.
+    start: usize,
+    /// How many lines are before it.
+    line: usize,
+    /// Of its text, if it is not the only part.
+    digest: Option<Box<Digest>>,
+}
+
+/// What a text is known by again: SHA-256, so that nobody can write two that are taken for one. The text itself need not be kept.
+type Digest = [u8; 32];
+
+fn digest(text: &[u8]) -> Digest {
+    Sha256::digest(text).into()
+}
+
 impl Reading {
     /// Whether it is of this source as it is.
-    fn is_of(&self, source: &Source) -> bool {
-        self.name == source.name && self.bytes == source.bytes
+    fn is_of(&self, source: &Source, digest: &Digest) -> bool {
+        self.name == source.name && self.digest == *digest
     }
 
     /// Reads a source, given how it was read before and the next id that nobody has.
-    pub(super) fn again(source: &Source, before: Option<Self>, next: &mut usize) -> Self {
+    fn again(source: &Source, digest: Digest, before: Option<Self>, next: &mut usize) -> Self {
         if let Some(before) = before {
-            return match before.bytes == source.bytes {
+            return match before.digest == digest {
                 true => before,
-                false => Self::read(source, before.by_text(), next),
+                false => Self::read(source, digest, before.by_text(), next),
             };
         }
-        Self::read(source, HashMap::new(), next)
+        Self::read(source, digest, HashMap::new(), next)
     }
 
-    fn read(source: &Source, mut known: HashMap<&[u8], VecDeque<Arc<Unit>>>, next: &mut usize) -> Self {
+    fn read(
+        source: &Source,
+        whole: Digest,
+        mut known: HashMap<Digest, VecDeque<Arc<Unit>>>,
+        next: &mut usize,
+    ) -> Self {
         let mut report = Report::default();
         let (mut places, mut units) = (Vec::new(), Vec::new());
         if let Some(text) = yaml::text(0, source, &mut report) {
-            for part in yaml::parts(text) {
-                let same = known.get_mut(part.text.as_bytes()).and_then(VecDeque::pop_front);
+            let parts: Vec<_> = yaml::parts(text).into_iter().collect();
+            let single = parts.len() == 1;
+            // Most have one, and there may be very many.
+            units.reserve_exact(parts.len());
+            places.reserve_exact(parts.len());
+            for part in parts {
+                let digest = (!single).then(|| Box::new(digest(part.text.as_bytes())));
+                let same = digest.as_deref().and_then(|digest| known.get_mut(digest)?.pop_front());
                 units.push(same.unwrap_or_else(|| {
                     *next += 1;
                     Arc::new(Unit::read(*next, part.text))
                 }));
-                places.push((part.start, part.line, part.start + part.text.len()));
+                places.push(Part { start: part.start, line: part.line, digest });
             }
             // Of a part that is not YAML it cannot be told what it would have held.
             if let Some(found) = units.iter().map(|unit| unit.found).sum() {
                 yaml::check_whole(0, units.iter().map(|unit| unit.nodes).sum(), found, &mut report);
             }
         }
-        Self { name: source.name.clone(), bytes: source.bytes.clone(), parts: places, units, report }
+        Self { name: source.name.clone(), digest: whole, parts: places, units, report }
     }
 
-    fn by_text(&self) -> HashMap<&[u8], VecDeque<Arc<Unit>>> {
-        let mut known: HashMap<&[u8], VecDeque<Arc<Unit>>> = HashMap::new();
-        for (unit, (start, _, end)) in self.units.iter().zip(&self.parts) {
-            let text = self.bytes.get(*start..*end).unwrap_or_default();
-            known.entry(text).or_default().push_back(Arc::clone(unit));
+    fn by_text(&self) -> HashMap<Digest, VecDeque<Arc<Unit>>> {
+        let mut known: HashMap<Digest, VecDeque<Arc<Unit>>> = HashMap::new();
+        for (unit, part) in self.units.iter().zip(&self.parts) {
+            if let Some(digest) = &part.digest {
+                known.entry(**digest).or_default().push_back(Arc::clone(unit));
+            }
         }
         known
     }
@@ -118,8 +150,10 @@ pub(super) struct Readings {
 impl Readings {
     /// Reads the sources, as far as they changed; whether they did.
     pub(super) fn read(&mut self, sources: &[Source]) -> bool {
+        let digests: Vec<Digest> = sources.iter().map(|source| digest(&source.bytes)).collect();
+        let told = || sources.iter().zip(&digests);
         let same = self.all.len() == sources.len()
-            && self.all.iter().zip(sources).all(|(reading, source)| reading.is_of(source));
+            && self.all.iter().zip(told()).all(|(reading, (source, digest))| reading.is_of(source, digest));
         if same {
             return false;
         }
@@ -127,9 +161,10 @@ impl Readings {
         for reading in self.all.drain(..) {
             before.entry(reading.name.clone()).or_default().push_back(reading);
         }
-        for source in sources {
+        self.all = Vec::with_capacity(sources.len());
+        for (source, digest) in told() {
             let before = before.get_mut(&source.name).and_then(VecDeque::pop_front);
-            self.all.push(Reading::again(source, before, &mut self.next));
+            self.all.push(Reading::again(source, *digest, before, &mut self.next));
         }
         true
     }
@@ -146,8 +181,8 @@ impl Readings {
             places.insert(seen.unit.id, (self.all.len() + position, 0, 0));
         }
         for (source, reading) in self.all.iter().enumerate() {
-            for (unit, (start, line, _)) in reading.units.iter().zip(&reading.parts) {
-                places.insert(unit.id, (source, *start, *line));
+            for (unit, part) in reading.units.iter().zip(&reading.parts) {
+                places.insert(unit.id, (source, part.start, part.line));
             }
         }
         Places(places)

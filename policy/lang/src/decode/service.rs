@@ -70,6 +70,9 @@ pub(super) fn manifest(mut fields: Fields<'_>, report: &mut Report) -> Option<Se
             report.add(Code::ForeignServiceAddress, first.span, message, cure);
         }
     }
+    // Most have one of each, and there may be very many.
+    addresses.shrink_to_fit();
+    ports.shrink_to_fit();
     Some(ServiceDocument {
         namespace,
         name,

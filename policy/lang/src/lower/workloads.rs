@@ -170,11 +170,10 @@ fn refuse_shared_places(workloads: &[Merged<'_>], report: &mut Report) {
         for (instance, span_of) in workload.document.everywhere() {
             let addresses = instance.addresses.iter().filter(|address| shared.contains(*address));
             let addresses = addresses.map(|address| Place::Address(*address));
-            let interface =
-                instance.interface.iter().map(|interface| match instance.role.is_own() {
-                    true => Place::OfHost(&workload.document.namespace, &workload.shown, interface),
-                    false => Place::Interface(interface),
-                });
+            let interface = instance.interface.iter().map(|interface| match instance.role.is_own() {
+                true => Place::OfHost(&workload.document.namespace, &workload.shown, interface),
+                false => Place::Interface(interface),
+            });
             for place in addresses.chain(interface) {
                 let Some((other, span)) = seen.get(&place) else {
                     seen.insert(place, (workload, span_of));
