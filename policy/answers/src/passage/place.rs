@@ -58,7 +58,7 @@ impl Places {
             let index = u32::try_from(places.len()).context("too many workloads")? + 1;
             let found = positions.get(&key.0).and_then(|position| workloads.get_mut(*position));
             let Some(found) = found else { continue };
-            let addresses = settle(found, party, index, &mut free);
+            let (index, addresses) = settle(found, party, index, &mut free);
             places.insert(key, Place { index, addresses });
         }
         Ok(Self { inventory: inventory.clone().with_workloads(workloads), places, nowhere })
@@ -88,23 +88,25 @@ fn key(party: &Party<'_>, workload: &Workload) -> Key {
     (title(workload), party.addresses.first().copied())
 }
 
-/// Gives a party an interface in the inventory, and addresses where it has none.
-fn settle(workload: &mut Workload, party: &Party<'_>, index: u32, free: &mut Free<'_>) -> Vec<IpAddr> {
+/// Gives a party an interface in the inventory, and addresses where it has none. Who is at another address of an instance that has an
+/// interface by now shares it.
+fn settle(workload: &mut Workload, party: &Party<'_>, index: u32, free: &mut Free<'_>) -> (u32, Vec<IpAddr>) {
     let shares = |instance: &&mut Instance| instance.addresses.iter().any(|a| party.addresses.contains(a));
-    let interface = Some(index.to_string());
     match workload.instances.iter_mut().find(shares) {
         Some(instance) => {
-            instance.interface = interface;
-            instance.addresses.clone()
+            let known = instance.interface.as_deref().and_then(|interface| interface.parse().ok());
+            let index = known.unwrap_or(index);
+            instance.interface = Some(index.to_string());
+            (index, instance.addresses.clone())
         }
         None => {
             let addresses = free.next();
             workload.instances.push(Instance {
                 addresses: addresses.clone(),
-                interface,
+                interface: Some(index.to_string()),
                 ..Instance::default()
             });
-            addresses
+            (index, addresses)
         }
     }
 }
