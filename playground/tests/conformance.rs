@@ -1,5 +1,9 @@
 //! The page says of every case of the corpus what the case expects, as far as a page can be asked about it.
-#![expect(clippy::unwrap_used, reason = "functions shared by tests fail as tests do")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "functions shared by tests fail as tests do"
+)]
 
 use std::sync::Arc;
 

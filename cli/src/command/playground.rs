@@ -83,8 +83,7 @@ impl Playground {
 
     async fn serve(&self, page: Page, shelf: Option<Named>) -> anyhow::Result<Exit> {
         let wait = |kind| signal(kind).context("cannot wait for signals");
-        let (mut interrupted, mut ended) =
-            (wait(SignalKind::interrupt())?, wait(SignalKind::terminate())?);
+        let (mut interrupted, mut ended) = (wait(SignalKind::interrupt())?, wait(SignalKind::terminate())?);
         let server = Server::listen(self.port, page, shelf).await?;
         let url = server.url();
         match self.output {

@@ -10,6 +10,7 @@ mod import;
 mod json;
 mod model;
 mod pages;
+mod playground;
 mod render;
 mod services;
 mod simulate;
