@@ -30,7 +30,8 @@ export BOOKEND_PLAYGROUND=${BOOKEND_PLAYGROUND:-$DIST/playground}
 # The crates that contain wasmtime, tokio or aya, and those that make a binary: built and tested in the `release`
 # profile, all others in `dev`. scripts/build says why.
 HEAVY_PACKAGES=(-p bookend-harness -p bookend-cli -p bookend-enforcer -p bookend-cni -p bookend-api
-  -p bookend-cluster -p bookend-objects -p bookend-controller -p bookend-package)
+  -p bookend-cluster -p bookend-objects -p bookend-controller -p bookend-package
+  -p bookend-playground-server)
 WORLD_PACKAGES=(-p bookend-testenv)
 
 # Name of the running script, the prefix of everything it says.

@@ -15,5 +15,8 @@ fn main() -> anyhow::Result<()> {
     };
     let mut bindgen = Bindgen::new();
     bindgen.web(true)?.typescript(true).remove_name_section(true).remove_producers_section(true);
-    bindgen.input_path(module).generate(directory).with_context(|| format!("cannot make a page's engine of `{}`", module.display()))
+    bindgen
+        .input_path(module)
+        .generate(directory)
+        .with_context(|| format!("cannot make a page's engine of `{}`", module.display()))
 }
