@@ -32,7 +32,12 @@ fn memory() -> String {
 fn key(object: &Value) -> Key {
     let text = |name: &str| object["metadata"][name].as_str().map(str::to_owned);
     let name = text("name").unwrap();
-    Key { namespace: text("namespace"), uid: format!("0f3a1c52-7f0c-4b6e-9d1e-{name:>12}"), name }
+    // As an API server writes one (RFC 9562), another for each name.
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let uid = format!("0f3a1c52-7f0c-4b6e-{:04x}-{:012x}", hash >> 48, hash & 0xffff_ffff_ffff);
+    Key { namespace: text("namespace"), uid, name }
 }
 
 fn put(view: &mut View, kind: &Kind, object: Value) {

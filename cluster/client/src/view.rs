@@ -6,6 +6,7 @@
 //!
 //! An object that is invalid although it was stored does not keep others from being enforced: see [`InForce`].
 
+mod addresses;
 mod article;
 mod compiling;
 mod crowd;

@@ -3,6 +3,7 @@
 mod attached;
 mod claims;
 mod known;
+mod member;
 mod naming;
 mod sighted;
 
@@ -13,6 +14,7 @@ use bookend_lang::{Sighting, Source};
 
 pub use self::attached::Attached;
 use self::claims::Claims;
+use self::member::{Member, Uid};
 use super::pod::{NOISE, Pod, Pool, Read, Whereabouts, Who};
 use super::proxy::{Filtered, Filters, Role};
 use crate::Key;
@@ -27,7 +29,7 @@ pub(super) struct Crowd {
     node: Option<String>,
     pods: HashMap<Number, Member>,
     /// By namespace and name.
-    names: BTreeMap<Arc<str>, HashMap<Box<str>, Number>>,
+    names: BTreeMap<Arc<str>, HashMap<Arc<str>, Number>>,
     next: Number,
     everybody: Pool<Who>,
     /// Nobody has to say which proxies have filters: all have.
@@ -52,18 +54,6 @@ pub(super) struct Crowd {
     unlisted: Option<HashSet<Number>>,
 }
 
-/// A pod.
-#[derive(Debug)]
-struct Member {
-    uid: Box<str>,
-    namespace: Arc<str>,
-    name: Box<str>,
-    who: Arc<Who>,
-    whereabouts: Whereabouts,
-    /// What this node calls it, if it is here.
-    local: Option<Box<str>>,
-}
-
 /// Pods that nothing tells apart.
 #[derive(Debug)]
 struct Group {
@@ -73,13 +63,6 @@ struct Group {
     members: BTreeSet<Number>,
     /// Its position in `sightings`, if it has one and nobody of it was moved since.
     place: Option<usize>,
-}
-
-impl Member {
-    /// Whether it has addresses of its own, finished or not.
-    fn has_addresses(&self) -> bool {
-        !self.who.host_network && !self.whereabouts.finished
-    }
 }
 
 impl Crowd {
@@ -115,7 +98,7 @@ impl Crowd {
         let namespace = key.namespace.as_deref().unwrap_or_default();
         let Read { who, whereabouts, node, file } = pod.read(namespace, &key.name);
         let is_here = self.node.is_some() && node == self.node;
-        let local = is_here.then(|| file.unwrap_or_else(|| key.uid.clone()).into_boxed_str());
+        let local = is_here.then(|| Box::new(file.unwrap_or_else(|| key.uid.clone())));
         let who = self.everybody.take(who);
         if let Some(number) = self.find(namespace, &key.name) {
             if let Some(unlisted) = &mut self.unlisted {
@@ -124,7 +107,7 @@ impl Crowd {
             let same = self.pods.get(&number).is_some_and(|member| {
                 member.who == who
                     && member.whereabouts == whereabouts
-                    && *member.uid == *key.uid
+                    && member.uid == Uid::new(&key.uid)
                     && member.local == local
             });
             if same {
@@ -138,8 +121,8 @@ impl Crowd {
     pub(super) fn gone(&mut self, key: &Key) {
         let number = self.find(key.namespace.as_deref().unwrap_or_default(), &key.name);
         // One of the same name may be there already, of which this was not said.
-        let number =
-            number.filter(|number| self.pods.get(number).is_some_and(|member| *member.uid == *key.uid));
+        let uid = Uid::new(&key.uid);
+        let number = number.filter(|number| self.pods.get(number).is_some_and(|member| member.uid == uid));
         if let Some(number) = number {
             self.remove(number);
         }
@@ -149,7 +132,7 @@ impl Crowd {
         self.names.get(namespace)?.get(name).copied()
     }
 
-    fn insert(&mut self, key: &Key, who: Arc<Who>, whereabouts: Whereabouts, local: Option<Box<str>>) {
+    fn insert(&mut self, key: &Key, who: Arc<Who>, whereabouts: Whereabouts, local: Option<Box<String>>) {
         while self.pods.contains_key(&self.next) {
             self.next = self.next.wrapping_add(1);
         }
@@ -160,9 +143,9 @@ impl Crowd {
             Some((known, _)) => Arc::clone(known),
             None => Arc::from(namespace),
         };
-        self.names.entry(Arc::clone(&namespace)).or_default().insert(key.name.as_str().into(), number);
-        let (uid, name) = (key.uid.as_str().into(), key.name.as_str().into());
-        let member = Member { uid, namespace, name, who, whereabouts, local };
+        let name: Arc<str> = key.name.as_str().into();
+        self.names.entry(namespace).or_default().insert(Arc::clone(&name), number);
+        let member = Member { uid: Uid::new(&key.uid), name, who, whereabouts, local };
         self.join(number, &member.who);
         let local = member.local.clone();
         self.pods.insert(number, member);
@@ -178,10 +161,11 @@ impl Crowd {
             None => self.unclaim(number),
         }
         let Some(member) = self.pods.remove(&number) else { return };
-        if let Some(names) = self.names.get_mut(&member.namespace) {
+        let namespace = member.who.namespace.as_str();
+        if let Some(names) = self.names.get_mut(namespace) {
             names.remove(&member.name);
             if names.is_empty() {
-                self.names.remove(&member.namespace);
+                self.names.remove(namespace);
             }
         }
         self.leave(number, &member.who);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::addresses::Addresses;
 use super::proxy::{self, Filtered, Proxy, Role};
 
 /// Labels that controllers give to each pod or to each of their versions. Pods that only they tell apart are one workload, unless somebody's
@@ -119,7 +120,7 @@ pub(super) struct Who {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Whereabouts {
     /// In its status, canonical, ascending.
-    pub(super) addresses: Box<[IpAddr]>,
+    pub(super) addresses: Addresses,
     /// It has finished: its address may be another's.
     pub(super) finished: bool,
     /// It is being deleted.

@@ -72,7 +72,7 @@ impl Crowd {
 
     /// How a pod is attached here.
     fn attached(&self, member: &Member) -> Option<&Vec<Attached>> {
-        let local = member.local.as_deref()?;
+        let local = member.local.as_deref()?.as_str();
         // Of two that are called the same, nobody knows which one it is.
         self.called(local)?;
         self.attached.get(local)
@@ -154,7 +154,7 @@ impl Crowd {
     /// Addresses that several pods claim at the same time, so that nobody has them, and by whom.
     pub(in super::super) fn contested(&self) -> BTreeMap<IpAddr, Vec<String>> {
         let named = |number: &Number| {
-            self.pods.get(number).map(|member| format!("{}/{}", member.namespace, member.name))
+            self.pods.get(number).map(|member| format!("{}/{}", member.who.namespace, member.name))
         };
         let all = self.claims.contested();
         all.map(|(address, pods)| {
