@@ -24,8 +24,8 @@ NODE_MIN=18
 ENVOY=1.40.0
 KERNEL_MIN=6.6
 
-# The page that the command has inside, where it was built (cli/build.rs).
-export BOOKEND_PLAYGROUND=${BOOKEND_PLAYGROUND:-$DIST/playground}
+# The page that the command has inside, where it was built (playground/server/build.rs).
+[ ! -d "$DIST/playground" ] || export BOOKEND_PLAYGROUND=$DIST/playground
 
 # The crates that contain wasmtime, tokio or aya, and those that make a binary: built and tested in the `release`
 # profile, all others in `dev`. scripts/build says why.

@@ -12,9 +12,7 @@ fn main() -> io::Result<()> {
     if let Some(page) = env::var_os("BOOKEND_PLAYGROUND").map(PathBuf::from) {
         println!("cargo::rerun-if-changed={}", page.display());
         let mut files = Vec::new();
-        if page.is_dir() {
-            walk(&page, &mut files)?;
-        }
+        walk(&page, &mut files)?;
         files.sort();
         for file in files {
             println!("cargo::rerun-if-changed={}", file.display());
@@ -29,7 +27,8 @@ fn main() -> io::Result<()> {
 }
 
 fn walk(directory: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    for entry in directory.read_dir()? {
+    let missing = |error| io::Error::other(format!("BOOKEND_PLAYGROUND: {}: {error}", directory.display()));
+    for entry in directory.read_dir().map_err(missing)? {
         let path = entry?.path();
         if path.is_dir() { walk(&path, files)? } else { files.push(path) }
     }

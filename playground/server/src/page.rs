@@ -104,3 +104,16 @@ fn kind(name: &str) -> &'static str {
         _ => "application/octet-stream",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_has_a_page_or_says_that_it_has_none() {
+        match option_env!("BOOKEND_PLAYGROUND") {
+            Some(_) => assert!(Page::built_in().unwrap().file("").is_some()),
+            None => assert!(Page::built_in().unwrap_err().to_string().contains("scripts/build playground")),
+        }
+    }
+}
