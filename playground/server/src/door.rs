@@ -14,6 +14,10 @@ use hyper::{Method, StatusCode};
 /// What a browser says of who sends a request (<https://www.w3.org/TR/fetch-metadata/>).
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+/// How, and what for.
+const MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+
 /// Bytes of the path that nobody can guess.
 const SECRET_BYTES: usize = 24;
 
@@ -67,7 +71,9 @@ impl Door {
             ));
         }
         let own = one(&ORIGIN).is_none_or(|origin| origin.strip_prefix("http://") == Some(host));
-        let here = one(&SITE).is_none_or(|site| matches!(site, "same-origin" | "none"));
+        // Somebody may follow a link to the page, for instance in a terminal that is itself a page; that page sees nothing of it.
+        let follows = one(&MODE) == Some("navigate") && one(&DEST) == Some("document");
+        let here = one(&SITE).is_none_or(|site| matches!(site, "same-origin" | "none") || follows);
         if !own || !here {
             return Err((StatusCode::FORBIDDEN, "only the playground's own page may ask for this"));
         }

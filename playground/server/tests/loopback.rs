@@ -211,6 +211,15 @@ async fn nobody_else_gets_in() {
             403
         );
     }
+    // But somebody may follow a link in a page of elsewhere.
+    let followed =
+        [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+    for (changed, status) in [("document", 200), ("iframe", 403), ("empty", 403)] {
+        let headers =
+            followed.map(|(name, value)| (name, if name == "sec-fetch-dest" { changed } else { value }));
+        let headers = [&[("host", host)][..], &headers].concat();
+        assert_eq!(scene.send("GET", &scene.path, &headers, "").await.status, status, "{changed}");
+    }
     // Another user of the machine, who does not know the path.
     let guessed = format!("/{}/api/files", "0".repeat(scene.path.len() - 2));
     for path in ["/", "/api/files", &guessed, &scene.path[..scene.path.len() - 1]] {
