@@ -68,6 +68,8 @@ pub struct View {
     changed: bool,
     /// Every policy is at its last good version: one for all namespaces is invalid and never was anything else.
     held: bool,
+    /// What is in force depends on who runs where: a pod contradicts something.
+    entangled: bool,
     sources: Sources,
     /// Manifests that are refused, and why.
     quarantined: HashMap<Arc<Source>, String>,
@@ -111,6 +113,7 @@ impl View {
             restored: BTreeMap::new(),
             changed: true,
             held: false,
+            entangled: false,
             sources: Sources::default(),
             quarantined: HashMap::new(),
             policies: String::new(),

@@ -6,12 +6,19 @@ use std::sync::Arc;
 use bookend_lang::{Compiled, Refused, Severity, Sighting, Source};
 use sha2::{Digest, Sha256};
 
-use super::article::ObjectName;
+use super::article::{Fallback, ObjectName};
 use super::{InForce, Refusal, View};
 use crate::kinds;
 
 /// How often what is invalid is replaced by something else before every policy stays as it was, and then before all of it is refused.
 const MAX_ROUNDS: usize = 100;
+
+/// Who gives way.
+enum Culprit {
+    Object(ObjectName),
+    /// The pods of this manifest.
+    Pod(Arc<Source>),
+}
 
 impl View {
     /// Compiles all that is known, and `extra` documents. What is invalid is replaced by what was in force before it.
@@ -19,7 +26,7 @@ impl View {
     /// # Errors
     /// When nothing that was valid is known of a policy for all namespaces, or `extra` is wrong. What is in force should stay so.
     pub fn compile(&mut self, extra: &[Source]) -> Result<&Compiled, Refusal> {
-        if std::mem::take(&mut self.changed)
+        if (std::mem::take(&mut self.changed) || self.entangled)
             && let Err(refusal) = self.begin()
         {
             self.changed = true;
@@ -76,6 +83,7 @@ impl View {
     /// Tries everything as it is now.
     fn begin(&mut self) -> Result<(), Refusal> {
         self.held = false;
+        self.entangled = false;
         self.quarantined.clear();
         self.sources.forget();
         let mut unread = Vec::new();
@@ -105,20 +113,16 @@ impl View {
     fn replace(&mut self, refused: &Refused, sightings: &[Arc<Source>]) -> bool {
         let mut culprits: BTreeMap<ObjectName, Vec<String>> = BTreeMap::new();
         for diagnostic in refused.diagnostics.iter().filter(|d| d.severity() == Severity::Error) {
-            let related = diagnostic.related.as_ref().map(|(span, _)| span.source);
-            let culprit = [Some(diagnostic.span.source), related].into_iter().flatten();
-            let culprit = culprit.filter_map(|source| self.sources.owner(source)).next();
             let line = self.sources.line(diagnostic);
+            let related = diagnostic.related.as_ref().map(|(span, _)| span.source);
+            let (culprit, pods) = self.culprit(diagnostic.span.source, related, sightings);
+            // What depends on who runs where is looked at again whenever somebody runs elsewhere.
+            self.entangled |= pods && related.is_some();
             match culprit {
-                Some(object) => culprits.entry(object.clone()).or_default().push(line),
-                None => {
-                    let seen = diagnostic.span.source.checked_sub(self.sources.len());
-                    // What comes from elsewhere is for whoever gave it.
-                    let Some(manifest) = seen.and_then(|position| sightings.get(position)) else {
-                        return false;
-                    };
-                    self.quarantined.insert(Arc::clone(manifest), line);
-                }
+                Some(Culprit::Object(object)) => culprits.entry(object).or_default().push(line),
+                Some(Culprit::Pod(manifest)) => _ = self.quarantined.insert(manifest, line),
+                // What comes from elsewhere is for whoever gave it.
+                None => return false,
             }
         }
         for (object, complaints) in culprits {
@@ -132,6 +136,37 @@ impl View {
         }
         self.sources.forget();
         true
+    }
+
+    /// Who is to give way where a source is wrong, alone or together with another one; and whether a pod is among them. A `Host` gives way to a
+    /// pod, and a pod to all else: whoever may start pods must not stop the policies of others with them. What can be left out gives way to what
+    /// cannot, and of two that are alike the younger one does.
+    fn culprit(
+        &self,
+        source: usize,
+        related: Option<usize>,
+        sightings: &[Arc<Source>],
+    ) -> (Option<Culprit>, bool) {
+        let both = || [Some(source), related].into_iter().flatten();
+        let pod = |source: usize| sightings.get(source.checked_sub(self.sources.len())?);
+        let pod = both().find_map(pod);
+        let yields = |object: &&ObjectName| {
+            let rank = match object.fallback() {
+                Fallback::Hold => 0,
+                Fallback::Isolate => 1,
+                Fallback::LeaveOut => 2,
+            };
+            (rank, self.objects.get(*object).map(|stand| stand.now.created.as_str()))
+        };
+        let object = both().filter_map(|source| self.sources.owner(source));
+        // Of equals the one that is named first.
+        let object = object.rev().max_by(|a, b| yields(a).cmp(&yields(b)));
+        let object = object.filter(|object| pod.is_none() || object.kind == "Host");
+        let culprit = match (object, pod) {
+            (Some(object), _) => Some(Culprit::Object(object.clone())),
+            (None, pod) => pod.map(|manifest| Culprit::Pod(Arc::clone(manifest))),
+        };
+        (culprit, pod.is_some())
     }
 
     /// Has less in force of an object, or of everything; false if nothing can be done.

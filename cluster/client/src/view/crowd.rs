@@ -132,6 +132,7 @@ impl Crowd {
         self.names.get(namespace)?.get(name).copied()
     }
 
+    #[expect(clippy::box_collection, reason = "as in a member")]
     fn insert(&mut self, key: &Key, who: Arc<Who>, whereabouts: Whereabouts, local: Option<Box<String>>) {
         while self.pods.contains_key(&self.next) {
             self.next = self.next.wrapping_add(1);

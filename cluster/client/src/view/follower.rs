@@ -135,7 +135,7 @@ impl Follower {
             }
             // A cluster without the kind has none of it, or will say what it has.
             Told::Article(kind, true, Event::Trouble(trouble)) if trouble.is_absent() => {
-                self.health.absent(kind);
+                self.health.absent(kind, &mut self.news);
                 self.view.absent(kind)
             }
             Told::Article(kind, _, event) => {

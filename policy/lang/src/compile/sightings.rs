@@ -81,7 +81,7 @@ impl Seen {
         Some(WorkloadDocument {
             name: Spanned { value: self.sighting.name.to_string(), span },
             instances: Vec::new(),
-            seen: somewhere.then(|| Arc::clone(&self.sighting.instances)),
+            seen: Some(if somewhere { Arc::clone(&self.sighting.instances) } else { Arc::default() }),
             ..document.clone()
         })
     }

@@ -44,7 +44,7 @@ pub(crate) struct WorkloadDocument {
     /// Where its probes go once a proxy was injected.
     pub(crate) rewriting: Rewriting,
     pub(crate) instances: Vec<Spanned<Instance>>,
-    /// Instances that no document says, and somebody sees; at the place of the name.
+    /// Instances that no document says, and somebody sees; at the place of the name. Nothing of a workload that nobody sees run.
     pub(crate) seen: Option<Arc<[Instance]>>,
 }
 
@@ -58,9 +58,10 @@ impl WorkloadDocument {
     /// Makes what is seen what is said.
     pub(crate) fn write_down(&mut self) {
         let span = self.name.span;
-        let seen = self.seen.take();
-        let seen = seen.iter().flat_map(|seen| seen.iter());
-        self.instances.extend(seen.map(|instance| Spanned { value: instance.clone(), span }));
+        let Some(seen) = self.seen.take() else { return };
+        self.instances.extend(seen.iter().map(|instance| Spanned { value: instance.clone(), span }));
+        // That it was seen is not forgotten.
+        self.seen = Some(Arc::default());
     }
 }
 

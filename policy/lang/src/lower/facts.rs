@@ -116,7 +116,7 @@ impl<'d> Facts<'d> {
         );
         let inventory = Inventory::new(domain, trusts, namespaces, workloads);
         let (services, addressed, selecting) =
-            services::services(&self.services, &self.slices, &inventory, report);
+            services::services(&self.services, &self.slices, &self.workloads, &inventory, report);
         let surroundings = surroundings::surroundings(self, &inventory, report);
         World {
             inventory: inventory.with_services(addressed),

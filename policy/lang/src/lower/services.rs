@@ -7,7 +7,10 @@ use super::{facts::unique, selecting::Selecting};
 use crate::{
     Code, Span,
     diagnostic::Report,
-    document::{self, Service, ServiceDocument, ServiceName, ServicePortDocument, SliceDocument, Target},
+    document::{
+        self, Service, ServiceDocument, ServiceName, ServicePortDocument, SliceDocument, Target,
+        WorkloadDocument,
+    },
 };
 use bookend_engine::{Backend, Inventory, Labels, Protocol, ServicePort, Workload};
 
@@ -15,6 +18,7 @@ use bookend_engine::{Backend, Inventory, Labels, Protocol, ServicePort, Workload
 pub(super) fn services(
     documents: &[&ServiceDocument],
     slices: &[&SliceDocument],
+    workloads: &[&WorkloadDocument],
     inventory: &Inventory,
     report: &mut Report,
 ) -> (Vec<Service>, Vec<bookend_engine::Service>, Option<Selecting>) {
@@ -22,7 +26,7 @@ pub(super) fn services(
     unique(names, "service", report);
     let mut sorted = documents.to_vec();
     sorted.sort_by(|a, b| (&a.namespace, &a.name.value).cmp(&(&b.namespace, &b.name.value)));
-    let contested = contested(&sorted, inventory, report);
+    let contested = contested(&sorted, workloads, inventory, report);
     let behind = Behind::new(&sorted, slices, inventory, report);
     let named = sorted.iter().map(|document| Service {
         namespace: document.namespace.clone(),
@@ -126,7 +130,12 @@ fn lower(
 /// An address belongs to a Service or to a workload, and a port of it to one Service. What an inventory says against that is
 /// refused; manifests are not, or whoever may write a Service could keep every policy from being applied. The addresses that
 /// they dispute are told, and are not theirs (S70).
-fn contested(documents: &[&ServiceDocument], inventory: &Inventory, report: &mut Report) -> BTreeSet<IpAddr> {
+fn contested(
+    documents: &[&ServiceDocument],
+    workloads: &[&WorkloadDocument],
+    inventory: &Inventory,
+    report: &mut Report,
+) -> BTreeSet<IpAddr> {
     let mut contested = BTreeSet::new();
     let mut dialled: HashMap<(IpAddr, Protocol, u16), (&ServiceDocument, Span)> = HashMap::new();
     let of = |vouched: bool| documents.iter().copied().filter(move |document| document.vouched == vouched);
@@ -161,7 +170,16 @@ fn contested(documents: &[&ServiceDocument], inventory: &Inventory, report: &mut
                         "give the Service another address, or mend the addresses of the workload",
                     )
                 };
-                report.add(code, address.span, message, cure);
+                let said = |of: &&&WorkloadDocument| {
+                    of.everywhere().any(|(one, _)| one.addresses.iter().any(|own| own.to_canonical() == at))
+                };
+                match workloads.iter().find(said) {
+                    Some(other) => {
+                        let related = (other.name.span, "the workload");
+                        report.add_related(code, address.span, message, cure, related);
+                    }
+                    None => report.add(code, address.span, message, cure),
+                }
             }
             for (protocol, port) in ports.keys() {
                 let (other, span) = dialled.entry((at, *protocol, *port)).or_insert((document, address.span));

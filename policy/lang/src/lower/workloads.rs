@@ -69,7 +69,13 @@ fn merge<'d>(documents: &[&'d WorkloadDocument], report: &mut Report) -> Vec<Mer
             let (namespace, name) = name(document);
             let message = format!("there are {} workloads `{name}` in namespace `{namespace}`", kinds.len());
             let cure = format!("say which one is meant: {}", words.join(" or "));
-            report.add(Code::AmbiguousWorkload, document.name.span, message, cure);
+            // What is only seen to run, and a `Host`, are what somebody else may have brought up meanwhile.
+            let of_kind = || same_name.iter().filter(|document| document.kind.is_some());
+            let newcomer =
+                |document: &&&WorkloadDocument| document.seen.is_some() || document.kind == Some(Kind::Host);
+            let Some(other) = of_kind().find(newcomer).or_else(|| of_kind().next()) else { continue };
+            let related = (other.name.span, "one of them");
+            report.add_related(Code::AmbiguousWorkload, document.name.span, message, cure, related);
         }
     }
     merged
@@ -111,6 +117,7 @@ fn join<'d>(
         joined.ports = joined.ports.take().or(more.ports);
         joined.injection = joined.injection.max(more.injection);
         joined.host_network = joined.host_network.or(more.host_network);
+        joined.seen = joined.seen.take().or(more.seen);
         joined.probes.extend(more.probes);
         // An inventory says nothing about it, and has the default.
         if joined.rewriting == Rewriting::default() {
@@ -278,8 +285,9 @@ fn lower(
         Injection::ByNamespace => asked == Some(true),
         Injection::Asked => asked != Some(false),
     });
-    let verifies = jwt.as_ref().is_some_and(|jwt| jwt.value);
-    if let Some(jwt) = jwt.as_ref().filter(|jwt| jwt.value && !proxied) {
+    // A workload that is seen has a proxy at one time and none at another, whatever was written of it.
+    let verifies = jwt.as_ref().is_some_and(|jwt| jwt.value) && (proxied || seen.is_none());
+    if let Some(jwt) = jwt.as_ref().filter(|jwt| jwt.value && !proxied && seen.is_none()) {
         let message = format!("`{}` has no proxy, so none verifies its tokens", name.value);
         let cure = "add `proxy: true`, or remove `jwt`";
         report.add(Code::JwtWithoutProxy, jwt.span, message, cure);

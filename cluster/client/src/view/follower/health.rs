@@ -71,8 +71,8 @@ impl Health {
     }
 
     /// The cluster has no such kind.
-    pub(super) fn absent(&mut self, kind: &Kind) {
-        self.heard.insert(kind.kind.to_string(), Instant::now());
+    pub(super) fn absent(&mut self, kind: &Kind, news: &mut Vec<String>) {
+        self.works(kind, news);
     }
 
     fn failed(&mut self, kind: &Kind, told: String, news: &mut Vec<String>) {

@@ -2,6 +2,7 @@
 
 use crate::say::say;
 use bookend_cluster::view::{Good, View};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// A file with the last good versions of policies.
@@ -44,8 +45,14 @@ impl Memory {
         }
         let text = serde_json::to_vec(&view.good()).map_err(std::io::Error::other)?;
         let draft = self.path.with_extension("new");
-        std::fs::write(&draft, text)?;
+        let mut file = std::fs::File::create(&draft)?;
+        file.write_all(&text)?;
+        // Whole, or as it was before, also after the machine was switched off.
+        file.sync_all()?;
         std::fs::rename(draft, &self.path)?;
+        if let Some(directory) = self.path.parent() {
+            std::fs::File::open(directory)?.sync_all()?;
+        }
         self.kept = Some(view.goods());
         Ok(())
     }
