@@ -17,8 +17,8 @@ const MOST: usize = 64;
 /// Which proxies there are. What had a filter keeps it for a while although nobody of it is there: filters must be there first.
 #[derive(Debug, Default)]
 pub(crate) struct Census {
-    /// Gateways, and when each had a pod last, by namespace.
-    gateways: BTreeMap<String, BTreeMap<Gateway, Instant>>,
+    /// Gateways, and when each had a pod first and last, by namespace.
+    gateways: BTreeMap<String, BTreeMap<Gateway, (Instant, Instant)>>,
     /// How many workloads have sidecars.
     sidecars: BTreeMap<String, usize>,
     /// How many are gateways that cannot be named.
@@ -42,7 +42,7 @@ impl Census {
         for (key, value) in filtered.iter().flat_map(|filtered| &filtered.gateways) {
             let labels = Labels::from([(key.clone(), value.clone())]);
             if let Some(gateway) = Gateway::of(&labels) {
-                self.gateways.entry(namespace.to_owned()).or_default().entry(gateway).or_insert(now);
+                self.gateways.entry(namespace.to_owned()).or_default().entry(gateway).or_insert((now, now));
             }
         }
     }
@@ -59,14 +59,15 @@ impl Census {
                 (Role::Sidecar, _) => &mut self.sidecars,
                 (Role::Gateway, None) => &mut self.nameless,
                 (Role::Gateway, Some(gateway)) => {
-                    self.gateways.entry(namespace.to_owned()).or_default().insert(gateway, now);
+                    let gateways = self.gateways.entry(namespace.to_owned()).or_default();
+                    gateways.entry(gateway).or_insert((now, now)).1 = now;
                     continue;
                 }
             };
             *number.entry(namespace.to_owned()).or_default() += 1;
         }
         for gateways in self.gateways.values_mut() {
-            gateways.retain(|_, last| now.duration_since(*last) < GRACE);
+            gateways.retain(|_, (_, last)| now.duration_since(*last) < GRACE);
         }
         self.gateways.retain(|_, gateways| !gateways.is_empty());
     }
@@ -90,11 +91,11 @@ impl Census {
         }
         for (namespace, gateways) in &self.gateways {
             let proxies = all.entry(namespace).or_default();
-            // Those with pods come first.
-            let mut latest: Vec<(&Gateway, &Instant)> = gateways.iter().collect();
-            latest.sort_by_key(|(gateway, last)| (std::cmp::Reverse(**last), *gateway));
-            proxies.nameless += latest.len().saturating_sub(MOST);
-            proxies.gateways = latest.into_iter().take(MOST).map(|(gateway, _)| gateway.clone()).collect();
+            // Whoever was there first is not displaced.
+            let mut eldest: Vec<(&Gateway, &(Instant, Instant))> = gateways.iter().collect();
+            eldest.sort_by_key(|(gateway, (first, _))| (*first, *gateway));
+            proxies.nameless += eldest.len().saturating_sub(MOST);
+            proxies.gateways = eldest.into_iter().take(MOST).map(|(gateway, _)| gateway.clone()).collect();
         }
         all
     }

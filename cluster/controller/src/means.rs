@@ -46,6 +46,11 @@ impl Ways {
         Ok(Self { means, envoy_filters: cluster.serves(filter).await? })
     }
 
+    /// Whether something is missing that others have.
+    pub(crate) fn have_less_than(self, known: Self) -> bool {
+        (known.envoy_filters && !self.envoy_filters) || (known.means.is_some() && known.means != self.means)
+    }
+
     /// What is missing, and what follows from it.
     pub(crate) fn lacks(&self, istio: Istio) -> Option<String> {
         let missing = match (istio, self.means) {

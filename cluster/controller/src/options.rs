@@ -83,9 +83,13 @@ pub struct ControllerOptions {
     /// How often the objects of a namespace are written at most.
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time)]
     pub at_most_every: Duration,
-    /// How long after filters were written nodes rely on them: until then istiod has told the proxies.
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
+    /// How long after filters were written nodes rely on them: until then istiod has told the proxies, and these have fetched them, for which
+    /// they have a minute.
+    #[arg(long, value_name = "TIME", default_value = "75s", value_parser = time)]
     pub rely_after: Duration,
+    /// How long after nodes were told not to rely on a filter it is deleted.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
+    pub drain: Duration,
     /// The kubeconfig, for whoever runs it outside of a cluster.
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,

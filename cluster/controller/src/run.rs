@@ -282,6 +282,7 @@ impl Work {
         let lacks = ways.lacks(self.options.istio);
         if self.leading {
             self.writer.find(ways, lacks);
+            self.writer.look_again().await?;
             return self.forget_nodes().await;
         }
         self.writer.take_stock(ways, lacks).await?;

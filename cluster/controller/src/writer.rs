@@ -1,5 +1,6 @@
 //! Writing what namespaces get.
 
+mod namespace;
 mod notices;
 mod reliance;
 mod stock;
@@ -8,20 +9,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bookend_cluster::view::Filtered;
-use bookend_cluster::{Applying, Clash, Cluster, Deleting, Event, Kind, Leadership, Trouble};
-use bookend_objects::install::INSTALL;
-use bookend_objects::mesh::{Mesh, Pull};
+use bookend_cluster::{Cluster, Event, Kind, Leadership, Trouble};
+use bookend_objects::mesh::Pull;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::ControllerOptions;
 use crate::means::Ways;
 use crate::pace::Pace;
 use crate::say::say;
 use crate::share::Share;
+use crate::{ControllerOptions, Istio};
 use notices::Notices;
-use reliance::{bare, reliable, there};
-use stock::{Id, Stock};
+use stock::Stock;
 pub(crate) use stock::{KINDS, scope};
 
 /// The field manager.
@@ -49,7 +48,13 @@ pub(crate) struct Writer {
     pull: Option<Pull>,
     at_most_every: Duration,
     rely_after: Duration,
+    drain: Duration,
+    istio: Istio,
     notices: Notices,
+    /// Namespaces with a policy that was invalid before anything was wanted here, and the policies in force then.
+    frozen: Option<(BTreeSet<String>, String)>,
+    /// Ways in which something is missing that was there before, once.
+    doubted: Option<Ways>,
     ways: Option<Ways>,
     lacks: Option<String>,
     stock: Stock,
@@ -64,8 +69,10 @@ struct Place {
     /// What it has must stay, whatever is wanted.
     held: bool,
     dirty: bool,
-    /// When nodes can be told more of its filters.
+    /// When there is more to do: nodes can be told more of its filters, or what they no longer rely on can go.
     telling: Option<Instant>,
+    /// Before when nothing is deleted: nodes may still rely on it.
+    draining: Option<Instant>,
     pace: Pace,
     trouble: Option<String>,
 }
@@ -83,6 +90,10 @@ impl Writer {
             pull,
             at_most_every: options.at_most_every,
             rely_after: options.rely_after,
+            drain: options.drain,
+            istio: options.istio,
+            frozen: None,
+            doubted: None,
             notices: Notices::new(&options.install, &options.namespace),
             ways: None,
             lacks: None,
@@ -101,8 +112,9 @@ impl Writer {
         self.notices.take(&self.cluster).await?;
         self.stock = Stock::default();
         if ways.means.is_some() {
-            self.stock = Stock::take(&self.cluster, &self.install).await?;
+            self.stock = Stock::take(&self.cluster, &self.install, self.istio).await?;
         }
+        (self.frozen, self.doubted, self.ways) = (None, None, None);
         self.find(ways, lacks);
         self.places.values_mut().for_each(|place| place.dirty = true);
         let told = self.notices.told().keys().cloned();
@@ -129,8 +141,24 @@ impl Writer {
         })
     }
 
-    /// Takes note of what the cluster has.
+    /// Looks whether nodes are told what they should be: somebody else may have been there.
+    ///
+    /// # Errors
+    /// When that cannot be known.
+    pub(crate) async fn look_again(&mut self) -> Result<(), Trouble> {
+        for namespace in self.notices.look(&self.cluster).await? {
+            self.places.entry(namespace).or_insert_with(Place::empty).dirty = true;
+        }
+        Ok(())
+    }
+
+    /// Takes note of what the cluster has. What is missing must be missing twice: one API server of several may not know it yet.
     pub(crate) fn find(&mut self, ways: Ways, lacks: Option<String>) {
+        if self.ways.is_some_and(|known| ways.have_less_than(known)) && self.doubted != Some(ways) {
+            self.doubted = Some(ways);
+            return;
+        }
+        self.doubted = None;
         if self.ways != Some(ways) {
             self.places.values_mut().for_each(|place| (place.dirty, place.pace) = (true, Pace::now()));
         }
@@ -146,6 +174,10 @@ impl Writer {
     /// Says what there should be. What namespaces have that are `held` stays as it is.
     pub(crate) fn want(&mut self, shares: BTreeMap<String, Share>, held: &BTreeSet<String>, policies: &str) {
         policies.clone_into(&mut self.policies);
+        // What never was valid while this one knew isolates; of what was invalid before, nobody knows here what it said.
+        let (frozen, _) = self.frozen.get_or_insert_with(|| (held.clone(), policies.to_owned()));
+        frozen.retain(|namespace| held.contains(namespace));
+        let held = frozen.clone();
         let gone: Vec<String> =
             self.places.keys().filter(|namespace| !shares.contains_key(*namespace)).cloned().collect();
         let gone = gone.into_iter().map(|namespace| (namespace, None));
@@ -190,23 +222,14 @@ impl Writer {
                     place.pace.rest(self.at_most_every);
                     told
                 }
-                Err(stopped) => {
+                Err(trouble) => {
                     self.counts.failed += 1;
-                    match stopped {
-                        Stopped::Trouble(trouble) if trouble.is_transient() => {
-                            place.pace.fail(AGAIN);
-                            Some(trouble.to_string())
-                        }
-                        Stopped::Trouble(trouble) => {
-                            place.pace.rest(SELDOM);
-                            Some(trouble.to_string())
-                        }
-                        Stopped::Unfit(sentence) => {
-                            // Until something else is wanted.
-                            place.dirty = false;
-                            Some(sentence)
-                        }
+                    place.dirty = true;
+                    match trouble.is_transient() {
+                        true => place.pace.fail(AGAIN),
+                        false => place.pace.rest(SELDOM),
                     }
+                    Some(trouble.to_string())
                 }
             };
             if told != place.trouble {
@@ -220,125 +243,10 @@ impl Writer {
                 }
                 place.trouble = told;
             }
-            if place.wanted.is_none() && !place.dirty {
+            if place.wanted.is_none() && !place.dirty && place.telling.is_none() {
                 self.places.remove(&namespace);
             }
         }
-    }
-
-    /// Writes the objects of one namespace. What is told is no failure, but should be known.
-    async fn write_one(
-        &mut self,
-        namespace: &str,
-        ways: Ways,
-        leadership: &Leadership,
-    ) -> Result<Option<String>, Stopped> {
-        let Some(place) = self.places.get(namespace) else { return Ok(None) };
-        if place.held {
-            return Ok(Some(
-                "a policy is invalid whose last good version is not known here any more, so the objects that are there stay; correct the policy"
-                    .to_owned(),
-            ));
-        }
-        // The objects, and for which gateways they are by the position among those of the namespace.
-        let (objects, told) = match (&place.wanted, ways.means, &self.pull) {
-            (None, _, _) => (Vec::new(), None),
-            // Nothing is taken away from proxies because something cannot be asked for.
-            (Some(_), None, _) => {
-                self.notices.retract(&self.cluster, namespace, &Filtered::default()).await?;
-                return Ok(self.lacks.clone());
-            }
-            (Some(_), _, None) => {
-                return Ok(Some(
-                    "no image of the filter was named; start the controller with `--filter-image`".to_owned(),
-                ));
-            }
-            (Some(share), Some(means), Some(pull)) => {
-                let root = namespace == self.root;
-                let mesh = Mesh {
-                    install: &self.install,
-                    namespace,
-                    root,
-                    gateways: &share.gateways,
-                    pull,
-                    configuration: &share.configuration,
-                    policies: &self.policies,
-                    means,
-                    envoy_filters: ways.envoy_filters,
-                };
-                let objects = mesh.objects().map_err(|unfit| Stopped::Unfit(unfit.to_string()))?;
-                let objects = objects.into_iter().map(|(gateway, object)| (gateway.cloned(), object));
-                (objects.collect(), self.lacks.clone().or_else(|| bare(share, root)))
-            }
-        };
-        // What nodes may rely on: all that those proxies need is there.
-        let reliable = match &place.wanted {
-            Some(share) if ways.envoy_filters => reliable(share, namespace == self.root),
-            _ => Filtered::default(),
-        };
-        let there = there(&self.stock, &reliable, &objects);
-        self.notices.retract(&self.cluster, namespace, &there).await?;
-        let applying = Applying::by(MANAGER);
-        let mut kept = BTreeSet::new();
-        for (_, object) in objects {
-            let Some(id) = Id::of(&object) else { continue };
-            if !self.stock.is(&id, &object) {
-                leads(leadership)?;
-                if !self.stock.knows(&id) {
-                    self.is_free(&id).await?;
-                }
-                // Whoever applies `null` may have applied nothing, and a configuration says much by it.
-                match has_null(&object) {
-                    true => self.put(&id, &object, &applying).await?,
-                    false => _ = self.cluster.apply(&object, &applying).await?,
-                }
-                self.counts.applied += 1;
-                self.stock.put(id.clone(), &object);
-            }
-            kept.insert(id);
-        }
-        for id in self.stock.others(namespace, &kept) {
-            leads(leadership)?;
-            let deleting = Deleting::default();
-            self.cluster.delete(id.kind, Some(&id.namespace), &id.name, &deleting).await?;
-            self.counts.deleted += 1;
-            self.stock.remove(&id);
-        }
-        let next = self.notices.tell(&self.cluster, namespace, &reliable, self.rely_after).await?;
-        if let Some(place) = self.places.get_mut(namespace) {
-            place.telling = next;
-        }
-        Ok(told)
-    }
-
-    /// Nobody else's object of this name is there: another installation writes by the same name, so that nobody would ask it.
-    async fn is_free(&self, id: &Id) -> Result<(), Trouble> {
-        let found = self.cluster.get::<Value>(id.kind, Some(&id.namespace), &id.name).await?;
-        let label =
-            found.as_ref().and_then(|object| object.get("metadata")?.get("labels")?.get(INSTALL)?.as_str());
-        let Some(other) = label.filter(|label| *label != self.install) else { return Ok(()) };
-        let clashes =
-            vec![Clash { manager: format!("the installation `{other}`"), field: ".spec".to_owned() }];
-        Err(Trouble::Conflict { object: format!("{}/{}", id.namespace, id.name), clashes })
-    }
-
-    /// Creates an object, or replaces it as it was written here; what somebody else changed is left to them.
-    async fn put(&self, id: &Id, object: &Value, applying: &Applying) -> Result<(), Trouble> {
-        let Some(found) = self.cluster.get::<Value>(id.kind, Some(&id.namespace), &id.name).await? else {
-            return self.cluster.create(object, applying).await.map(drop);
-        };
-        if let Some(manager) = stock::stranger(&found) {
-            let clashes = vec![Clash { manager, field: ".spec".to_owned() }];
-            return Err(Trouble::Conflict { object: format!("{}/{}", id.namespace, id.name), clashes });
-        }
-        let mut object = object.clone();
-        if let (Some(metadata), Some(version)) = (
-            object.get_mut("metadata").and_then(Value::as_object_mut),
-            found.pointer("/metadata/resourceVersion"),
-        ) {
-            metadata.insert("resourceVersion".to_owned(), version.clone());
-        }
-        self.cluster.replace(&object, applying).await.map(drop)
     }
 
     /// What cannot be done, or should be known, by namespace.
@@ -362,36 +270,15 @@ impl Writer {
 
 impl Place {
     fn empty() -> Self {
-        Self { wanted: None, held: false, dirty: false, telling: None, pace: Pace::now(), trouble: None }
-    }
-}
-
-/// Why a namespace was not written.
-enum Stopped {
-    Trouble(Trouble),
-    Unfit(String),
-}
-
-impl From<Trouble> for Stopped {
-    fn from(trouble: Trouble) -> Self {
-        Self::Trouble(trouble)
-    }
-}
-
-/// Whether this one still leads: asked before every single write.
-fn leads(leadership: &Leadership) -> Result<(), Stopped> {
-    if leadership.leads() {
-        return Ok(());
-    }
-    Err(Trouble::Changed { object: "the Lease of the controller".to_owned() }.into())
-}
-
-fn has_null(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Array(list) => list.iter().any(has_null),
-        Value::Object(fields) => fields.values().any(has_null),
-        _ => false,
+        Self {
+            wanted: None,
+            held: false,
+            dirty: false,
+            telling: None,
+            draining: None,
+            pace: Pace::now(),
+            trouble: None,
+        }
     }
 }
 

@@ -31,6 +31,10 @@ pub use structured::{Unrepresentable, structured};
 /// The most bytes that an object may have, as JSON. API servers take 1.5 MiB together with what they write about it themselves.
 pub const MOST: usize = 1_000_000;
 
+/// The most bytes of all objects of a namespace together: each of its gateways has a configuration of its own, and all are written again with
+/// every change.
+pub const MOST_TOGETHER: usize = 8 * MOST;
+
 /// The annotation with the revision of the policies that an object was made from.
 pub const POLICIES: &str = "bookend.dev/policies";
 /// The annotation with the revision of the configuration in it, as proxies tell it.
@@ -97,6 +101,15 @@ pub enum Unfit {
         /// How many rules and isolations it has.
         rules: usize,
     },
+    /// It is too large for so many gateways.
+    TooMany {
+        /// The namespace.
+        namespace: String,
+        /// The bytes of one object, as JSON.
+        bytes: usize,
+        /// How many gateways there are.
+        gateways: usize,
+    },
     /// It says something that does not survive the way.
     Unrepresentable {
         /// The namespace.
@@ -114,6 +127,11 @@ impl fmt::Display for Unfit {
                 "what the proxies of the namespace `{namespace}` have to know is {bytes} bytes, and an object may have {MOST}: {rules} rules, \
                  {workloads} workloads and {addresses} addresses; select peers by namespace or service account instead of labels, or give workloads that \
                  policies tell apart service accounts of their own, which makes their addresses unnecessary"
+            ),
+            Self::TooMany { namespace, bytes, gateways } => write!(
+                f,
+                "what the proxies of the namespace `{namespace}` have to know is {bytes} bytes for each of {gateways} gateways, and all of them together may \
+                 have {MOST_TOGETHER}; give gateways namespaces of their own, or select fewer peers by labels"
             ),
             Self::Unrepresentable { namespace, what } => {
                 write!(f, "the proxies of the namespace `{namespace}` cannot be told: {what}")

@@ -14,6 +14,8 @@ const CONTAINER: &str = "istio-proxy";
 const CAPTURE: [&str; 2] = ["istio-init", "istio-validation"];
 /// Ports of the agent itself; they are judged apart (S83).
 const AGENT: [&str; 3] = ["15020", "15021", "15090"];
+/// The label of the pods of a Gateway of the Gateway API.
+const GATEWAY: &str = "gateway.networking.k8s.io/gateway-name";
 /// Istio from which on a proxy can hold a stream until it was judged (Envoy 1.37).
 const STREAMS: (u32, u32) = (1, 29);
 
@@ -100,7 +102,12 @@ impl Filtered {
     pub(super) fn has(&self, role: Role, labels: &BTreeMap<String, String>) -> bool {
         match role {
             Role::Sidecar => self.sidecars,
-            Role::Gateway => self.gateways.iter().any(|(key, value)| labels.get(key) == Some(value)),
+            // A Gateway's pods are that Gateway's, whatever other labels they have.
+            Role::Gateway => {
+                let by_name = labels.contains_key(GATEWAY);
+                let mut told = self.gateways.iter().filter(|(key, _)| !by_name || key == GATEWAY);
+                told.any(|(key, value)| labels.get(key) == Some(value))
+            }
         }
     }
 }
@@ -135,9 +142,12 @@ pub(super) fn of(
         _ => return None,
     };
     let recent = container.image.and_then(version).is_some_and(|version| version >= STREAMS);
+    let mut capture = init.iter().filter(|one| CAPTURE.contains(&one.name)).peekable();
+    // Without one of these nothing says that connections are led to it at all: Istio leaves them out where they are not.
     let captured = role == Role::Gateway
-        || (!goes_past(annotations)
-            && init.iter().filter(|one| CAPTURE.contains(&one.name)).all(|one| captures_all(one.arguments)));
+        || (capture.peek().is_some()
+            && capture.all(|one| captures_all(one.arguments))
+            && !goes_past(annotations));
     Some(Proxy { role, tight: recent && captured })
 }
 
@@ -149,34 +159,49 @@ fn goes_past(annotations: &BTreeMap<String, String>) -> bool {
         || traffic("includeInboundPorts").is_some_and(|ports| ports != "*")
         || traffic("excludeInterfaces").is_some_and(|names| !names.is_empty())
         || annotations.get("sidecar.istio.io/interceptionMode").is_some_and(|mode| mode == "NONE")
+        || annotations.get("proxy.istio.io/config").is_some_and(|config| config.contains("interceptionMode"))
 }
 
 /// Whether the arguments of `istio-iptables` (Istio, `tools/istio-iptables`) lead all that comes in to the proxy: the mesh may have been
-/// told otherwise for all its pods.
+/// told otherwise for all its pods. They are read as Istio writes them; written in another way, they are in doubt.
 fn captures_all(arguments: &[String]) -> bool {
-    let of = |short: &str, long: &str| {
-        let mut all = arguments.iter();
-        all.find(|word| *word == short || *word == long).and_then(|_| all.next()).map(String::as_str)
+    const MODE: [&str; 2] = ["-m", "--istio-inbound-interception-mode"];
+    const PORTS: [&str; 2] = ["-b", "--istio-inbound-ports"];
+    const LESS: [&str; 2] = ["-d", "--istio-local-exclude-ports"];
+    const INTERFACES: [&str; 2] = ["-c", "--istio-exclude-interfaces"];
+    // The last one counts.
+    let of = |names: [&str; 2]| {
+        let at = arguments.iter().rposition(|word| names.contains(&word.as_str()))?;
+        arguments.get(at + 1).map(String::as_str)
     };
-    let excluded = of("-d", "--istio-local-exclude-ports").unwrap_or_default();
-    of("-m", "--istio-inbound-interception-mode").is_none_or(|mode| mode != "NONE")
-        && of("-b", "--istio-inbound-ports").is_none_or(|ports| ports == "*")
-        && excluded.split(',').all(|port| port.is_empty() || AGENT.contains(&port))
-        && of("-c", "--istio-exclude-interfaces").is_none_or(str::is_empty)
+    let joined = |word: &String| {
+        [MODE, PORTS, LESS, INTERFACES].iter().flatten().any(|name| {
+            word.strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with('=') || (name.len() == 2 && !rest.is_empty()))
+        })
+    };
+    matches!(of(MODE), Some("REDIRECT" | "TPROXY"))
+        && of(PORTS) == Some("*")
+        && of(LESS).unwrap_or_default().split(',').all(|port| port.is_empty() || AGENT.contains(&port))
+        && of(INTERFACES).is_none_or(str::is_empty)
+        && !arguments.iter().any(joined)
 }
 
-/// Istio's version by the tag of an image: `registry:5000/istio/proxyv2:1.29.1-distroless@sha256:…` is 1.29.
+/// Istio's version by the tag of an image: `registry:5000/istio/proxyv2:1.29.1-distroless@sha256:…` is 1.29. There is no other major version, and
+/// whoever numbers their builds otherwise does not tell it.
 fn version(image: &str) -> Option<(u32, u32)> {
     let image = image.split('@').next()?;
     let (_, tag) = image.rsplit('/').next()?.split_once(':')?;
     let mut parts = tag.strip_prefix('v').unwrap_or(tag).splitn(3, ['.', '-']);
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+    Some((parts.next()?.parse().ok().filter(|major| *major == STREAMS.0)?, parts.next()?.parse().ok()?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const USUAL: [&str; 9] =
+        ["istio-iptables", "-p", "15001", "-m", "REDIRECT", "-b", "*", "-d", "15090,15021,15020"];
     const IMAGE: &str = "docker.io/istio/proxyv2:1.29.1-distroless";
 
     fn tight(role: &str, image: &str, init: &[&str], annotations: &[(&str, &str)]) -> Option<bool> {
@@ -184,44 +209,62 @@ mod tests {
         let (arguments, init) = (words(&["proxy", role, "--domain"]), words(init));
         let stay = [Container { name: CONTAINER, image: Some(image), arguments: &arguments }];
         let init = [Container { name: "istio-init", image: None, arguments: &init }];
+        let init = if init[0].arguments.is_empty() { &[][..] } else { &init[..] };
         let annotations = annotations.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        of(&stay, &init, &annotations.collect()).map(|proxy| proxy.tight)
+        of(&stay, init, &annotations.collect()).map(|proxy| proxy.tight)
     }
 
     #[test]
     fn a_proxy_is_what_its_command_line_says() {
-        let role = |role| tight(role, IMAGE, &[], &[]);
+        let role = |role| tight(role, IMAGE, &USUAL, &[]);
         assert_eq!((role("sidecar"), role("router")), (Some(true), Some(true)));
         assert_eq!((role("waypoint"), role("ztunnel"), role("")), (None, None, None));
     }
 
     #[test]
     fn a_proxy_that_cannot_hold_streams_or_does_not_say_its_version_is_not_relied_on() {
-        let version = |image| tight("sidecar", image, &[], &[]);
-        for image in [IMAGE, "istio/proxyv2:1.30-alpha.1", "r:5000/proxyv2:v2.0.0@sha256:00"] {
+        let version = |image| tight("sidecar", image, &USUAL, &[]);
+        for image in [IMAGE, "istio/proxyv2:1.30-alpha.1", "r:5000/proxyv2:v1.31.0@sha256:00"] {
             assert_eq!(version(image), Some(true), "{image}");
         }
-        for image in
-            ["istio/proxyv2:1.28.4", "istio/proxyv2", "r:5000/proxyv2", "istio/proxyv2@sha256:00", "p:x"]
-        {
+        for image in [
+            "istio/proxyv2:1.28.4",
+            "istio/proxyv2",
+            "r:5000/proxyv2",
+            "istio/proxyv2@sha256:00",
+            "p:x",
+            "proxyv2:2.6.1",
+            "proxyv2:2026.5.1",
+        ] {
             assert_eq!(version(image), Some(false), "{image}");
         }
     }
 
     #[test]
     fn what_leads_something_past_the_proxy_is_seen() {
-        let usual = ["istio-iptables", "-p", "15001", "-m", "REDIRECT", "-b", "*", "-d", "15090,15021,15020"];
-        assert_eq!(tight("sidecar", IMAGE, &usual, &[]), Some(true));
-        for less in [["-d", "15090,22"], ["-b", "80,443"], ["-m", "NONE"], ["-c", "net1"]] {
-            assert_eq!(tight("sidecar", IMAGE, &less, &[]), Some(false), "{less:?}");
+        assert_eq!(tight("sidecar", IMAGE, &USUAL, &[]), Some(true));
+        assert_eq!(tight("sidecar", IMAGE, &[], &[]), Some(false), "nothing is led to it");
+        assert_eq!(tight("router", IMAGE, &[], &[]), Some(true));
+        for less in [
+            &["-d", "15090,22"][..],
+            &["-b", "80,443"],
+            &["-m", "NONE"],
+            &["-c", "net1"],
+            &["-b=80"],
+            &["-b80"],
+        ] {
+            let arguments = [&USUAL[..], less].concat();
+            assert_eq!(tight("sidecar", IMAGE, &arguments, &[]), Some(false), "{less:?}");
         }
+        assert_eq!(tight("sidecar", IMAGE, &USUAL[..5], &[]), Some(false), "no port is captured");
         for annotation in [
             ("traffic.sidecar.istio.io/excludeInboundPorts", "22"),
             ("traffic.sidecar.istio.io/includeInboundPorts", ""),
             ("traffic.sidecar.istio.io/excludeInterfaces", "net1"),
             ("sidecar.istio.io/interceptionMode", "NONE"),
+            ("proxy.istio.io/config", "{interceptionMode: NONE}"),
         ] {
-            assert_eq!(tight("sidecar", IMAGE, &usual, &[annotation]), Some(false), "{annotation:?}");
+            assert_eq!(tight("sidecar", IMAGE, &USUAL, &[annotation]), Some(false), "{annotation:?}");
         }
     }
 

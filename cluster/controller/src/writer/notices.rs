@@ -1,6 +1,6 @@
 //! What nodes are told of filters: a ConfigMap for each namespace in which proxies have one (S122).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bookend_cluster::view::{Filtered, Notice};
@@ -37,18 +37,42 @@ impl Notices {
     /// # Errors
     /// When that cannot be known.
     pub(super) async fn take(&mut self, cluster: &Cluster) -> Result<(), Trouble> {
+        self.since.clear();
+        self.look(cluster).await.map(drop)
+    }
+
+    /// Looks again. The namespaces of which something else is told than was told here.
+    ///
+    /// # Errors
+    /// When that cannot be known.
+    pub(super) async fn look(&mut self, cluster: &Cluster) -> Result<BTreeSet<String>, Trouble> {
         let (label, value) = Filtered::LABEL;
         let labels = format!("{INSTALL}={},{label}={value}", self.install);
         let scope = Scope::within(&self.namespace).with_labels(labels);
         let listed: Vec<Notice> = cluster.list(&kinds::CONFIG_MAP, &scope).await?;
-        self.told = listed.iter().filter_map(Notice::read).collect();
-        self.since.clear();
-        Ok(())
+        let found: BTreeMap<String, Filtered> = listed.iter().filter_map(Notice::read).collect();
+        let all: BTreeSet<&String> = found.keys().chain(self.told.keys()).collect();
+        let differ = all.into_iter().filter(|namespace| found.get(*namespace) != self.told.get(*namespace));
+        let differ = differ.cloned().collect();
+        self.told = found;
+        Ok(differ)
     }
 
     /// What is told.
     pub(super) fn told(&self) -> &BTreeMap<String, Filtered> {
         &self.told
+    }
+
+    /// Whether more is told of a namespace than this. What is not there is not on its way either.
+    pub(super) fn exceed(&mut self, about: &str, all: &Filtered) -> bool {
+        self.since.retain(|(namespace, part), _| {
+            namespace != about
+                || match part {
+                    None => all.sidecars,
+                    Some(label) => all.gateways.contains(label),
+                }
+        });
+        self.told.get(about).is_some_and(|told| told.shared(all) != *told)
     }
 
     /// Tells no more of a namespace than this.
@@ -63,9 +87,6 @@ impl Notices {
     ) -> Result<(), Trouble> {
         let Some(told) = self.told.get(about) else { return Ok(()) };
         let kept = told.shared(all);
-        if kept == *told {
-            return Ok(());
-        }
         self.say(cluster, about, kept).await
     }
 

@@ -4,7 +4,7 @@ use bookend_cluster::view::Filtered;
 use bookend_objects::mesh::Gateway;
 use serde_json::Value;
 
-use super::stock::{Id, Stock};
+use super::stock::Id;
 use crate::share::Share;
 
 /// Which proxies of a namespace its objects are for.
@@ -32,14 +32,17 @@ pub(super) fn bare(share: &Share, root: bool) -> Option<String> {
     })
 }
 
-/// What of this has all its objects, whatever they say.
-pub(super) fn there(stock: &Stock, all: &Filtered, objects: &[(Option<Gateway>, Value)]) -> Filtered {
+/// What of this has all its objects, each of which `is` as it has to be.
+pub(super) fn there(
+    all: &Filtered,
+    objects: &[(Option<Gateway>, Value)],
+    is: impl Fn(&Id, &Value) -> bool,
+) -> Filtered {
     let has = |label: Option<(&str, &str)>| {
-        let needed = objects
+        let mut needed = objects
             .iter()
             .filter(|(gateway, _)| gateway.as_ref().is_none_or(|gateway| Some(gateway.label()) == label));
-        let mut ids = needed.filter_map(|(_, object)| Id::of(object));
-        ids.all(|id| stock.knows(&id))
+        needed.all(|(_, object)| Id::of(object).is_some_and(|id| is(&id, object)))
     };
     let gateways = all.gateways.iter().filter(|(key, value)| has(Some((key, value))));
     Filtered { sidecars: all.sidecars && has(None), gateways: gateways.cloned().collect() }

@@ -8,6 +8,7 @@ use bookend_objects::mesh::REVISION;
 use serde_json::Value;
 
 use super::at;
+use crate::Istio;
 
 /// The kinds of what is written for filters.
 pub(crate) const KINDS: [&Kind; 3] = [&kinds::WASM_PLUGIN, &kinds::TRAFFIC_EXTENSION, &kinds::ENVOY_FILTER];
@@ -32,6 +33,8 @@ impl Id {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Essence {
     spec: Value,
+    /// The same without the configuration of the filter, which changes with the policies.
+    shape: Value,
     revision: Option<String>,
     install: Option<String>,
 }
@@ -44,9 +47,23 @@ impl Essence {
         };
         Self {
             spec: object.get("spec").cloned().unwrap_or_default(),
+            shape: object.get("spec").map(shape).unwrap_or_default(),
             revision: text("annotations", REVISION),
             install: text("labels", INSTALL),
         }
+    }
+}
+
+/// All of a `spec` but configurations.
+fn shape(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let kept =
+                fields.iter().filter(|(name, _)| !matches!(name.as_str(), "pluginConfig" | "configuration"));
+            Value::Object(kept.map(|(name, field)| (name.clone(), shape(field))).collect())
+        }
+        Value::Array(items) => items.iter().map(shape).collect(),
+        other => other.clone(),
     }
 }
 
@@ -69,10 +86,10 @@ impl Stock {
     ///
     /// # Errors
     /// When that cannot be told. A kind that is not served has no objects.
-    pub(super) async fn take(cluster: &Cluster, install: &str) -> Result<Self, Trouble> {
+    pub(super) async fn take(cluster: &Cluster, install: &str, istio: Istio) -> Result<Self, Trouble> {
         let scope = scope(install);
         let mut objects = BTreeMap::new();
-        for kind in KINDS {
+        for kind in KINDS.into_iter().filter(|kind| istio.may_write(kind)) {
             let listed: Vec<Value> = match cluster.list(kind, &scope).await {
                 Ok(listed) => listed,
                 Err(trouble) if trouble.is_absent() => continue,
@@ -112,12 +129,12 @@ impl Stock {
                     self.objects.insert(id, essence);
                 }
             }
-            Event::Gone(key) => lost.extend(self.take_out(&id(key))),
+            Event::Gone(key) | Event::Unread(key, _) => lost.extend(self.take_out(&id(key))),
             Event::Synced => {
                 let unlisted = self.unlisted.remove(&*kind.plural).unwrap_or_default();
                 lost.extend(unlisted.iter().filter_map(|id| self.take_out(id)));
             }
-            _ => {}
+            Event::Alive | Event::Trouble(_) => {}
         }
         lost
     }
@@ -134,6 +151,12 @@ impl Stock {
     /// Whether an object is as it should be.
     pub(super) fn is(&self, id: &Id, object: &Value) -> bool {
         self.objects.get(id).is_some_and(|known| *known == Essence::of(object))
+    }
+
+    /// Whether an object is as it should be but for the configuration of the filter.
+    pub(super) fn resembles(&self, id: &Id, object: &Value) -> bool {
+        let wanted = object.get("spec").map(shape).unwrap_or_default();
+        self.objects.get(id).is_some_and(|known| known.shape == wanted)
     }
 
     pub(super) fn put(&mut self, id: Id, object: &Value) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{MOST, Mesh, POLICIES, REVISION, Unfit, structured};
+use super::{MOST, MOST_TOGETHER, Mesh, POLICIES, REVISION, Unfit, structured};
 use crate::install::{Part, labels};
 
 /// A configuration in both forms that objects have places for.
@@ -35,6 +35,10 @@ impl Document {
                 addresses: instances.map(|instance| instance.addresses.len()).sum(),
                 rules: program.rules().len() + program.isolations().len(),
             });
+        }
+        let gateways = mesh.gateways.len();
+        if bytes.saturating_mul(gateways + 1) > MOST_TOGETHER {
+            return Err(Unfit::TooMany { namespace: namespace(), bytes, gateways });
         }
         Ok(Self { object, text })
     }

@@ -5,7 +5,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bookend_controller::ControllerOptions;
-use bookend_testenv::apiserver::ApiServer;
+use bookend_objects::install::{CONTROLLER, Installation};
+use bookend_testenv::apiserver::{ApiServer, User};
 use clap::{Args as _, FromArgMatches as _};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -16,6 +17,11 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub(super) struct Stage {
     pub(super) server: ApiServer,
     kubeconfig: PathBuf,
+}
+
+/// Who the controller is.
+pub(super) fn account() -> User {
+    User::account("bookend-system", CONTROLLER)
 }
 
 /// A controller; it ends when this is dropped.
@@ -36,6 +42,8 @@ impl Stage {
     pub(super) fn without_istio() -> Self {
         let server = ApiServer::start().unwrap();
         let kubeconfig = server.kubeconfig_path().unwrap();
+        // As it is installed: it may what its roles say, and nothing else.
+        std::fs::write(&kubeconfig, server.kubeconfig_with(&server.token_for(&account()))).unwrap();
         let stage = Self { server, kubeconfig };
         let kinds = [
             "policies",
@@ -50,9 +58,10 @@ impl Stage {
         for kind in kinds {
             stage.install(&format!("cluster/crds/{kind}.yaml"));
         }
-        stage.object(
-            json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "bookend-system" } }),
-        );
+        let image = || "registry.example/bookend@sha256:0".to_owned();
+        let installation = Installation::new(Vec::new(), image(), Some(image()));
+        stage.object(installation.namespace());
+        installation.access().into_iter().for_each(|object| stage.object(object));
         stage
     }
 
@@ -61,7 +70,7 @@ impl Stage {
         self.server.install_crds(&std::fs::read_to_string(root.join(path)).unwrap()).unwrap();
     }
 
-    fn object(&self, object: Value) {
+    pub(super) fn object(&self, object: Value) {
         self.server.put(object).unwrap();
     }
 
@@ -110,6 +119,8 @@ impl Stage {
             "50ms",
             "--at-most-every",
             "100ms",
+            "--drain",
+            "1s",
             "--rely-after",
             "1s",
         ];

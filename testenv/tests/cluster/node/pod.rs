@@ -25,15 +25,17 @@ pub(super) struct Pod {
 
 /// An object of a pod that has been given to the node, and of which no kubelet has said anything.
 pub(super) fn object(name: &str, account: &str, labels: &Value, proxied: bool) -> Value {
-    let mut containers = vec![json!({ "name": "app", "image": "app" })];
+    let (mut containers, mut init) = (vec![json!({ "name": "app", "image": "app" })], Vec::new());
     if proxied {
+        let capture = ["istio-iptables", "-m", "REDIRECT", "-b", "*", "-d", "15090,15021,15020"];
+        init.push(json!({ "name": "istio-init", "image": "proxyv2:1.29.0", "args": capture }));
         containers
             .push(json!({ "name": "istio-proxy", "image": "proxyv2:1.29.0", "args": ["proxy", "sidecar"] }));
     }
     json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": { "name": name, "namespace": "default", "labels": labels },
-        "spec": { "nodeName": NODE, "serviceAccountName": account, "containers": containers },
+        "spec": { "nodeName": NODE, "serviceAccountName": account, "containers": containers, "initContainers": init },
         "status": { "phase": "Pending" },
     })
 }

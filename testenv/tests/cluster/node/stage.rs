@@ -11,8 +11,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bookend_cluster::view::Filtered;
+use bookend_objects::install::{ENFORCER, Installation};
 use bookend_testenv::Attempt;
-use bookend_testenv::apiserver::ApiServer;
+use bookend_testenv::apiserver::{ApiServer, User};
 use bookend_testenv::demo::documents::{Documents, filter};
 use bookend_testenv::namespace::Namespace;
 use bookend_testenv::process::Process;
@@ -99,6 +100,12 @@ impl Stage {
             "status": { "addresses": [{ "type": "InternalIP", "address": NODE_ADDRESS }] },
         });
         server.put(node).unwrap();
+        // As it is installed: it may what its roles say, and write about this node only.
+        let image = || "registry.example/bookend@sha256:0".to_owned();
+        let installation = Installation::new(Vec::new(), image(), Some(image()));
+        for object in [installation.access(), installation.admission()].concat() {
+            server.put(object).unwrap();
+        }
         let mut stage = Self { enforcer: None, starts: 0, server, world };
         stage.tell_of_filters(true);
         stage.apply(&Self::policy());
@@ -177,11 +184,25 @@ impl Stage {
         options
     }
 
+    /// Who the enforcer is, by the token of its pod.
+    fn account() -> User {
+        User::account("bookend-system", ENFORCER).on(NODE)
+    }
+
+    /// What the enforcer may do and has not done; but for Istio's kinds, of which there is none here, and for `create`, which this server
+    /// does not ask of who applies what is not there.
+    pub(super) fn unused(&self) -> Vec<String> {
+        let mut unused = self.server.unused(&Self::account());
+        unused.retain(|verb| !verb.ends_with(".istio.io") && verb != "create enforcers.bookend.dev");
+        unused
+    }
+
     /// Starts the enforcer without waiting.
     pub(super) fn launch(&mut self) {
         self.starts += 1;
         let kubeconfig = self.path("kubeconfig");
-        self.server.write_kubeconfig(&kubeconfig).unwrap();
+        let token = self.server.token_for(&Self::account());
+        std::fs::write(&kubeconfig, self.server.kubeconfig_with(&token)).unwrap();
         let mut arguments: Vec<OsString> =
             ["run", "--kubernetes", "--node", NODE, "--filters", "bookend-system", "--cni-timeout", "5"]
                 .map(OsString::from)

@@ -212,6 +212,8 @@ fn sidecar(name: &str, app: &str, address: &str) -> Value {
     let mut injected = pod(name, app, address);
     injected["spec"]["initContainers"] = json!([{
         "name": "istio-proxy", "restartPolicy": "Always", "image": "istio/proxyv2:1.29.0", "args": ["proxy", "sidecar"],
+    }, {
+        "name": "istio-init", "args": ["istio-iptables", "-m", "REDIRECT", "-b", "*", "-d", "15090,15021,15020"],
     }]);
     injected
 }
