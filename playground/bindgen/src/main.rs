@@ -14,7 +14,8 @@ fn main() -> anyhow::Result<()> {
         bail!("usage: bookend-playground-bindgen MODULE DIRECTORY");
     };
     let mut bindgen = Bindgen::new();
-    bindgen.web(true)?.typescript(true).remove_name_section(true).remove_producers_section(true);
+    bindgen.web(true)?.typescript(true).omit_default_module_path(false);
+    bindgen.remove_name_section(true).remove_producers_section(true);
     bindgen
         .input_path(module)
         .generate(directory)
