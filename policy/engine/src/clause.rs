@@ -37,9 +37,14 @@ impl<T> Clause<T> {
     ///
     /// # Errors
     /// When `alternatives` is empty.
-    pub fn one_of(mut alternatives: Vec<T>) -> Result<Self, EmptyClause> {
-        // Nearly all have one, there may be very many, and none ever grows.
-        alternatives.shrink_to_fit();
+    pub fn one_of(alternatives: Vec<T>) -> Result<Self, EmptyClause> {
+        // Nearly all have one, there may be very many, and none ever grows. A filter has few, and the code would cost it more.
+        #[cfg(not(target_family = "wasm"))]
+        let alternatives = {
+            let mut alternatives = alternatives;
+            alternatives.shrink_to_fit();
+            alternatives
+        };
         if alternatives.is_empty() { Err(EmptyClause) } else { Ok(Self::OneOf(Alternatives(alternatives))) }
     }
 

@@ -72,6 +72,8 @@ impl Index {
         }
         by_address.sort_unstable();
         by_address.dedup_by_key(|(address, _)| *address);
+        // As for a clause's alternatives.
+        #[cfg(not(target_family = "wasm"))]
         by_address.shrink_to_fit();
         let identity = |position: &usize| workloads.get(*position).map(|workload| &workload.identity);
         let mut by_account: Vec<usize> = (0..workloads.len()).collect();
