@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bookend_cluster::delivery::{Delivery, Key, Removal};
+use bookend_cluster::view::Filtered;
 use bookend_cluster::{Applying, kinds};
 use bookend_objects::install::{CONTROLLER, Cni, ENFORCER, INSTALL, Installation, NAMESPACE, Part};
 use serde_json::Value;
@@ -80,10 +81,12 @@ impl Uninstall {
             namespace: Some(self.namespace.clone()),
             name: name.to_owned(),
         };
+        let (label, value) = Filtered::LABEL;
         let removal = Removal {
             controller: key(&kinds::DEPLOYMENT, CONTROLLER),
             leaving,
             filters: component(Part::Filter),
+            notices: format!("{label}={value}"),
             definitions: component(Part::Definition),
             keep_definitions: self.keep_crds,
             all_policies: self.all_policies,

@@ -30,7 +30,7 @@ kinds! {
     /// What filters tell.
     REPORTING = global(GROUP, VERSION, "Reporting", "reportings");
     /// What Kubernetes does not say.
-    INVENTORY = global(GROUP, VERSION, "Inventory", "inventories");
+    INVENTORY = namespaced(GROUP, VERSION, "Inventory", "inventories");
     /// What the enforcer of a node says of itself.
     ENFORCER = global(GROUP, VERSION, "Enforcer", "enforcers");
 
@@ -118,3 +118,18 @@ kinds! {
 
 /// Bookend's own documents: policies, and what they refer to. Each has a status.
 pub const DOCUMENTS: [&Kind; 7] = [&POLICY, &CLUSTER_POLICY, &NETWORK, &HOST, &TIER, &REPORTING, &INVENTORY];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_lie_where_their_definitions_say() {
+        for kind in DOCUMENTS.into_iter().chain([&ENFORCER]) {
+            let path = format!("{}/../crds/{}.yaml", env!("CARGO_MANIFEST_DIR"), kind.plural);
+            let definition = std::fs::read_to_string(&path).unwrap();
+            let scope = if kind.namespaced { "scope: Namespaced" } else { "scope: Cluster" };
+            assert!(definition.contains(scope), "`{}` is not `{scope}` in `{path}`", kind.kind);
+        }
+    }
+}

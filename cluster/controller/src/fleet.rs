@@ -1,6 +1,7 @@
 //! What enforcers say of themselves, summed up.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use bookend_api::{EnforcerStatus, Share};
 use bookend_cluster::{Event, Key};
@@ -19,6 +20,8 @@ pub(crate) struct Fleet {
     members: BTreeMap<String, EnforcerStatus>,
     uids: BTreeMap<String, String>,
     unlisted: BTreeSet<String>,
+    /// Behind which name it is gone on with asking whether nodes are gone.
+    asked: String,
 }
 
 /// How proxies stand.
@@ -53,7 +56,10 @@ impl Fleet {
             }
             Event::Synced => {
                 let gone = std::mem::take(&mut self.unlisted);
-                gone.iter().for_each(|name| _ = self.members.remove(name));
+                for name in &gone {
+                    self.uids.remove(name);
+                    self.members.remove(name);
+                }
                 !gone.is_empty()
             }
             Event::Alive | Event::Trouble(_) => false,
@@ -83,11 +89,20 @@ impl Fleet {
         })
     }
 
-    /// Some of those that do not enforce this revision, with the UIDs of their objects.
-    pub(crate) fn behind(&self, revision: &str, most: usize) -> Vec<(String, String)> {
-        let behind = self.members.iter().filter(|(_, status)| status.policies.as_deref() != Some(revision));
-        let named = behind.filter_map(|(name, _)| Some((name.clone(), self.uids.get(name)?.clone())));
-        named.take(most).collect()
+    /// Some of those that do not enforce this revision, with the UIDs of their objects: with each call the next ones, so that many that are
+    /// behind for long hide nobody.
+    pub(crate) fn behind(&mut self, revision: &str, most: usize) -> Vec<(String, String)> {
+        let behind = |(name, status): (&String, &EnforcerStatus)| {
+            let uid = self.uids.get(name).filter(|_| status.policies.as_deref() != Some(revision))?;
+            Some((name.clone(), uid.clone()))
+        };
+        let after = self.members.range::<str, _>((Bound::Excluded(self.asked.as_str()), Bound::Unbounded));
+        let before = self.members.range::<str, _>((Bound::Unbounded, Bound::Included(self.asked.as_str())));
+        let named: Vec<_> = after.chain(before).filter_map(behind).take(most).collect();
+        if let Some((name, _)) = named.last() {
+            self.asked.clone_from(name);
+        }
+        named
     }
 
     /// How proxies stand, given what any of them should have.
@@ -149,5 +164,27 @@ mod tests {
         assert!(!fleet.take(Event::Listing));
         assert!(fleet.take(Event::Synced));
         assert_eq!(fleet.nodes(&BTreeSet::new()), Share::default());
+    }
+
+    #[test]
+    fn all_that_are_behind_are_asked_about_one_after_the_other_and_none_that_is_gone() {
+        let mut fleet = Fleet::default();
+        for node in ["a", "b", "c", "d", "e"] {
+            let policies = if node == "c" { "new" } else { "old" };
+            put(&mut fleet, node, json!({ "policies": policies }));
+        }
+        let mut names =
+            || -> Vec<String> { fleet.behind("new", 2).into_iter().map(|(name, _)| name).collect() };
+        assert_eq!(
+            [names(), names(), names()],
+            [["a", "b"], ["d", "e"], ["a", "b"]].map(|pair| pair.map(str::to_owned).to_vec())
+        );
+        assert_eq!(fleet.behind("new", 9).len(), 4);
+        // A list without them.
+        fleet.take(Event::Listing);
+        put(&mut fleet, "e", json!({ "policies": "old" }));
+        assert!(fleet.take(Event::Synced));
+        assert_eq!(fleet.uids.keys().collect::<Vec<_>>(), ["e"]);
+        assert_eq!(fleet.behind("new", 9).len(), 1);
     }
 }

@@ -39,6 +39,22 @@ impl Kind {
         id(&self.group, &self.plural)
     }
 
+    /// One of which nothing is known but how it is asked for.
+    pub(crate) fn unknown(group: &str, plural: &str) -> Self {
+        let own = str::to_owned;
+        Self {
+            group: own(group),
+            kind: own(""),
+            plural: own(plural),
+            singular: own(""),
+            short_names: Vec::new(),
+            categories: Vec::new(),
+            namespaced: true,
+            built_in: false,
+            versions: Vec::new(),
+        }
+    }
+
     /// The version of this name, if it is served.
     pub(crate) fn version(&self, name: &str) -> Option<&Version> {
         self.versions.iter().find(|version| version.name == name && version.served)

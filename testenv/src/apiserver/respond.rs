@@ -208,14 +208,12 @@ async fn answer(
         }
         Target::Objects(place) => place,
     };
-    let (kind, version) = served(shared, place)?;
-    {
-        let store = shared.store();
-        if !access::may(&store, &question.user, deed) {
-            let why = access::refusal(&question.user, deed);
-            return Err(Refusal::forbidden(&kind, &place.name, &why));
-        }
+    // Whoever may not does not learn whether there is such a kind.
+    if !access::may(&shared.store(), &question.user, deed) {
+        let why = access::refusal(&question.user, deed);
+        return Err(Refusal::forbidden(&Kind::unknown(&place.group, &place.plural), &place.name, &why));
     }
+    let (kind, version) = served(shared, place)?;
     locked(&shared.access).note(&question.user, deed);
     if place.subresource == "portforward" {
         return forward::open(shared, &kind, place, &question.query, request);

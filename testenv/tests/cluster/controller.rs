@@ -1,5 +1,6 @@
 //! The controller, as the API server sees it.
 
+mod rights;
 mod stage;
 
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! `bookend deploy` and `bookend uninstall`, as a user runs them, and as the API server sees them.
 
 mod neighbours;
+mod rights;
 mod stage;
 
 use bookend_testenv::apiserver::{Fate, Fault, Pods, User, When};

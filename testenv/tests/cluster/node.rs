@@ -86,6 +86,8 @@ fn pods_are_policed_as_themselves_from_their_first_moment_to_their_last() {
     stage.call("ADD", &third).unwrap_or_else(|error| panic!("{error}\n{}", stage.said()));
     assert!(reads_ratings(&third));
     traffic.end();
+    // It may nothing that it does not do.
+    until("everything that is granted was used", || stage.unused().is_empty());
     let (code, told) = stage.ask("/readyz");
     assert_eq!(code, 200, "{told}");
 }

@@ -1,6 +1,8 @@
 //! What nodes say of themselves, and the commands that show it (S121): the enforcer's report, `bookend status` and
 //! `bookend observe`, over the real wire.
 
+mod rights;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};

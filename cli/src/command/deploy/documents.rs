@@ -12,7 +12,7 @@ use crate::sources::refused;
 const DEFAULT: &str = "default";
 
 /// Kinds that lie in namespaces.
-const NAMESPACED: [&str; 2] = ["Policy", "Host"];
+const NAMESPACED: [&str; 3] = ["Policy", "Host", "Inventory"];
 
 /// Groups whose documents say who there is, and allow nothing.
 const FACTS: [&str; 5] = ["v1", "apps/v1", "batch/v1", "discovery.k8s.io/v1", "extensions/v1beta1"];

@@ -5,6 +5,7 @@
 //! to clean up goes last.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::Instant;
@@ -21,6 +22,8 @@ pub struct Removal {
     pub leaving: Value,
     /// The labels of filters, of whichever installation, as `name=value`.
     pub filters: String,
+    /// The label of the ConfigMaps, in the installation's namespace, by which nodes know which proxies have a filter.
+    pub notices: String,
     /// The labels of definitions, of whichever installation.
     pub definitions: String,
     /// Whether the definitions, and with them all policies, stay.
@@ -41,6 +44,9 @@ pub struct Remains {
     /// Objects that are not the installation's, in its namespace, which is therefore left.
     pub strangers: Vec<Key>,
 }
+
+/// How long nodes are given to hear of something, and to enforce it.
+const HEARD: Duration = Duration::from_secs(10);
 
 /// The kinds of filters.
 const FILTERS: [&Kind; 3] = [&kinds::WASM_PLUGIN, &kinds::TRAFFIC_EXTENSION, &kinds::ENVOY_FILTER];
@@ -102,6 +108,11 @@ impl Delivery {
         if self.delete(&removal.controller, &mut *tell).await? {
             remains.deleted += 1;
             self.gone(&removal.controller, until).await?;
+        }
+        // Nodes leave to filters what they were told that filters do. That is taken back before the filters go.
+        let notices = Scope::within(self.namespace.clone()).with_labels(removal.notices.clone());
+        if self.delete_all(&kinds::CONFIG_MAP, &notices, &mut *tell).await? > 0 {
+            tokio::time::sleep(HEARD).await;
         }
         tell(Step::Stage("filters"));
         for kind in FILTERS {

@@ -25,7 +25,7 @@ const fn grant(
 }
 
 /// Reading all that is, and what becomes of it.
-const FOLLOW: &[&str] = &["get", "list", "watch"];
+const FOLLOW: &[&str] = &["list", "watch"];
 /// Applying: the API server wants `create` too of who applies what is not there yet.
 const APPLY: &[&str] = &["create", "patch"];
 /// Keeping a set of objects: what is no longer wanted is deleted.
@@ -44,28 +44,21 @@ const STATUSES: &[&str] = &[
 ];
 
 /// What policies are about: everybody follows it.
-const WORLD: [Grant; 3] = [
+const WORLD: [Grant; 5] = [
     grant("bookend.dev", POLICIES, FOLLOW),
     // Who is who: identities and addresses, the addresses of nodes, and the labels of namespaces.
     grant("", &["namespaces", "pods", "services", "nodes"], FOLLOW),
     grant("discovery.k8s.io", &["endpointslices"], FOLLOW),
+    // Whose tokens proxies verify, which policies depend on. Where there is no mesh it is followed too, and an API server says that it has no such
+    // kind only to those who might read it.
+    grant("security.istio.io", &["requestauthentications"], FOLLOW),
+    // Whether a node is still there, and which one an `Enforcer` goes with.
+    grant("", &["nodes"], &["get"]),
 ];
 
-/// Whose tokens proxies verify, which policies depend on.
-const TOKENS: Grant = grant("security.istio.io", &["requestauthentications"], FOLLOW);
-
-/// What policies are about, in a cluster with a mesh or without.
-fn world(istio: Istio) -> Vec<Grant> {
-    let mut grants = WORLD.to_vec();
-    if istio != Istio::None {
-        grants.push(TOKENS);
-    }
-    grants
-}
-
 /// What an enforcer may do, in all namespaces.
-pub fn enforcer_grants(istio: Istio) -> Vec<Grant> {
-    let mut grants = world(istio);
+pub fn enforcer_grants() -> Vec<Grant> {
+    let mut grants = WORLD.to_vec();
     // It says how it is in an object of its node's name.
     grants.push(grant("bookend.dev", &["enforcers"], APPLY));
     grants.push(grant("bookend.dev", &["enforcers/status"], &["patch"]));
@@ -74,7 +67,7 @@ pub fn enforcer_grants(istio: Istio) -> Vec<Grant> {
 
 /// What the controller may do, in all namespaces.
 pub fn controller_grants(istio: Istio) -> Vec<Grant> {
-    let mut grants = world(istio);
+    let mut grants = WORLD.to_vec();
     // It sums up what enforcers say of themselves, in the status of policies.
     grants.push(grant("bookend.dev", &["enforcers"], FOLLOW));
     grants.push(grant("bookend.dev", STATUSES, &["patch"]));
@@ -114,7 +107,7 @@ pub(super) fn objects(installation: &Installation) -> Vec<Value> {
     let mut objects = Vec::new();
     let istio = installation.istio;
     let accounts = [
-        (ENFORCER, Part::Enforcer, enforcer_grants(istio)),
+        (ENFORCER, Part::Enforcer, enforcer_grants()),
         (CONTROLLER, Part::Controller, controller_grants(istio)),
     ];
     for (name, part, grants) in accounts {
@@ -155,7 +148,7 @@ fn own(installation: &Installation) -> Vec<Value> {
             "apiGroups": coordination,
             "resources": leases,
             "resourceNames": [CONTROLLER],
-            "verbs": ["get", "update", "patch"],
+            "verbs": ["get", "update"],
         }),
         json!({ "apiGroups": [""], "resources": maps, "verbs": ["list", "create", "patch", "delete"] }),
     ];

@@ -133,3 +133,23 @@ fn a_token_of_one_nodes_pod_writes_no_other_nodes_enforcer() {
     server.apply("bookend-deploy", policy).unwrap();
     assert_eq!(write(&one, "node-1", "/status").0, 403);
 }
+
+#[test]
+fn whoever_may_not_does_not_learn_whether_there_is_such_a_kind() {
+    let server = ApiServer::builder().closed().start().unwrap();
+    let token = server.token_for(&User::account("bookend-system", "bookend-enforcer"));
+    let path = "/apis/security.istio.io/v1/requestauthentications";
+    let (code, refused) = as_user(&server, &token, "GET", path, &Value::Null);
+    assert_eq!((code, text(&refused, "/reason")), (403, "Forbidden"));
+    assert!(
+        text(&refused, "/message")
+            .contains("cannot list resource \"requestauthentications\" in API group \"security.istio.io\"")
+    );
+    role(
+        &server,
+        json!([{ "apiGroups": ["security.istio.io"], "resources": ["requestauthentications"], "verbs": ["list"] }]),
+    );
+    let address = server.http().trim_start_matches("http://").parse().unwrap();
+    let request = Request::get("localhost", path).header("authorization", &format!("Bearer {token}"));
+    assert_eq!(exchange(address, &request, LIMIT).unwrap().status, 404);
+}
