@@ -6,10 +6,10 @@ pub(super) mod text;
 
 use std::fmt::Write;
 
-use bookend_answers::test::Outcome;
 use crate::command::explain::text as explanation;
-use bookend_answers::passage::default_tier;
 use bookend_answers::Documents;
+use bookend_answers::passage::default_tier;
+use bookend_answers::test::Outcome;
 
 /// Why a test failed: what differs, and how it came about.
 fn failure(outcome: &Outcome, documents: &Documents) -> String {

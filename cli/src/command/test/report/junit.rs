@@ -5,8 +5,8 @@ use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
 use super::{failure, summary};
-use bookend_answers::test::{Outcome, Report};
 use bookend_answers::Documents;
+use bookend_answers::test::{Outcome, Report};
 
 /// A `testsuite` for each document of tests.
 ///

@@ -5,9 +5,9 @@ use std::fmt::Write;
 use comfy_table::{Table, presets};
 
 use super::{failure, indented};
-use bookend_answers::test::{Outcome, PacketReport, Report, Seen};
-use bookend_answers::count;
 use bookend_answers::Documents;
+use bookend_answers::count;
+use bookend_answers::test::{Outcome, PacketReport, Report, Seen};
 
 /// A table of all tests, an explanation of each failure, and who judged.
 pub(in crate::command::test) fn render(report: &Report, documents: &Documents, colours: bool) -> String {
