@@ -49,7 +49,12 @@ pub(crate) struct Stopped {
 impl Stopped {
     /// The command line makes no sense, for a reason that the argument parser cannot know.
     pub(crate) fn usage(message: impl std::fmt::Display) -> anyhow::Error {
-        Self { exit: Exit::Usage, text: lines(&format!("error: {message}\n")).into_owned(), stream: Stream::Error }.into()
+        Self {
+            exit: Exit::Usage,
+            text: lines(&format!("error: {message}\n")).into_owned(),
+            stream: Stream::Error,
+        }
+        .into()
     }
 }
 
