@@ -1,20 +1,23 @@
 import { count, download, h, prose } from "./dom";
 import { Documents, type Schema } from "./editor/schema";
 import { Editor } from "./editor/editor";
-import { finding } from "./editor/finding";
 import { tabs } from "./editor/tabs";
 import { Engine, Refused, Stopped } from "./engine/engine";
 import { type Example, EXAMPLES } from "./examples";
 import { explanation, notes, station } from "./explanation/passage";
 import { LONGEST, toFragment } from "./files/fragment";
+import { merge } from "./files/merge";
 import { importDialog } from "./files/import";
 import type { Server } from "./files/server";
 import { frame, type Frame } from "./frame";
+import { questionOf } from "./graph/question";
 import { GraphView } from "./graph/view";
 import type { Findings, Passage, Place } from "./protocol";
 import { Form } from "./question/form";
 import { changes } from "./views/changes";
+import { problems } from "./views/problems";
 import { tests } from "./views/tests";
+import { versions } from "./views/versions";
 import type { File, Workspace } from "./workspace";
 
 /** More text than this is not checked while one types, in UTF-16 units. */
@@ -81,26 +84,7 @@ export class Page {
     this.frame.tabs.append(this.tabs.element);
     this.editor = new Editor(this.frame.editor, workspace);
     this.form = new Form(workspace);
-    this.graph = new GraphView((edge, from, to) => {
-      const port = /(\d+)/.exec(edge.ports)?.[1];
-      const example = /\b([A-Z]+)\b of (\S+)/.exec(edge.requests[0] ?? "");
-      const end = (node: typeof from) =>
-        node.kind === "all"
-          ? `namespace:${node.namespace}`
-          : node.kind === "outside"
-            ? (node.members[0] ?? node.label).replace(/\/\d+$/, "")
-            : `${node.namespace}/${node.members[0]}`;
-      workspace.set({
-        inquiry: {
-          from: end(from),
-          to: end(to),
-          ...(port ? { port } : {}),
-          ...(example
-            ? { request: { method: example[1] ?? "GET", path: (example[2] ?? "/").replace(/\{[^}]*\}|\*+/g, "1") } }
-            : {}),
-        },
-      });
-    });
+    this.graph = new GraphView((edge, from, to) => workspace.set({ inquiry: questionOf(edge, from, to) }));
     this.tabs.draw();
     workspace.listen((parts) => {
       if (parts.has("files") || parts.has("active") || parts.has("text")) this.tabs.draw();
@@ -205,31 +189,12 @@ export class Page {
     this.findings = findings;
     this.editor.mark(findings);
     this.tabs.draw();
-    const { check, marks } = findings;
-    const shown = check.diagnostics.slice(0, 100).map((diagnostic, index) => {
-      const mark = marks[index];
-      const item = finding(diagnostic, (code) => this.engine.ask("meaning", { code }));
-      return h(
-        "li",
-        {},
-        h(
-          "button",
-          {
-            type: "button",
-            class: "finding-place",
-            click: () => mark && this.editor.reveal(mark.source, mark.from, true),
-          },
-          `${diagnostic.file.split("/").pop()}:${diagnostic.line}`,
-        ),
-        item,
-      );
-    });
-    const words = check.accepted
-      ? `${count(check.policies?.length ?? 0, "policy", "policies")}, ${count(check.rules ?? 0, "rule")}, ${count(check.workloads ?? 0, "workload")}${check.warnings ? `, ${count(check.warnings, "warning")}` : ""}`
-      : `Refused: ${count(check.errors, "error")}`;
     this.frame.problems.replaceChildren(
-      h("p", { class: `summary summary-${check.accepted ? "fine" : "wrong"}` }, words),
-      shown.length > 0 ? h("ul", {}, ...shown) : "",
+      ...problems(
+        findings,
+        (code) => this.engine.ask("meaning", { code }),
+        (span) => this.editor.reveal(span.source, span.from, true),
+      ),
     );
   }
 
@@ -338,52 +303,16 @@ export class Page {
         : view === "graph"
           ? [this.graph.element, this.answer]
           : view === "changes"
-            ? [this.versions(), this.body]
+            ? [
+                versions(this.workspace.beforeName, this.workspace.activeFile?.name ?? "", (name, text) =>
+                  this.baseline(name, text),
+                ),
+                this.body,
+              ]
             : [this.body];
     this.frame.panel.replaceChildren(...inner.filter((each) => each !== null));
     this.frame.panel.dataset["view"] = view;
     void this.attempt(() => this.answerView());
-  }
-
-  private versions(): HTMLElement {
-    const paste = h("textarea", {
-      rows: 6,
-      spellcheck: "false",
-      id: "other",
-      placeholder: "Paste the other version of the policy",
-    });
-    return h(
-      "div",
-      { class: "versions" },
-      h(
-        "p",
-        {},
-        "What the text in the editor changes, against the version ",
-        h("strong", {}, this.workspace.beforeName),
-        ". Edit the policy and see.",
-      ),
-      h(
-        "div",
-        { class: "chips" },
-        h(
-          "button",
-          { type: "button", class: "chip", click: () => this.baseline("that you kept just now") },
-          "Compare with what is here now",
-        ),
-        h(
-          "details",
-          { class: "more" },
-          h("summary", {}, "Compare with another text"),
-          h("label", { for: "other" }, `In place of ${this.workspace.activeFile?.name ?? ""}`),
-          paste,
-          h(
-            "button",
-            { type: "button", class: "button", click: () => this.baseline("that you pasted", paste.value) },
-            "Compare",
-          ),
-        ),
-      ),
-    );
   }
 
   /** Takes the present version, or it with another text in the active file, as the one that changes are told against. */
@@ -481,14 +410,7 @@ export class Page {
 
   /** Files that changed on disk take the place of those here, except where something is not saved yet. */
   private reread(files: File[]): void {
-    const kept: string[] = [];
-    const merged = files.map((file) => {
-      const mine = this.workspace.files.find(({ name }) => name === file.name);
-      if (!mine || mine.text === mine.saved || mine.text === file.text) return file;
-      if (mine.saved !== file.saved) kept.push(file.name);
-      // With the old hash, so that saving says that somebody else changed it.
-      return mine;
-    });
+    const { files: merged, kept } = merge(this.workspace.files, files);
     const same =
       merged.length === this.workspace.files.length &&
       merged.every(

@@ -23,7 +23,8 @@ const TYPES = {
 
 /** Serves the page as any static server does, and opens it in Chromium. */
 export async function launch() {
-  if (!existsSync(join(BUILT, "index.html"))) throw new Error(`there is no page in ${BUILT}; run scripts/build playground`);
+  if (!existsSync(join(BUILT, "index.html")))
+    throw new Error(`there is no page in ${BUILT}; run scripts/build playground`);
   const server = createServer(async (request, response) => {
     const path = normalize(new URL(request.url, "http://page").pathname).replace(/\/$/, "/index.html");
     try {

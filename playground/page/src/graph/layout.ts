@@ -28,7 +28,7 @@ export interface Layout {
 }
 
 const HEIGHT = 34;
-const GAP = { column: 92, row: 16, lane: 18, title: 34, margin: 18 };
+const GAP = { column: 72, row: 16, lane: 12, title: 34, margin: 12 };
 /** More boxes than this one below the other are spread over several columns. */
 const ROWS = 9;
 export const OUTSIDE = "outside";

@@ -216,6 +216,10 @@ export class GraphView {
 
   private fit(): void {
     if (!this.layout) return;
+    const frame = this.drawing.getBoundingClientRect();
+    // As high as the drawing needs at this width, so that what is chosen is explained in sight.
+    const wanted = Math.min(1.15, (frame.width || 600) / this.layout.width) * this.layout.height;
+    this.drawing.style.height = `${Math.max(240, Math.min(innerHeight * 0.6, wanted))}px`;
     const { width, height } = this.drawing.getBoundingClientRect();
     // Small graphs are not blown up, and no box becomes unreadable: what does not fit is reached by moving.
     const scale = Math.max(
