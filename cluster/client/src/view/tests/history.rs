@@ -9,6 +9,9 @@ enum Step {
     PodGone(u8),
     Policy { name: u8, spec: u8 },
     PolicyGone(u8),
+    Host(u8),
+    HostGone(u8),
+    Namespace(bool),
     Compile,
     Relist,
 }
@@ -20,6 +23,9 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..6_u8).prop_map(Step::PodGone),
         2 => (0..3_u8, 0..4_u8).prop_map(|(name, spec)| Step::Policy { name, spec }),
         1 => (0..3_u8).prop_map(Step::PolicyGone),
+        1 => (0..3_u8).prop_map(Step::Host),
+        1 => (0..3_u8).prop_map(Step::HostGone),
+        1 => any::<bool>().prop_map(Step::Namespace),
         2 => Just(Step::Compile),
         1 => Just(Step::Relist),
     ]
@@ -53,6 +59,20 @@ fn make_policy(name: u8, spec: u8) -> Value {
     policy(&format!("q{name}"), spec)
 }
 
+/// One that always says the same, so that what it said before does not matter.
+fn make_host(name: u8) -> Value {
+    let (namespace, address) = [("aaa", 1), ("zzz", 1), ("zzz", 3)][usize::from(name)];
+    json!({
+        "apiVersion": "bookend.dev/v1alpha1", "kind": "Host",
+        "metadata": { "name": format!("h{name}"), "namespace": namespace },
+        "spec": { "interfaces": [{ "name": "eth0", "addresses": [format!("10.0.0.{address}")] }] },
+    })
+}
+
+fn make_namespace() -> Value {
+    json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "shop", "labels": { "team": "a" } } })
+}
+
 type State = BTreeMap<(String, String), Value>;
 
 fn name_of(object: &Value) -> (String, String) {
@@ -68,6 +88,17 @@ fn run(view: &mut View, state: &mut State, step: &Step) {
     match step {
         Step::PodGone(name) => drop_one(view, make_pod(*name, 0, 0, 0)),
         Step::PolicyGone(name) => drop_one(view, make_policy(*name, 0)),
+        Step::HostGone(name) => drop_one(view, make_host(*name)),
+        Step::Namespace(false) => drop_one(view, make_namespace()),
+        Step::Namespace(true) => {
+            state.insert(name_of(&make_namespace()), make_namespace());
+            put(view, make_namespace());
+        }
+        Step::Host(name) => {
+            let object = make_host(*name);
+            state.insert(name_of(&object), object.clone());
+            put(view, object);
+        }
         Step::Pod { name, app, address, state: phase } => {
             let object = make_pod(*name, *app, *address, *phase);
             state.insert(name_of(&object), object.clone());
@@ -82,10 +113,14 @@ fn run(view: &mut View, state: &mut State, step: &Step) {
         Step::Relist => {
             view.take_pod(Event::Listing);
             view.take(&kinds::POLICY, Event::Listing);
+            view.take(&kinds::HOST, Event::Listing);
+            view.take(&kinds::NAMESPACE, Event::Listing);
             for object in state.values().rev() {
                 put(view, object.clone());
             }
-            view.take(&kinds::POLICY, Event::Synced);
+            for kind in [&kinds::POLICY, &kinds::HOST, &kinds::NAMESPACE] {
+                view.take(kind, Event::Synced);
+            }
             view.take_pod(Event::Synced);
         }
     }
