@@ -1,5 +1,5 @@
 //! Measures following a large cluster, as one node's enforcer does, without its kernel and without an API server: `cargo run --release -p
-//! bookend-cluster --example churn -- <pods> <nodes> <changes a round> <rounds> <seconds>`; `scripts/bench-cluster` does that.
+//! bookend-cluster --example churn -- <pods> <nodes> <changes a round> <rounds> <seconds> <empty namespaces>`; `scripts/bench-cluster` does that.
 //!
 //! Pods are of Deployments of twenty, ten Deployments in a namespace, each with a Service; every namespace has a policy with five rules. Twenty
 //! pods of the first Deployments run here. What is measured is the time of this thread's processor, and the memory of the process.
@@ -73,6 +73,11 @@ fn pod(number: usize, nodes: usize, address: u32, label: Option<&str>) -> (Key, 
     (key(&object), object)
 }
 
+fn namespace(view: &mut View, name: &str, injection: &str) {
+    let metadata = json!({ "name": name, "labels": { "istio-injection": injection } });
+    put(view, &kinds::NAMESPACE, json!({ "metadata": metadata }));
+}
+
 fn world(view: &mut View, pods: usize, nodes: usize) {
     let deployments = pods / OF_DEPLOYMENT;
     for number in 0..nodes {
@@ -82,11 +87,7 @@ fn world(view: &mut View, pods: usize, nodes: usize) {
     }
     for number in 0..deployments.div_ceil(OF_NAMESPACE) {
         let name = format!("n{number}");
-        put(
-            view,
-            &kinds::NAMESPACE,
-            json!({ "metadata": { "name": name, "labels": { "istio-injection": "enabled" } } }),
-        );
+        namespace(view, &name, "enabled");
         let rules: Vec<Value> = (0..5)
             .map(|rule| {
                 let app = |of: usize| json!([{ "workloads": { "labels": { "app": format!("app{}", number * OF_NAMESPACE + of) } } }]);
@@ -233,6 +234,7 @@ fn main() {
     let changes = arguments.next().unwrap_or(50);
     let rounds = arguments.next().unwrap_or(40);
     let seconds = u32::try_from(arguments.next().unwrap_or(120)).unwrap();
+    let namespaces = arguments.next().unwrap_or(0);
     let mut node = Node {
         view: View::new(&Outlook { node: Some("here".to_owned()), ..Outlook::default() }),
         planner: Planner::default(),
@@ -243,6 +245,9 @@ fn main() {
     println!("{pods} pods on {nodes} nodes; before: {}", memory());
     let begun = spent();
     world(&mut node.view, pods, nodes);
+    for number in 0..namespaces {
+        namespace(&mut node.view, &format!("empty{number}"), "none");
+    }
     println!("{:>34}: {:>8.1} ms", "everything but pods read", (spent() - begun).as_secs_f64() * 1e3);
     let begun = spent();
     for number in 0..pods {
@@ -291,6 +296,12 @@ fn main() {
     let times = (0..rounds).map(|round| labels(&mut node, round, &mut next)).collect();
     node.tell("a label and the rest elsewhere", times);
     println!("{:>34}: {} after {} changes", "memory", memory(), 2 * changes * rounds);
+    let times = (0..rounds).map(|round| {
+        namespace(&mut node.view, "elsewhere", &format!("v{round}"));
+        node.follow()
+    });
+    let times = times.collect();
+    node.tell("a label of a namespace", times);
     let (waited, busy) = node.live(seconds, pods, nodes, &mut next);
     let share = busy.as_secs_f64() / f64::from(seconds) * 100.0;
     println!("{:>34}: {share:.1} % of a processor, at 200 changes a second, a label every 5 s", "busy");
