@@ -102,7 +102,7 @@ impl View {
     /// A view of nothing yet.
     pub fn new(outlook: &Outlook) -> Self {
         Self {
-            compiler: Compiler::default().silent(),
+            compiler: Compiler::default().silent().passing(),
             crowd: Crowd::new(outlook.node.clone(), &outlook.filters),
             noticed: matches!(outlook.filters, Filters::Published(_)),
             notices: BTreeMap::new(),

@@ -4,6 +4,7 @@ mod history;
 mod hostile;
 mod objects;
 mod pods;
+mod rivals;
 
 use super::*;
 use serde_json::{Value, json};

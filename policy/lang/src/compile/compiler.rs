@@ -28,6 +28,8 @@ pub struct Compiler {
     options: Options,
     /// Nothing is looked for that is only probably not meant.
     silent: bool,
+    /// What is known of nodes and networks comes and goes.
+    passing: bool,
     /// What is compiled is all of what was read last.
     settled: bool,
     readings: Readings,
@@ -86,6 +88,13 @@ impl Compiler {
     #[must_use]
     pub fn silent(self) -> Self {
         Self { silent: true, ..self }
+    }
+
+    /// The same for facts that come and go by themselves, as those of a cluster do: a peer of which no address is left means nobody, and is no
+    /// mistake. Whoever wrote it cannot keep a node from getting another address.
+    #[must_use]
+    pub fn passing(self) -> Self {
+        Self { passing: true, ..self }
     }
 
     /// Has the labels of these namespaces be in doubt from now on (S40), their names included, where no document says what they are. Otherwise
@@ -250,6 +259,7 @@ impl Compiler {
         let mut report = Report::default();
         let World { inventory, surroundings, services, probes, failsafe, verifiers, selecting } =
             facts.lower(&mut report);
+        let surroundings = Surroundings { passing: self.passing, ..surroundings };
         let moves = Moves::new(&facts, &inventory, selecting, &seen).filter(|_| !seen.is_empty());
         let version = self.world.version + 1;
         self.world = WorldState {

@@ -29,6 +29,8 @@ pub(crate) struct Surroundings {
     pub(crate) mesh: Mesh,
     /// What Calico's policies depend on.
     pub(crate) calico: calico::Context,
+    /// What is known of nodes and networks comes and goes by itself: where nobody is left of what a peer says, it means nobody.
+    pub(crate) passing: bool,
 }
 
 /// A step in the order in which policies are asked (S2).
@@ -90,6 +92,7 @@ impl Default for Surroundings {
             cluster: Vec::new(),
             mesh: Mesh::default(),
             calico: calico::Context::default(),
+            passing: false,
         }
     }
 }
@@ -116,6 +119,7 @@ pub(super) fn surroundings(facts: &Facts<'_>, inventory: &Inventory, report: &mu
         cluster,
         mesh: mesh::mesh(facts, report),
         calico: calico::context(facts, inventory),
+        passing: false,
     }
 }
 

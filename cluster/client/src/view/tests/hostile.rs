@@ -3,15 +3,15 @@
 use super::*;
 use crate::Unread;
 
-fn isolating() -> Value {
+pub(super) fn isolating() -> Value {
     json!({ "isolate": [{ "workloads": {} }] })
 }
 
-fn of(view: &View, name: &str) -> Standing {
+pub(super) fn of(view: &View, name: &str) -> Standing {
     view.standings().find(|standing| standing.object.name == name).unwrap()
 }
 
-fn rules(view: &mut View) -> Vec<String> {
+pub(super) fn rules(view: &mut View) -> Vec<String> {
     let compiled = view.compile(&[]).unwrap();
     let rules = compiled.program.rules().iter().map(|rule| rule.id.clone());
     let isolations = compiled.program.isolations().iter().map(|isolation| isolation.id.clone());
@@ -25,7 +25,7 @@ fn unread(view: &mut View, kind: &Kind, namespace: Option<&str>, name: &str, gen
     view.take(kind, Event::Unread(key, unread));
 }
 
-fn host(namespace: &str, name: &str, address: &str) -> Value {
+pub(super) fn host(namespace: &str, name: &str, address: &str) -> Value {
     json!({
         "apiVersion": "bookend.dev/v1alpha1", "kind": "Host",
         "metadata": { "name": name, "namespace": namespace, "labels": { "app.kubernetes.io/managed-by": "bookend" }, "generation": 1 },
@@ -33,7 +33,7 @@ fn host(namespace: &str, name: &str, address: &str) -> Value {
     })
 }
 
-fn global(kind: &str, name: &str, rest: Value) -> Value {
+pub(super) fn global(kind: &str, name: &str, rest: Value) -> Value {
     let mut object = json!({ "apiVersion": "v1", "kind": kind, "metadata": { "name": name } });
     object.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
     object
@@ -276,95 +276,4 @@ fn what_is_good_is_news_when_an_object_is_created_anew() {
     put(&mut view, pod("web-5d4f-a", "web", "10.0.0.1"));
     rules(&mut view);
     assert_eq!(view.goods(), kept);
-}
-
-fn inventory(workload: Value) -> Value {
-    json!({
-        "apiVersion": "bookend.dev/v1alpha1", "kind": "Inventory", "metadata": { "name": "world" },
-        "spec": { "workloads": [workload] },
-    })
-}
-
-#[test]
-fn a_pod_that_contradicts_an_inventory_is_nobody_and_stops_nobody() {
-    for (workload, kind) in [
-        (json!({ "name": "db", "namespace": "shop", "labels": { "app": "db" } }), "other labels"),
-        (
-            json!({ "name": "vm", "namespace": "ops", "instances": [{ "addresses": ["10.0.0.9"] }] }),
-            "its address",
-        ),
-    ] {
-        let mut view = empty();
-        put(&mut view, inventory(workload));
-        put(&mut view, policy("p", isolating()));
-        rules(&mut view);
-        let mut evil = pod("db", "evil", "10.0.0.9");
-        evil["metadata"]["ownerReferences"] = json!([]);
-        put(&mut view, evil.clone());
-        put(&mut view, policy("q", isolating()));
-        assert_eq!(rules(&mut view), ["shop/p/isolate[0]", "shop/q/isolate[0]"], "{kind}");
-        assert!(of(&view, "world").is_accepted() && view.quarantined().count() == 1, "{kind}");
-        gone(&mut view, &evil);
-        rules(&mut view);
-        assert_eq!(view.quarantined().count(), 0, "{kind}");
-    }
-}
-
-#[test]
-fn a_workload_whose_kind_became_ambiguous_stops_nobody() {
-    let mut view = empty();
-    put(&mut view, inventory(json!({ "name": "db", "namespace": "shop" })));
-    put(&mut view, policy("p", isolating()));
-    rules(&mut view);
-    put(&mut view, host("shop", "db", "192.0.2.9"));
-    let mut bare = pod("db", "evil", "10.0.0.9");
-    bare["metadata"]["ownerReferences"] = json!([]);
-    put(&mut view, bare);
-    assert_eq!(rules(&mut view), ["shop/p/isolate[0]"]);
-    assert!(of(&view, "world").is_accepted());
-}
-
-#[test]
-fn tokens_that_an_inventory_promises_need_no_proxy_at_every_moment() {
-    let mut view = empty();
-    put(&mut view, inventory(json!({ "name": "web", "namespace": "shop", "jwt": true })));
-    put(&mut view, pod("web-5d4f-a", "web", "10.0.0.1"));
-    let compiled = view.compile(&[]).unwrap();
-    assert!(compiled.inventory.workloads().iter().all(|workload| !workload.identity.jwt));
-}
-
-#[test]
-fn a_host_that_gave_way_to_a_pod_is_back_when_the_pod_is_gone() {
-    let mut view = empty();
-    put(&mut view, host("ops", "h", "10.0.0.7"));
-    rules(&mut view);
-    let claiming = pod("web-5d4f-a", "web", "10.0.0.7");
-    put(&mut view, claiming.clone());
-    assert_eq!(at(&mut view, "10.0.0.7").as_deref(), Some("web"));
-    gone(&mut view, &claiming);
-    assert_eq!(at(&mut view, "10.0.0.7").as_deref(), Some("h behind eth0"));
-    assert!(of(&view, "h").is_accepted());
-}
-
-#[test]
-fn of_two_hosts_with_one_address_the_younger_gives_way_whatever_they_are_called() {
-    let aged = |namespace: &str, created: &str| {
-        let mut host = host(namespace, "h", "192.0.2.1");
-        host["metadata"]["creationTimestamp"] = created.into();
-        host["metadata"]["uid"] = namespace.into();
-        host
-    };
-    for (old, young) in [("aaa", "zzz"), ("zzz", "aaa")] {
-        let mut view = empty();
-        put(&mut view, aged(old, "2026-01-01T00:00:00Z"));
-        rules(&mut view);
-        put(&mut view, aged(young, "2026-02-01T00:00:00Z"));
-        rules(&mut view);
-        let accepted: Vec<String> = view
-            .standings()
-            .filter(|standing| standing.is_accepted())
-            .filter_map(|standing| standing.object.namespace)
-            .collect();
-        assert_eq!(accepted, [old]);
-    }
 }

@@ -70,15 +70,16 @@ impl Lowering<'_> {
                 Err(Nothing::TooMany) => return self.nothing(Nothing::TooMany, document.span),
             }
         }
-        if alternatives.is_empty() {
-            self.nothing(Nothing::Disjoint, document.span)
-        } else {
-            Some(alternatives)
+        match alternatives.is_empty() {
+            true => self.nothing(Nothing::Disjoint, document.span),
+            false => Some(alternatives),
         }
     }
 
-    fn nothing<T>(&mut self, nothing: Nothing, span: Span) -> Option<T> {
+    fn nothing(&mut self, nothing: Nothing, span: Span) -> Option<Vec<PeerMatch>> {
         match nothing {
+            // Addresses of nodes and networks come and go; what was written is as sensible as it was.
+            Nothing::Disjoint if self.surroundings.passing => Some(vec![nobody()]),
             Nothing::Disjoint => self.disjoint(span),
             Nothing::TooMany => {
                 let message = format!("what the peer says divides into more than {MAX_SHARED} blocks");
@@ -140,6 +141,9 @@ impl Lowering<'_> {
             Entity::KubeApiserver => ("kube-apiserver", "kubeApiserver", &surroundings.kube_apiserver),
         };
         let Ok(blocks) = Clause::one_of(blocks.clone()) else {
+            if surroundings.passing && entity.value == Entity::Node {
+                return Some(vec![nobody()]);
+            }
             let message = format!("nobody says which addresses `{name}` has");
             let cure = format!("add `{field}` to an `Inventory`");
             self.report.add(Code::UnknownEntity, entity.span, message, cure);
