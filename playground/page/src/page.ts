@@ -5,7 +5,7 @@ import { tabs } from "./editor/tabs";
 import { Engine, Refused, Stopped } from "./engine/engine";
 import { type Example, EXAMPLES } from "./examples";
 import { explanation, notes, station } from "./explanation/passage";
-import { LONGEST, toFragment } from "./files/fragment";
+import { share } from "./files/share";
 import { merge } from "./files/merge";
 import { importDialog } from "./files/import";
 import type { Server } from "./files/server";
@@ -13,6 +13,7 @@ import { frame, type Frame } from "./frame";
 import { questionOf } from "./graph/question";
 import { GraphView } from "./graph/view";
 import type { Findings, Passage, Place } from "./protocol";
+import { trials } from "./question/trials";
 import { Form } from "./question/form";
 import { changes } from "./views/changes";
 import { problems } from "./views/problems";
@@ -52,7 +53,7 @@ export class Page {
     });
     this.frame = frame(root, {
       example: (index) => this.load(EXAMPLES[index] ?? null),
-      share: () => void this.share(),
+      share: () => void this.attempt(async () => this.say(await share(workspace))),
       save: server ? () => void this.save() : null,
       import: () => importer.showModal(),
       exportPolicy: () =>
@@ -285,18 +286,7 @@ export class Page {
     const { view } = this.workspace;
     this.frame.select(view);
     this.body = h("div");
-    const questions = this.example?.questions ?? [];
-    const chips =
-      questions.length > 0
-        ? h(
-            "div",
-            { class: "chips", role: "group", "aria-label": "Questions to try" },
-            h("span", { class: "quiet" }, "Try: "),
-            ...questions.map(({ words, inquiry }) =>
-              h("button", { type: "button", class: "chip", click: () => this.workspace.set({ inquiry }) }, words),
-            ),
-          )
-        : null;
+    const chips = trials(this.example?.questions ?? [], (inquiry) => this.workspace.set({ inquiry }));
     const inner =
       view === "explain"
         ? [this.form.element, chips, this.answer]
@@ -378,21 +368,6 @@ export class Page {
     const { view } = this.editor;
     if (view.state.doc.toString() === file.text && text !== file.text)
       view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text } });
-  }
-
-  private async share(): Promise<void> {
-    const fragment = await toFragment({ files: this.workspace.sources(), inquiry: this.workspace.inquiry });
-    if (!fragment)
-      return this.say(`This is too much for a link, which carries ${LONGEST / 1000} kB at most. Export it as a file.`);
-    history.replaceState(null, "", fragment);
-    try {
-      await navigator.clipboard.writeText(location.href);
-      this.say("The link is copied. It carries the text itself, behind the #, so nothing was sent to anybody.");
-    } catch {
-      this.say(
-        "The link is in the address bar. It carries the text itself, behind the #, so nothing was sent to anybody.",
-      );
-    }
   }
 
   private async save(): Promise<void> {

@@ -132,7 +132,7 @@ export class Editor {
       hover(() => this.documents),
       ruleNotes,
       theme,
-      EditorView.contentAttributes.of({ "aria-label": `${name}, YAML`, spellcheck: "false" }),
+      EditorView.contentAttributes.of({ "aria-label": `${name}, YAML`, spellcheck: "false", tabindex: "0" }),
       keymap.of([
         ...closeBracketsKeymap,
         ...defaultKeymap,

@@ -2,8 +2,8 @@ import { count, h, prose } from "../dom";
 import { type Engine, Refused } from "../engine/engine";
 import type { Workspace } from "../workspace";
 
-/** Documents that decide something; what lacks them says who is who. */
-const POLICIES = /^\s*kind:\s*\S*Policy\s*$/m;
+/** Documents that decide something, or expect it; what lacks them says who is who. */
+const POLICIES = /^\s*kind:\s*(\S*Policy|PolicyTest|PeerAuthentication|Tier)\s*$/m;
 
 /** Reads policies of other systems, and writes them as Bookend's own, proven to mean the same. */
 export function importDialog(engine: Engine, workspace: Workspace, loaded: () => void): HTMLDialogElement {
