@@ -1,3 +1,4 @@
+import "./styles/colours.css";
 import "./styles/page.css";
 import "./styles/answer.css";
 import "./styles/graph.css";
