@@ -1,4 +1,5 @@
 import "./styles/colours.css";
+import "./styles/documents.css";
 import "./styles/page.css";
 import "./styles/answer.css";
 import "./styles/graph.css";
