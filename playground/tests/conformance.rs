@@ -18,11 +18,16 @@ use serde_json::{Map, Value, json};
 struct Page {
     playground: Playground,
     world: Option<Arc<World>>,
+    /// What was asked and answered, a line each: a browser is asked the same (`playground/page/tests/corpus.test.mjs`).
+    transcript: String,
 }
 
 impl Page {
     fn ask(&mut self, question: &Value) -> anyhow::Result<Value> {
-        let told: Value = serde_json::from_str(&self.playground.ask(&question.to_string()))?;
+        let told = self.playground.ask(&question.to_string());
+        self.transcript.push_str(&json!({ "question": question.to_string(), "answer": told }).to_string());
+        self.transcript.push('\n');
+        let told: Value = serde_json::from_str(&told)?;
         match told.get("answer") {
             Some(answer) => Ok(answer.clone()),
             None => anyhow::bail!("{question}: {told}"),
@@ -189,7 +194,10 @@ fn known(
 #[test]
 fn a_page_answers_the_whole_corpus() {
     let corpus = Corpus::load().unwrap();
-    let report = run(&corpus, &mut Page::default());
+    let mut page = Page::default();
+    let report = run(&corpus, &mut page);
     println!("{report}");
     assert!(report.differences.is_empty(), "{report}");
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("playground-transcript.jsonl");
+    std::fs::write(path, page.transcript).unwrap();
 }
