@@ -8,10 +8,14 @@ use serde_json::Value;
 fn accepted(object: &Value) {
     let arguments =
         object.pointer("/spec/template/spec/containers/0/args").and_then(Value::as_array).unwrap();
-    let arguments = arguments.iter().map(|argument| argument.as_str().unwrap().to_owned());
-    let line: Vec<String> = std::iter::once("bookend-enforcer".to_owned()).chain(arguments).collect();
-    if let Err(error) = Command::try_parse_from(&line) {
-        panic!("{line:?}\n{error}");
+    // As a kubelet writes them, on networks of both families.
+    for address in ["10.244.0.7", "fd00::7"] {
+        let arguments =
+            arguments.iter().map(|argument| argument.as_str().unwrap().replace("$(POD_IP)", address));
+        let line: Vec<String> = std::iter::once("bookend-enforcer".to_owned()).chain(arguments).collect();
+        if let Err(error) = Command::try_parse_from(&line) {
+            panic!("{line:?}\n{error}");
+        }
     }
 }
 
