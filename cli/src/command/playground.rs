@@ -36,7 +36,9 @@ Examples:
   At a port of your choice, to reach it through `ssh -L 8080:127.0.0.1:8080`:
     bookend playground -f policies -i manifests --port 8080
 
-Exit code: 0 when it is interrupted."
+Exit code: 0 when it is interrupted.",
+    // Without files it begins with its examples.
+    mut_arg("files", |files| files.required(false))
 )]
 pub(crate) struct Playground {
     #[command(flatten)]
