@@ -69,6 +69,8 @@ struct Place {
     /// What it has must stay, whatever is wanted.
     held: bool,
     dirty: bool,
+    /// Somebody else was there.
+    disturbed: bool,
     /// When there is more to do: nodes can be told more of its filters, or what they no longer rely on can go.
     telling: Option<Instant>,
     /// Before when nothing is deleted: nodes may still rely on it.
@@ -116,12 +118,15 @@ impl Writer {
         }
         (self.frozen, self.doubted, self.ways) = (None, None, None);
         self.find(ways, lacks);
-        self.places.values_mut().for_each(|place| place.dirty = true);
+        self.places.values_mut().for_each(|place| (place.dirty, place.disturbed) = (true, false));
         let told = self.notices.told().keys().cloned();
         for namespace in self.stock.namespaces().into_iter().chain(told) {
             // Whatever is there of namespaces of which nothing is wanted any more goes.
             self.places.entry(namespace).or_insert_with(Place::empty).dirty = true;
         }
+        // Whoever led before may have told nodes a moment ago not to rely on what is deleted next.
+        let until = Instant::now() + self.drain;
+        self.places.values_mut().for_each(|place| place.draining = Some(until));
         Ok(())
     }
 
@@ -129,7 +134,7 @@ impl Writer {
     pub(crate) fn hear(&mut self, kind: &'static Kind, event: Event<Value>) {
         for namespace in self.stock.hear(kind, event) {
             let place = self.places.entry(namespace).or_insert_with(Place::empty);
-            place.dirty = true;
+            (place.dirty, place.disturbed) = (true, true);
         }
     }
 
@@ -274,6 +279,7 @@ impl Place {
             wanted: None,
             held: false,
             dirty: false,
+            disturbed: false,
             telling: None,
             draining: None,
             pace: Pace::now(),

@@ -94,6 +94,10 @@ impl View {
             }
         }
         for object in unread {
+            // Where everything is what it was when it was good, so is this already.
+            if self.held && object.fallback() != Fallback::LeaveOut {
+                continue;
+            }
             if !self.demote(&object) {
                 let complaints = self.objects.get(&object).map(|stand| stand.complaints.clone());
                 return Err(Refusal { complaints: complaints.unwrap_or_default() });
@@ -125,12 +129,14 @@ impl View {
                 None => return false,
             }
         }
+        let held = self.held;
         for (object, complaints) in culprits {
             let Some(stand) = self.objects.get_mut(&object) else { return false };
             if stand.in_force == InForce::This {
                 stand.complaints = complaints;
             }
-            if !self.demote(&object) {
+            // Once everything is what it was when it was good, it is looked anew what is wrong.
+            if self.held == held && !self.demote(&object) {
                 return false;
             }
         }

@@ -30,8 +30,9 @@ impl Writer {
         if place.held {
             let told = "a policy is invalid whose last good version is not known here any more, so the objects that are there stay; correct the policy"
                 .to_owned();
-            // Once another policy changes, they no longer say what is in force.
-            let same = self.frozen.as_ref().is_some_and(|(_, policies)| *policies == self.policies);
+            // Once another policy changes, they no longer say what is in force, and what somebody else changed may say anything.
+            let same = !place.disturbed
+                && self.frozen.as_ref().is_some_and(|(_, policies)| *policies == self.policies);
             return if same { Plan::Keep(told) } else { Plan::Leave(Some(told)) };
         }
         let (share, means, pull) = match (&place.wanted, ways.means, &self.pull) {

@@ -33,7 +33,7 @@ impl Id {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Essence {
     spec: Value,
-    /// The same without the configuration of the filter, which changes with the policies.
+    /// The same without what changes all the time.
     shape: Value,
     revision: Option<String>,
     install: Option<String>,
@@ -54,12 +54,14 @@ impl Essence {
     }
 }
 
-/// All of a `spec` but configurations.
+/// What of a `spec` changes with policies and with versions of the filter: proxies keep what they have until they have the new.
+const CHANGING: [&str; 5] = ["pluginConfig", "configuration", "url", "uri", "sha256"];
+
+/// All of a `spec` but that.
 fn shape(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
-            let kept =
-                fields.iter().filter(|(name, _)| !matches!(name.as_str(), "pluginConfig" | "configuration"));
+            let kept = fields.iter().filter(|(name, _)| !CHANGING.contains(&name.as_str()));
             Value::Object(kept.map(|(name, field)| (name.clone(), shape(field))).collect())
         }
         Value::Array(items) => items.iter().map(shape).collect(),
@@ -153,7 +155,7 @@ impl Stock {
         self.objects.get(id).is_some_and(|known| *known == Essence::of(object))
     }
 
-    /// Whether an object is as it should be but for the configuration of the filter.
+    /// Whether an object is as it should be, but for the configuration and the version of the filter.
     pub(super) fn resembles(&self, id: &Id, object: &Value) -> bool {
         let wanted = object.get("spec").map(shape).unwrap_or_default();
         self.objects.get(id).is_some_and(|known| known.shape == wanted)

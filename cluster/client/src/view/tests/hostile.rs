@@ -85,6 +85,33 @@ fn what_cannot_be_read_and_is_for_all_namespaces_holds_every_policy_and_isolates
 }
 
 #[test]
+fn several_that_are_invalid_for_all_namespaces_at_once_hold_every_policy_as_one_does() {
+    let nonsense = |name: &str| {
+        json!({
+            "apiVersion": "bookend.dev/v1alpha1", "kind": "ClusterPolicy",
+            "metadata": { "name": name, "generation": 1 }, "spec": { "allow": [{ "name": "Not A Name" }] },
+        })
+    };
+    for readable in [true, false] {
+        let mut view = empty();
+        put(&mut view, policy("p", json!({ "allow": [{ "name": "in" }] })));
+        rules(&mut view);
+        for name in ["c", "d"] {
+            match readable {
+                true => _ = put(&mut view, nonsense(name)),
+                false => unread(&mut view, &kinds::CLUSTER_POLICY, None, name, 1),
+            }
+        }
+        // What was good before is what it was then, also where it goes wrong at the same time.
+        let mut wrong = policy("p", json!({ "allow": [{ "name": "Not A Name" }] }));
+        wrong["metadata"]["generation"] = json!(2);
+        put(&mut view, wrong);
+        assert_eq!(rules(&mut view), ["shop/p/in"], "{readable}");
+        assert!(["c", "d"].iter().all(|name| of(&view, name).in_force == InForce::Nothing), "{readable}");
+    }
+}
+
+#[test]
 fn a_pod_that_cannot_be_read_stays_who_it_was_or_is_nowhere() {
     let mut view = empty();
     put(&mut view, pod("web-5d4f-a", "web", "10.0.0.1"));
