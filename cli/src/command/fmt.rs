@@ -1,6 +1,8 @@
 //! `bookend fmt`
 
 use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -124,7 +126,10 @@ pub(super) fn replace(file: &Path, text: &str) -> anyhow::Result<()> {
     let mut beside = file.clone().into_os_string();
     beside.push(format!(".{}.new", std::process::id()));
     let beside = PathBuf::from(beside);
-    let written = fs::write(&beside, text)
+    // Nobody who may not read the file reads this one meanwhile.
+    let create = || fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside);
+    let written = create()
+        .and_then(|mut new| new.write_all(text.as_bytes()))
         .and_then(|()| fs::set_permissions(&beside, permissions))
         .and_then(|()| fs::rename(&beside, &file));
     if written.is_err() {

@@ -130,10 +130,11 @@ impl Files {
 
     fn read(&self, path: &Path) -> anyhow::Result<Vec<u8>> {
         let most = self.shelf.most();
-        let file = File::open(path)?;
-        if !file.metadata()?.is_file() {
+        // Before it is opened: whoever opens a pipe waits for somebody to write.
+        if !std::fs::metadata(path)?.is_file() {
             bail!("it is no file");
         }
+        let file = File::open(path)?;
         let mut bytes = Vec::new();
         file.take(most as u64 + 1).read_to_end(&mut bytes)?;
         if bytes.len() > most {

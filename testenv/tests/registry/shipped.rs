@@ -36,7 +36,7 @@ fn unpack(image: &Path, root: &Path) {
 
 /// Runs a program of an image, with the image's root as its own.
 fn run(root: &Path, program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
-    let mut command = Command::new("chroot");
+    let mut command = Command::new("/usr/sbin/chroot");
     command.arg(root).arg(program).args(arguments).env_clear().envs(variables.iter().copied());
     command.stdin(Stdio::null()).output().expect("chroot is there")
 }

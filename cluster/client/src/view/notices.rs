@@ -17,7 +17,8 @@ impl View {
                 if let Some(unread) = &mut self.unread {
                     unread.remove(&key.name);
                 }
-                let said = notice.read();
+                // By this name alone the controller takes it back.
+                let said = notice.read().filter(|(about, _)| key.name == Notice::name(about));
                 let before = match said.clone() {
                     Some(said) => self.notices.insert(key.name, said),
                     None => self.notices.remove(&key.name),
@@ -44,14 +45,12 @@ impl View {
         }
     }
 
-    /// Something else may be said of these namespaces. Of two that speak of one, only what both say counts.
+    /// Something else may be said of these namespaces.
     fn heed(&mut self, namespaces: impl Iterator<Item = String>) -> bool {
         let mut differs = false;
         for namespace in namespaces.collect::<BTreeSet<_>>() {
-            let said =
-                self.notices.values().filter(|(about, _)| *about == namespace).map(|(_, said)| said.clone());
-            let said = said.reduce(|one, other| one.shared(&other)).unwrap_or_default();
-            differs |= self.crowd.filter(&namespace, said);
+            let said = self.notices.get(&Notice::name(&namespace)).map(|(_, said)| said.clone());
+            differs |= self.crowd.filter(&namespace, said.unwrap_or_default());
         }
         differs
     }
@@ -66,23 +65,26 @@ mod tests {
 
     fn notice(view: &mut View, name: &str, sidecars: bool) -> bool {
         let said = Filtered { sidecars, ..Filtered::default() };
-        let key =
-            Key { namespace: Some("bookend-system".to_owned()), name: name.to_owned(), uid: name.to_owned() };
+        let namespace = Some("bookend-system".to_owned());
+        let key = Key { namespace, name: name.to_owned(), uid: name.to_owned() };
         let notice = serde_json::from_value(json!({ "data": said.data("shop") })).unwrap();
         view.take_notice(Event::Put(key, notice))
     }
 
     #[test]
-    fn of_two_that_speak_of_one_namespace_only_what_both_say_counts() {
+    fn what_is_said_counts_until_it_is_taken_back_and_under_its_own_name_alone() {
         let filters = Filters::Published("bookend-system".to_owned());
         let mut view = View::new(&Outlook { filters, ..Outlook::default() });
-        assert!(notice(&mut view, "one", true));
-        assert!(!notice(&mut view, "one", true));
-        assert!(notice(&mut view, "other", false));
+        assert!(!notice(&mut view, "another", true));
+        assert!(notice(&mut view, "filtered.shop", true));
+        assert!(!notice(&mut view, "filtered.shop", true));
+        assert!(notice(&mut view, "filtered.shop", false));
+        assert!(notice(&mut view, "filtered.shop", true));
         view.take_notice(Event::Listing);
-        assert!(!notice(&mut view, "one", true));
-        assert!(view.take_notice(Event::Synced));
+        assert!(!notice(&mut view, "filtered.shop", true));
+        assert!(view.take_notice(Event::Synced), "everything was listed for the first time");
         view.take_notice(Event::Listing);
         assert!(view.take_notice(Event::Synced), "nothing is said any more");
+        assert!(!view.take_notice(Event::Synced));
     }
 }

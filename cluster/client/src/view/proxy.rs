@@ -113,6 +113,11 @@ impl Filtered {
 }
 
 impl Notice {
+    /// The name of the ConfigMap about a namespace.
+    pub fn name(namespace: &str) -> String {
+        format!("filtered.{namespace}")
+    }
+
     /// The namespace that it is about, and what it says of it; nothing where it makes no sense.
     pub fn read(&self) -> Option<(String, Filtered)> {
         let data = self.data.as_ref()?;

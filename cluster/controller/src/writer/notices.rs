@@ -63,7 +63,7 @@ impl Notices {
         &self.told
     }
 
-    /// Whether more is told of a namespace than this. What is not there is not on its way either.
+    /// Forgets what waits beyond this: what is not there is not on its way either. Whether more is told than this.
     pub(super) fn exceed(&mut self, about: &str, all: &Filtered) -> bool {
         self.since.retain(|(namespace, part), _| {
             namespace != about
@@ -126,7 +126,7 @@ impl Notices {
     }
 
     async fn say(&mut self, cluster: &Cluster, about: &str, filtered: Filtered) -> Result<(), Trouble> {
-        let name = format!("filtered.{about}");
+        let name = Notice::name(about);
         if filtered.is_empty() {
             let deleting = Deleting::default();
             cluster.delete(&kinds::CONFIG_MAP, Some(&self.namespace), &name, &deleting).await?;

@@ -255,7 +255,7 @@ fn a_proxy_has_a_filter_once_the_controller_has_said_so() {
     let say = |view: &mut View, sidecars: bool, gateways: &[(&str, &str)]| {
         let gateways = gateways.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let said = Filtered { sidecars, gateways };
-        let key = Key { namespace: None, name: "shop".to_owned(), uid: String::new() };
+        let key = Key { namespace: None, name: Notice::name("shop"), uid: String::new() };
         let notice = serde_json::from_value(json!({ "data": said.data("shop") })).unwrap();
         view.take_notice(Event::Put(key, notice))
     };
